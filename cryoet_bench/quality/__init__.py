@@ -1,0 +1,1 @@
+"""Is a volume sound, and did storing it hurt it?"""

@@ -1,0 +1,1 @@
+"""Which software is measured: releases, their pins, and the git repository that asv walks."""
