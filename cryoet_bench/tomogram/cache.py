@@ -193,7 +193,7 @@ def staged(folder: Path) -> Iterator[Path]:
         for path in staging.iterdir():
             _flush(path)
         if folder.exists():
-            folder.rename(staging.with_suffix(".old"))
+            folder.rename(_replaced(staging))
         staging.rename(folder)
     except OSError as error:
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
@@ -204,7 +204,11 @@ def staged(folder: Path) -> Iterator[Path]:
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
-            shutil.rmtree(staging.with_suffix(".old"), ignore_errors=True)
+            shutil.rmtree(_replaced(staging), ignore_errors=True)
+
+
+def _replaced(staging: Path) -> Path:
+    return staging.with_name(f"{staging.name}.replaced")
 
 
 def _flush(path: Path) -> None:
