@@ -1,0 +1,166 @@
+"""The project's environment ``.venv``: made on the first run, and again when the lock changes.
+
+Everything here is the standard library's, because it runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = "3.12"
+
+
+class SetupError(Exception):
+    """The environment cannot be made; the message says why and what to do."""
+
+
+def prepare(root: Path = ROOT) -> Path:
+    """Return the folder of the environment's commands, making or mending the environment first.
+
+    Nothing is done when the locks are those that the environment was made from. A half-made
+    environment has no stamp yet and is finished on the next run.
+
+    Raises
+    ------
+    SetupError
+        uv or Python 3.12 cannot be had, or the requirements cannot be installed.
+    """
+    environment = root / ".venv"
+    commands = environment / "bin"
+    stamp = environment / "cryoet-bench.lock"
+    digest = lock_digest(root)
+    private = root / ".asv"
+    private.mkdir(exist_ok=True)
+    with (private / "setup.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if stamp.is_file() and stamp.read_text("utf-8") == digest and _runs(commands / "python"):
+            return commands
+        print("Making the environment .venv (once; later runs start at once) ...", file=sys.stderr)
+        stamp.unlink(missing_ok=True)
+        uv = find_uv(root)
+        if not is_python(commands / "python"):
+            _run(uv, "venv", "--clear", "--python", find_python(uv), environment)
+        target = ["--python", commands / "python"]
+        _run(uv, "pip", "sync", *target, "--require-hashes", *locks(root))
+        _run(uv, "pip", "install", *target, "--no-deps", "--editable", root)
+        staged = stamp.with_suffix(".new")
+        staged.write_text(digest, "utf-8")
+        staged.replace(stamp)
+    return commands
+
+
+def locks(root: Path) -> list[Path]:
+    """Return the hashed requirement files that the environment is made from."""
+    return sorted((root / "requirements").glob("*.txt"))
+
+
+def lock_digest(root: Path) -> str:
+    """Return what the environment depends on: the locks, the project's metadata, its folder.
+
+    Installed commands name the interpreter by its full path, so a moved checkout needs a new one.
+    """
+    digest = hashlib.sha256(f"{PYTHON} {root}".encode())
+    for path in [*locks(root), root / "pyproject.toml"]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def find_uv(root: Path) -> str:
+    """Return a uv that runs: the one on PATH, else a private one installed from the lock."""
+    found = shutil.which("uv")
+    if found and _runs(found):  # a shim may be there without a uv behind it
+        return found
+    home = root / ".asv" / "uv"
+    uv = home / "bin" / "uv"
+    if not _runs(uv):
+        print("Installing uv into .asv/uv ...", file=sys.stderr)
+        home.mkdir(parents=True, exist_ok=True)
+        pinned = home / "requirements.txt"
+        pinned.write_text(locked_requirement("uv", root), "utf-8")
+        try:
+            _run(sys.executable, "-m", "venv", "--clear", home / "environment")
+        except SetupError as error:
+            raise SetupError(
+                f"uv is not installed and {sys.executable} cannot make an environment for it: "
+                "install uv, or your system's python3-venv package, and run this again"
+            ) from error
+        pip = [home / "environment" / "bin" / "python", "-m", "pip", "install", "--quiet"]
+        _run(*pip, "--disable-pip-version-check", "--require-hashes", "-r", pinned)
+        uv.parent.mkdir(exist_ok=True)
+        uv.unlink(missing_ok=True)
+        uv.symlink_to("../environment/bin/uv")
+    return str(uv)
+
+
+def locked_requirement(name: str, root: Path) -> str:
+    """Return the lock's entry of one package, with its hashes."""
+    for path in locks(root):
+        entry = re.search(rf"(?m)^{name}==.*(?:\\\n.*)*", path.read_text("utf-8"))
+        if entry:
+            return entry.group() + "\n"
+    raise SetupError(f"{root / 'requirements'} does not lock {name}")
+
+
+def find_python(uv: str) -> str:
+    """Return a Python 3.12: one that uv finds, or one of pyenv's."""
+    for candidate in _pythons(uv):
+        if is_python(candidate):
+            return str(candidate)
+    raise SetupError(
+        f"Python {PYTHON} was not found: install it with '{uv} python install {PYTHON}', "
+        f"'pyenv install {PYTHON}' or your system's packages, and run this again"
+    )
+
+
+def _pythons(uv: str) -> Iterator[str | Path]:
+    found = subprocess.run(
+        [uv, "python", "find", "--no-project", "--no-python-downloads", PYTHON],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if found.returncode == 0:
+        yield found.stdout.strip()
+    # uv asks the shims on PATH, and those answer only for the versions that pyenv has selected.
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from sorted(pyenv.glob(f"versions/{PYTHON}*/bin/python{PYTHON}"), reverse=True)
+
+
+def is_python(command: str | Path) -> bool:
+    """Return whether a command runs and is the Python that the project uses."""
+    return _runs(command, "-c", f"import sys; assert '%d.%d' % sys.version_info[:2] == '{PYTHON}'")
+
+
+def _runs(command: str | Path, *arguments: str) -> bool:
+    try:
+        subprocess.run([command, *(arguments or ["--version"])], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True
+
+
+def _run(*command: str | Path) -> None:
+    """Run a command, showing what it says only when it fails."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        spoken = done.stdout.strip()
+        raise SetupError(
+            f"{spoken}\n'{' '.join(map(str, command[:4]))} ...' failed (see above): "
+            "check the network and the free space on the disk, and run this again"
+        )
