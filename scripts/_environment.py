@@ -104,7 +104,7 @@ def find_uv(root: Path) -> str:
 def locked_requirement(name: str, root: Path) -> str:
     """Return the lock's entry of one package, with its hashes."""
     for path in locks(root):
-        entry = re.search(rf"(?m)^{name}==.*(?:\\\n.*)*", path.read_text("utf-8"))
+        entry = re.search(rf"(?m)^{name}==[^\n\\]*(?:\\\n[^\n\\]*)*", path.read_text("utf-8"))
         if entry:
             return entry.group() + "\n"
     raise SetupError(f"{root / 'requirements'} does not lock {name}")
@@ -123,7 +123,7 @@ def find_python(uv: str) -> str:
 
 def _pythons(uv: str) -> Iterator[str | Path]:
     found = subprocess.run(
-        [uv, "python", "find", "--no-project", "--no-python-downloads", PYTHON],
+        [uv, "python", "find", "--system", "--no-project", "--no-python-downloads", PYTHON],
         capture_output=True,
         text=True,
         check=False,
