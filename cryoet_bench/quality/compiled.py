@@ -8,22 +8,20 @@ pass (and a temporary volume) for every operation; measured on the 3-D SSIM of a
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import cast
 
 import numba
-
-_Function = TypeVar("_Function", bound=Callable[..., object])
 
 # Sums may be reordered, so that they use the processor's vectors; NaN and infinity keep their
 # meaning, which numba's plain ``fastmath=True`` would give up.
 _REORDERED = {"reassoc", "contract", "nsz", "arcp"}
 
 
-def compiled(function: _Function) -> _Function:
+def compiled[Loop: Callable[..., object]](function: Loop) -> Loop:
     """Compile a loop over voxels on its first call, and keep the machine code on disk.
 
     The interpreter's lock is released while it runs, so that threads work on different parts.
     The Python source stays callable as ``py_func``.
     """
-    options = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": _REORDERED}
-    return cast("_Function", numba.njit(**options)(function))
+    compiler = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_REORDERED)
+    return cast("Loop", compiler(function))
