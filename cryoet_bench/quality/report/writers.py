@@ -1,0 +1,257 @@
+"""Write a report as HTML, PNG, JSON or Markdown; files appear whole or not at all."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import math
+import os
+import tempfile
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cryoet_bench import __version__
+from cryoet_bench.errors import InputError
+from cryoet_bench.quality.check import Verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cryoet_bench.quality.report.document import Report, Section
+
+PAGE_WIDTH = 9.0
+SCHEMA_ID = "https://github.com/cryoet-bench/cryoet-bench/report.schema.json"
+
+
+class CheckRecord(BaseModel):
+    """One check of a report."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: str = Field(description="Stable identifier of the check")
+    title: str
+    value: float | int | str | None = Field(
+        description="What was measured, null if it could not be"
+    )
+    unit: str
+    threshold: str = Field(description="The rule, in words")
+    verdict: Verdict
+    sentence: str = Field(description="What it means, for a microscopist")
+    finding: str = Field(description="Name of the recognised defect, or empty")
+    details: dict[str, Any]
+
+
+class ReportRecord(BaseModel):
+    """A report of cryoet-bench: QC of one volume, or fidelity of a stored copy."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal["cryoet-bench-report"] = "cryoet-bench-report"
+    format_version: Literal[1] = 1
+    software: str = Field(description="Name and version of what wrote the report")
+    kind: Literal["qc", "fidelity"]
+    title: str
+    verdict: Verdict = Field(description="The gravest verdict of all checks")
+    subject: dict[str, str | float | int | None]
+    checks: list[CheckRecord]
+    measures: dict[str, Any] = Field(description="All values; not-a-number is null")
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of what `write_json` writes."""
+    body = ReportRecord.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **body}
+
+
+def record(report: Report) -> dict[str, Any]:
+    """Return a report as plain values that JSON can hold; what is not finite becomes None."""
+    written = ReportRecord(
+        software=f"cryoet-bench {__version__}",
+        kind=report.kind,
+        title=report.title,
+        verdict=report.verdict,
+        subject=_plain(report.subject),
+        checks=[CheckRecord(**_plain(vars(check))) for check in report.checks],
+        measures=_plain(report.measures),
+    )
+    return written.model_dump(mode="json")
+
+
+def write_json(report: Report, path: Path) -> None:
+    """Write a report for machines, after the published schema.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    text = json.dumps(record(report), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    write_whole(path, text.encode("utf-8"))
+
+
+def write_html(report: Report, path: Path) -> None:
+    """Write a report as one page that needs nothing but itself.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    pictures = [_picture(section) for section in report.sections]
+    page = render("report.html.j2", report=report, pictures=pictures)
+    write_whole(path, page.encode("utf-8"))
+
+
+def write_png(report: Report, path: Path, *, dpi: int = 200) -> None:
+    """Write all pictures of a report below each other in one image, for a paper.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    drawn = [section for section in report.sections if section.draw is not None]
+    figure = _figure(sum(section.height for section in drawn) or 1.0)
+    parts = figure.subfigures(
+        len(drawn), 1, squeeze=False, height_ratios=[section.height for section in drawn]
+    )
+    for section, part in zip(drawn, parts[:, 0], strict=True):
+        assert section.draw is not None
+        part.suptitle(_literal(section.title), fontsize=11, x=0.01, ha="left", weight="bold")
+        section.draw(part)
+    write_whole(path, _png(figure, dpi))
+
+
+def markdown(report: Report) -> str:
+    """Return a summary in Markdown: the verdict and a table of checks."""
+    lines = [
+        f"# {_markdown_cell(report.title)}: {report.verdict}",
+        "",
+        "| check | verdict | value | threshold | meaning |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        "| "
+        + " | ".join(
+            _markdown_cell(cell)
+            for cell in (
+                check.title,
+                check.verdict,
+                shown(check.value, check.unit),
+                check.threshold,
+                check.sentence,
+            )
+        )
+        + " |"
+        for check in report.checks
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def shown(value: float | str | bool | None, unit: str = "") -> str:
+    """Return a value as people read it: four significant digits, then its unit."""
+    match value:
+        case None:
+            text = "not available"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            text = f"{value:.4g}"
+        case int():
+            text = f"{value:,}"
+        case _:
+            text = value
+    return f"{text} {unit}".rstrip()
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill a template of this package; every value is escaped."""
+    import jinja2  # noqa: PLC0415
+
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(
+            lambda name: resources.files(__package__).joinpath(name).read_text("utf-8")
+        ),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["shown"] = shown
+    return environment.get_template(template).render(version=__version__, **values)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file by renaming a finished one into place.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written; an earlier one is still in place.
+    """
+    staging = None
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        staging = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        staging.chmod(0o644)
+        staging.replace(path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        if staging is not None:
+            with contextlib.suppress(FileNotFoundError):
+                staging.unlink()
+
+
+def _figure(height: float) -> Figure:
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    return Figure(figsize=(PAGE_WIDTH, height), layout="constrained")
+
+
+def _png(figure: Figure, dpi: int) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def _picture(section: Section) -> str | None:
+    if section.draw is None:
+        return None
+    figure = _figure(section.height)
+    part: Any = figure.subfigures(1, 1)
+    section.draw(part)
+    return base64.b64encode(_png(figure, 110)).decode("ascii")
+
+
+def _literal(text: str) -> str:
+    # matplotlib would set what stands between two dollar signs as mathematics.
+    return text.replace("$", r"\$")
+
+
+def _markdown_cell(text: str) -> str:
+    escaped = text.replace("\\", "\\\\")
+    for mark in "|`*_[]<>":
+        escaped = escaped.replace(mark, f"\\{mark}")
+    return " ".join(escaped.split())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict) or hasattr(value, "items"):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
