@@ -1,0 +1,1 @@
+"""QC of one tomogram."""

@@ -155,17 +155,14 @@ def markdown(report: Report) -> str:
 
 def shown(value: float | str | bool | None, unit: str = "") -> str:
     """Return a value as people read it: four significant digits, then its unit."""
-    match value:
-        case None:
-            text = "not available"
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            text = f"{value:.4g}"
-        case int():
-            text = f"{value:,}"
-        case _:
-            text = value
+    if value is None:
+        text = "not available"
+    elif isinstance(value, bool):
+        text = "yes" if value else "no"
+    elif isinstance(value, str):
+        text = value
+    else:
+        text = f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
     return f"{text} {unit}".rstrip()
 
 
