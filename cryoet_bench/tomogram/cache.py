@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.tomogram.volume import Source, Tomogram, checksum
@@ -35,6 +36,10 @@ class MissingEntryError(InputError):
 class DamagedEntryError(InputError):
     """A cached tomogram is not what was stored."""
 
+    def __init__(self, name: str, folder: Path, reason: str) -> None:
+        self.finding = f"the cached tomogram {name!r} in {folder} is damaged: {reason}"
+        super().__init__(f"{self.finding}; remove that folder and obtain the tomogram again")
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -50,13 +55,22 @@ class Entry:
 
 
 def cache_dir() -> Path:
-    """Return the cache folder: ``CRYOET_BENCH_CACHE``, else the platform's own."""
+    """Return the cache folder: ``CRYOET_BENCH_CACHE``, else the platform's own.
+
+    Raises
+    ------
+    InputError
+        Neither is known, as in a measured environment that was not given the variable.
+    """
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
         return Path(chosen).expanduser().absolute()
-    # Measured environments are given the variable and do not have platformdirs.
-    from platformdirs import user_cache_path  # noqa: PLC0415
-
+    try:
+        from platformdirs import user_cache_path  # noqa: PLC0415
+    except ImportError:
+        raise InputError(
+            f"set {CACHE_VARIABLE} to the folder of the cache: this Python cannot find it"
+        ) from None
     return user_cache_path("cryoet-bench", appauthor=False)
 
 
@@ -112,7 +126,7 @@ def read_entry(name: str) -> Entry:
             sha256=facts["sha256"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(name, folder, f"its record is unreadable ({error})") from error
+        raise DamagedEntryError(name, folder, f"its record is unreadable ({error})") from error
 
 
 def load(name: str, *, in_memory: bool = True) -> Tomogram:
@@ -137,11 +151,11 @@ def load(name: str, *, in_memory: bool = True) -> Tomogram:
     try:
         data = np.load(folder / _VOLUME, mmap_mode=None if in_memory else "r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise _damaged(name, folder, f"its voxels are unreadable ({error})") from error
+        raise DamagedEntryError(name, folder, f"its voxels are unreadable ({error})") from error
     if data.shape != entry.shape or data.dtype.str != entry.dtype:
-        raise _damaged(name, folder, f"it holds {data.dtype} {data.shape}")
+        raise DamagedEntryError(name, folder, f"it holds {data.dtype} {data.shape}")
     if checksum(data) != entry.sha256:
-        raise _damaged(name, folder, "its sha256 is not the recorded one")
+        raise DamagedEntryError(name, folder, "its sha256 is not the recorded one")
     return Tomogram(
         name, data, entry.voxel_spacing, entry.source, entry.provenance, sha256=entry.sha256
     )
@@ -157,7 +171,7 @@ def store(tomogram: Tomogram) -> Path:
     """
     folder = tomogram_dir(tomogram.name)
     with staged(folder) as staging:
-        np.save(staging / _VOLUME, np.ascontiguousarray(tomogram.data), allow_pickle=False)
+        _write_array(staging / _VOLUME, tomogram.data)
         record = {
             "name": tomogram.name,
             "shape": tomogram.shape,
@@ -211,6 +225,14 @@ def _replaced(staging: Path) -> Path:
     return staging.with_name(f"{staging.name}.replaced")
 
 
+def _write_array(path: Path, data: npt.NDArray[Any]) -> None:
+    """Write a .npy file as `numpy.save` does, but with an error number when the disk is full."""
+    data = np.ascontiguousarray(data)
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(data))
+        file.write(data.data)
+
+
 def _flush(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
@@ -219,10 +241,3 @@ def _flush(path: Path) -> None:
 def _triple(values: Any) -> tuple[Any, Any, Any]:
     first, second, third = values
     return first, second, third
-
-
-def _damaged(name: str, folder: Path, what: str) -> DamagedEntryError:
-    return DamagedEntryError(
-        f"the cached tomogram {name!r} in {folder} is damaged: {what}; "
-        f"remove that folder and obtain the tomogram again"
-    )

@@ -1,0 +1,33 @@
+"""Make sure that a tomogram is in the cache, in a process that has numpy alone.
+
+``python -m cryoet_bench.tomogram.prepare NAME`` prints one line whose first word is the name of
+the tomogram, and exits with 2 and one sentence when it cannot be had.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.tomogram.sources import obtain
+
+
+def main(arguments: list[str]) -> int:
+    """Obtain the one tomogram named and return the exit code."""
+    if len(arguments) != 1:
+        print("usage: python -m cryoet_bench.tomogram.prepare NAME", file=sys.stderr)  # noqa: T201
+        return 2
+    try:
+        tomogram = obtain(arguments[0])
+    except InputError as error:
+        print(f"cryoet-bench: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    print(  # noqa: T201
+        f"{tomogram.name} {tomogram.source} {tomogram.dtype} {tomogram.shape} "
+        f"sha256 {tomogram.sha256}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

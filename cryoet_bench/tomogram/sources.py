@@ -1,0 +1,167 @@
+"""Where a tomogram comes from: one name for phantoms, cached tomograms, files and the portal."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from pathlib import Path
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.tomogram import cache
+from cryoet_bench.tomogram.phantom import PHANTOMS, make
+from cryoet_bench.tomogram.region import Region, parse_region
+from cryoet_bench.tomogram.volume import Tomogram
+
+PORTAL_PREFIX = "portal:"
+_log = logging.getLogger(__name__)
+
+
+def obtain(source: str, *, level: int = 0, region: Region | None = None) -> Tomogram:
+    """Return a tomogram, cached and verified.
+
+    Parameters
+    ----------
+    source : str
+        A phantom's name, the name of a cached tomogram, a path to a file or Zarr folder, or
+        ``portal:DATASET/RUN``.
+    level : int
+        Level of a multiscale file, 0 the finest.
+    region : tuple of slice, optional
+        Part of a file, along z, y, x.
+
+    Raises
+    ------
+    InputError
+        There is no such tomogram, it cannot be read, or the cache cannot be written.
+    """
+    if source.startswith(PORTAL_PREFIX):
+        _require_whole(source, level, region)
+        # Needs the portal's client, which phantoms and files do without.
+        from cryoet_bench.tomogram import portal  # noqa: PLC0415
+
+        return portal.obtain(source)
+    if source in PHANTOMS:
+        _require_whole(source, level, region)
+        return obtain_phantom(source)
+    if cache.NAME_PATTERN.fullmatch(source) and cache.tomogram_dir(source).exists():
+        _require_whole(source, level, region)
+        return _obtain_cached(source)
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise _unknown(source)
+    return add(path, level=level, region=region)
+
+
+def obtain_phantom(name: str) -> Tomogram:
+    """Return a phantom from the cache; make it when it is not there or not the expected one.
+
+    Raises
+    ------
+    InputError
+        The cache cannot be written.
+    """
+    phantom = PHANTOMS[name]
+    try:
+        tomogram = cache.load(name)
+        if tomogram.sha256 == phantom.sha256:
+            return tomogram
+        _log.warning("the cached tomogram %r is not the phantom of record; making it again", name)
+    except cache.MissingEntryError:
+        pass
+    except cache.DamagedEntryError as error:
+        _log.warning("%s; making it again", error.finding)
+    tomogram = make(phantom)
+    if tomogram.name != name:
+        _log.warning(
+            "this machine makes %s with other bytes than the phantom of record: "
+            "it is named %s, and its results stay apart",
+            name,
+            tomogram.name,
+        )
+    cache.store(tomogram)
+    return tomogram
+
+
+def add(
+    path: Path,
+    *,
+    level: int = 0,
+    region: Region | None = None,
+    stem: str | None = None,
+    voxel_spacing: float | None = None,
+) -> Tomogram:
+    """Read a file or Zarr folder into the cache, under its stem and the start of its checksum.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        MRC, TIFF stack, Zarr array or OME-Zarr group.
+    level, region
+        As for `obtain`.
+    stem : str, optional
+        Takes the place of the file's stem in the name.
+    voxel_spacing : float, optional
+        In angstrom, for a file that does not say.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or the cache cannot be written.
+    """
+    from cryoet_bench.tomogram import files  # noqa: PLC0415
+
+    tomogram = files.read(path, level=level, region=region, stem=stem, voxel_spacing=voxel_spacing)
+    cache.store(tomogram)
+    return tomogram
+
+
+def _obtain_cached(name: str) -> Tomogram:
+    try:
+        return cache.load(name)
+    except cache.DamagedEntryError as error:
+        try:
+            entry = cache.read_entry(name)
+        except cache.DamagedEntryError:
+            raise error from None
+        _log.warning("%s; obtaining it again", error.finding)
+        rebuilt = _rebuild(entry)
+        if rebuilt is None or rebuilt.sha256 != entry.sha256:
+            raise InputError(
+                f"{error.finding}, and its source is gone or has changed since: "
+                f"remove that folder and obtain the tomogram again"
+            ) from None
+        return rebuilt
+
+
+def _rebuild(entry: cache.Entry) -> Tomogram | None:
+    facts = entry.provenance
+    if entry.source == "synthetic":
+        tomogram = make(PHANTOMS[facts["phantom"]], seed=facts["seed"])
+        cache.store(tomogram)
+        return tomogram
+    if entry.source == "file" and Path(facts["path"]).exists():
+        return add(
+            Path(facts["path"]),
+            level=facts["level"],
+            region=parse_region(facts["region"]),
+            stem=facts["stem"],
+            voxel_spacing=facts.get("given_voxel_spacing"),
+        )
+    if entry.source == "portal" and "spec" in facts:
+        cache.remove(entry.name)
+        return obtain(facts["spec"])
+    return None
+
+
+def _require_whole(source: str, level: int, region: Region | None) -> None:
+    if level or region is not None:
+        raise InputError(
+            f"{source!r} is taken as it is: a level and a region can be chosen for files only"
+        )
+
+
+def _unknown(source: str) -> InputError:
+    known = sorted({*PHANTOMS, *(entry.name for entry in cache.entries())})
+    close = difflib.get_close_matches(source, known, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else "see 'cryoet-bench tomogram list'"
+    return InputError(f"there is no tomogram or file {source!r}: {hint}")
