@@ -1,0 +1,44 @@
+"""Controls: work that no release of zarr or numcodecs can change.
+
+Where these move together with a benchmark, it is the machine that moved.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+from benchmarks.measured import Timed, asks
+from cryoet_bench.storage import conditions
+
+
+class Controls(Timed):
+    """Memory, compression and interpreter of the machine itself."""
+
+    def setup(self) -> None:
+        import numpy as np  # noqa: PLC0415
+
+        conditions.settle()
+        # Not random: PCG64 and friends are numpy's, which moves with the timeline.
+        self.source = np.arange(2**21, dtype=np.uint32)
+        self.target = np.empty_like(self.source)
+        self.text = (self.source[: 2**17] * np.uint32(2654435761)).tobytes()
+        self.time_memory_copy()
+        self.time_zlib()
+
+    @asks("Control: copy 8 MiB of memory")
+    def time_memory_copy(self) -> None:
+        """How fast is this machine's memory now?"""
+        for _ in range(10):
+            self.target[:] = self.source
+
+    @asks("Control: zlib on fixed bytes")
+    def time_zlib(self) -> None:
+        """How fast does this machine compress fixed bytes with the interpreter's own zlib?"""
+        zlib.compress(self.text, 6)
+
+    @asks("Control: a loop in Python")
+    def time_python(self) -> None:
+        """How fast is this machine's Python interpreter?"""
+        total = 0
+        for number in range(200_000):
+            total += number & 7

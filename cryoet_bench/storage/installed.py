@@ -1,0 +1,40 @@
+"""Which releases are installed here, found out without importing them.
+
+A measured process decides first whether its case exists on this release, and an import of zarr
+costs half a second: the package's own record on disk costs a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import re
+
+
+class UnavailableError(NotImplementedError):
+    """The installed release cannot do that: asv shows the case as not available."""
+
+
+@functools.cache
+def release(package: str) -> tuple[int, ...]:
+    """Return the numbers of an installed release, such as ``(3, 1, 6)``; ``()`` when absent."""
+    try:
+        text = importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ()
+    numbers = re.match(r"\d+(\.\d+)*", text)
+    return tuple(int(number) for number in numbers[0].split(".")) if numbers else ()
+
+
+def require(package: str, *least: int) -> None:
+    """Do nothing when a release of at least those numbers is installed.
+
+    Raises
+    ------
+    UnavailableError
+        It is not.
+    """
+    found = release(package)
+    if not found or found < least:
+        wanted = f"{package} {'.'.join(map(str, least))}".strip()
+        raise UnavailableError(f"needs {wanted}, {'.'.join(map(str, found)) or 'none'} is here")
