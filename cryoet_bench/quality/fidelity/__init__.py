@@ -1,0 +1,1 @@
+"""Fidelity of a stored copy: what storing a volume did to it."""

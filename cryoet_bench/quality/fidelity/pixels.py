@@ -1,0 +1,455 @@
+"""Voxel-by-voxel differences of a copy from its reference, all in one pass."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cryoet_bench.quality.compiled import THREADS, compiled, compiled_for_finite
+from cryoet_bench.quality.fidelity.bricks import Brick, Triple
+
+Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+MARKS = 64
+"""How many of the first differing voxels are remembered one by one."""
+
+
+@dataclass(frozen=True, eq=False)
+class PixelErrors:
+    """How the voxels of a copy differ from the reference's.
+
+    Errors are copy minus reference over the voxels that are finite in both. Where a volume
+    has none such, the numbers are NaN.
+    """
+
+    shape: Triple
+    n_finite: int
+    reference_mean: float
+    reference_sd: float
+    reference_range: float
+    copy_mean: float
+    copy_sd: float
+    copy_minimum: float
+    copy_maximum: float
+    covariance: float
+    mse: float
+    max_error: float
+    max_error_at: Triple | None
+    n_differing: int
+    first_differing: Triple | None
+    marked: tuple[Triple, ...]
+    nonfinite_reference: int
+    nonfinite_copy: int
+    nonfinite_moved: int
+    nonfinite_first: Triple | None
+    differing_along: tuple[Counts, Counts, Counts] = field(repr=False)
+    cell: int
+    cell_rms: Floats = field(repr=False)
+
+    @property
+    def identical(self) -> bool:
+        """Every bit of every voxel is the same (NaN included)."""
+        return self.n_differing == 0
+
+    @property
+    def bias(self) -> float:
+        """Mean error."""
+        return self.copy_mean - self.reference_mean
+
+    @property
+    def rmse(self) -> float:
+        """Root of the mean squared error."""
+        return math.sqrt(self.mse)
+
+    @property
+    def nrmse(self) -> float:
+        """Root-mean-square error in standard deviations of the reference."""
+        return _ratio(self.rmse, self.reference_sd)
+
+    @property
+    def max_error_sd(self) -> float:
+        """Largest absolute error in standard deviations of the reference."""
+        return _ratio(self.max_error, self.reference_sd)
+
+    @property
+    def psnr(self) -> float:
+        """Peak signal-to-noise ratio in dB, 10 log10(range^2 / MSE), with the reference's range.
+
+        The range comes from the reference and never from the copy, so that neither a gain nor a
+        hot voxel in the copy can flatter it.
+        """
+        if self.mse == 0:
+            return math.inf
+        if not self.reference_range > 0:
+            return -math.inf if self.mse > 0 else math.nan
+        return 10 * math.log10(self.reference_range**2 / self.mse)
+
+    @property
+    def correlation(self) -> float:
+        """Pearson correlation of copy and reference."""
+        return _ratio(self.covariance, self.reference_sd * self.copy_sd)
+
+    @property
+    def gain(self) -> float:
+        """Slope of the least-squares line copy = gain * reference + offset."""
+        return _ratio(self.covariance, self.reference_sd**2)
+
+    @property
+    def offset(self) -> float:
+        """Intercept of that line, in the copy's units."""
+        return self.copy_mean - self.gain * self.reference_mean
+
+    @property
+    def residual_sd(self) -> float:
+        """Standard deviation of what that line leaves, in standard deviations of the copy."""
+        return math.sqrt(max(0.0, 1 - self.correlation**2))
+
+
+def _ratio(above: float, below: float) -> float:
+    if below > 0:
+        return above / below
+    return 0.0 if above == 0 else math.copysign(math.inf, above)
+
+
+class PixelSums:
+    """Collects the differences brick by brick; the result does not depend on the bricks.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the volumes.
+    cell : int, optional
+        Edge in voxels of a cell of the local error map; by default so that the longest axis has
+        at most 64 cells, and at least 4.
+    """
+
+    def __init__(self, shape: Triple, cell: int | None = None) -> None:
+        self.shape = shape
+        self.cell = cell or max(4, math.ceil(max(shape) / 64))
+        cells = [math.ceil(extent / self.cell) for extent in shape]
+        self._squares = np.zeros(cells)
+        self._cell_voxels = np.zeros(cells, np.int64)
+        self._along = tuple(np.zeros(extent, np.int64) for extent in shape)
+        self._moments = _Moments()
+        self._low, self._high = np.full(2, np.inf), np.full(2, -np.inf)
+        self._worst, self._worst_at = -1.0, -1
+        self._differing = 0
+        self._marks: list[int] = []
+        self._bad = np.zeros(3, np.int64)
+        self._bad_first = -1
+
+    def add(self, brick: Brick, pool: Executor) -> None:
+        """Add the voxels of a brick, behind its apron."""
+        az = brick.apron[0]
+        nz = brick.reference.shape[0] - az
+        workers = THREADS if brick.reference.size > 2**16 else 1
+        edges = [az + nz * i // workers for i in range(workers + 1)]
+        for part in pool.map(lambda i: _Part(self, brick, edges[i], edges[i + 1]), range(workers)):
+            self._merge(part)
+
+    def _merge(self, part: _Part) -> None:
+        self._moments = self._moments.joined(_Moments(int(part.ints[0]), *part.floats[:5]))
+        self._low = np.minimum(self._low, part.floats[[6, 8]])
+        self._high = np.maximum(self._high, part.floats[[7, 9]])
+        at = int(part.ints[2])
+        if at >= 0 and (part.floats[5], -at) > (self._worst, -self._worst_at):
+            self._worst, self._worst_at = float(part.floats[5]), at
+        self._differing += int(part.ints[1])
+        self._marks = sorted(self._marks + part.marks[: part.ints[7]].tolist())[:MARKS]
+        self._bad += part.ints[3:6]
+        first = int(part.ints[6])
+        if first >= 0 and (self._bad_first < 0 or first < self._bad_first):
+            self._bad_first = first
+        z, y, x = part.cells
+        self._squares[z, y, x] += part.squares
+        self._cell_voxels[z, y, x] += part.voxels
+        for total, counted, where in zip(self._along, part.along, part.box, strict=True):
+            total[where] += counted
+
+    def result(self) -> PixelErrors:
+        """Return what was collected."""
+        moments = self._moments
+        n = moments.n
+        share = 1 / n if n else math.nan
+        with np.errstate(invalid="ignore"):
+            cell_rms = np.sqrt(self._squares / np.where(self._cell_voxels, self._cell_voxels, 1))
+        low, high = (self._low, self._high) if n else (np.full(2, np.nan), np.full(2, np.nan))
+        return PixelErrors(
+            shape=self.shape,
+            n_finite=n,
+            reference_mean=moments.mean_a if n else math.nan,
+            reference_sd=math.sqrt(moments.aa * share) if n else math.nan,
+            reference_range=float(high[0] - low[0]),
+            copy_mean=moments.mean_b if n else math.nan,
+            copy_sd=math.sqrt(moments.bb * share) if n else math.nan,
+            copy_minimum=float(low[1]),
+            copy_maximum=float(high[1]),
+            covariance=moments.ab * share,
+            mse=math.fsum(self._squares.flat) * share,
+            max_error=self._worst if n else math.nan,
+            max_error_at=self._position(self._worst_at) if self._worst > 0 else None,
+            n_differing=self._differing,
+            first_differing=self._position(self._marks[0]) if self._marks else None,
+            marked=tuple(self._position(mark) for mark in self._marks),
+            nonfinite_reference=int(self._bad[0]),
+            nonfinite_copy=int(self._bad[1]),
+            nonfinite_moved=int(self._bad[2]),
+            nonfinite_first=self._position(self._bad_first) if self._bad_first >= 0 else None,
+            differing_along=(self._along[0], self._along[1], self._along[2]),
+            cell=self.cell,
+            cell_rms=cell_rms,
+        )
+
+    def _position(self, flat: int) -> Triple:
+        z, y, x = np.unravel_index(flat, self.shape)
+        return int(z), int(y), int(x)
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Count, means and centred sums of products; joined after Chan, Golub and LeVeque (1983)."""
+
+    n: int = 0
+    mean_a: float = 0.0
+    mean_b: float = 0.0
+    aa: float = 0.0
+    bb: float = 0.0
+    ab: float = 0.0
+
+    def joined(self, other: _Moments) -> _Moments:
+        n = self.n + other.n
+        if other.n == 0:
+            return self
+        da, db = other.mean_a - self.mean_a, other.mean_b - self.mean_b
+        share = other.n / n
+        weight = self.n * share
+        return _Moments(
+            n,
+            self.mean_a + da * share,
+            self.mean_b + db * share,
+            self.aa + other.aa + da * da * weight,
+            self.bb + other.bb + db * db * weight,
+            self.ab + other.ab + da * db * weight,
+        )
+
+
+class _Part:
+    """The sums over some planes of a brick, made by one thread."""
+
+    def __init__(self, sums: PixelSums, brick: Brick, first: int, stop: int) -> None:
+        _, ay, ax = brick.apron
+        _, ny, nx = brick.reference.shape
+        z, y, x = brick.start
+        z += first - brick.apron[0]
+        self.box = (
+            slice(z, z + stop - first),
+            slice(y, y + ny - ay),
+            slice(x, x + nx - ax),
+        )
+        self.cells = tuple(
+            slice(part.start // sums.cell, -(-part.stop // sums.cell)) for part in self.box
+        )
+        extent = tuple(part.stop - part.start for part in self.cells)
+        self.squares, self.voxels = np.zeros(extent), np.zeros(extent, np.int64)
+        self.along = tuple(np.zeros(part.stop - part.start, np.int64) for part in self.box)
+        self.floats, self.ints = np.zeros(10), np.zeros(8, np.int64)
+        self.marks = np.empty(MARKS, np.int64)
+        bits = np.dtype(f"u{brick.reference.dtype.itemsize}")
+        _difference(
+            (brick.reference, brick.copy),
+            (brick.reference.view(bits), brick.copy.view(bits)),
+            (first, stop, ay, ax),
+            ((z, y, x), sums.shape, sums.cell),
+            (self.squares, self.voxels),
+            self.along,
+            (self.floats, self.ints, self.marks),
+        )
+
+
+@compiled_for_finite
+def _row(a: Any, b: Any, squares: Any, out: Any) -> None:
+    # The mean first, then squares around it: sums of squares of large values would cancel.
+    n = a.shape[0]
+    sum_a = 0.0
+    sum_b = 0.0
+    for x in range(n):
+        sum_a += np.float64(a[x])
+        sum_b += np.float64(b[x])
+    mean_a = sum_a / n
+    mean_b = sum_b / n
+    aa = 0.0
+    bb = 0.0
+    ab = 0.0
+    worst = 0.0
+    for x in range(n):
+        p = np.float64(a[x])
+        q = np.float64(b[x])
+        error = q - p
+        squares[x] += error * error
+        worst = max(worst, abs(error))
+        p -= mean_a
+        q -= mean_b
+        aa += p * p
+        bb += q * q
+        ab += p * q
+    low_a = a[0]
+    high_a = a[0]
+    low_b = b[0]
+    high_b = b[0]
+    for x in range(n):
+        low_a = min(low_a, a[x])
+        high_a = max(high_a, a[x])
+        low_b = min(low_b, b[x])
+        high_b = max(high_b, b[x])
+    out[0] = mean_a
+    out[1] = mean_b
+    out[2] = aa
+    out[3] = bb
+    out[4] = ab
+    out[5] = worst
+    out[6] = low_a
+    out[7] = high_a
+    out[8] = low_b
+    out[9] = high_b
+
+
+@compiled
+def _difference(  # noqa: C901, PLR0912, PLR0915
+    volumes: Any, bits: Any, part: Any, place: Any, maps: Any, along: Any, out: Any
+) -> None:
+    a, b = volumes
+    bits_a, bits_b = bits
+    origin, shape, cell = place
+    squares, voxels = maps
+    along_z, along_y, along_x = along
+    floats, ints, marks = out
+    first, stop, ay, ax = part
+    oz, oy, ox = origin
+    ny = a.shape[1] - ay
+    nx = a.shape[2] - ax
+    cell_y0 = oy // cell
+    cell_x0 = ox // cell
+    cell_z0 = oz // cell
+    row_squares = np.zeros(nx)
+    scratch_a = np.empty(nx, a.dtype)
+    scratch_b = np.empty(nx, a.dtype)
+    scratch_squares = np.zeros(nx)
+    row = np.zeros(10)
+    counted = np.zeros(nx, np.int64)
+    n = 0
+    differing = 0
+    worst = -1.0
+    worst_at = -1
+    bad_first = -1
+    bad_a = 0
+    bad_b = 0
+    moved = 0
+    marked = 0
+    low_a = np.inf
+    high_a = -np.inf
+    low_b = np.inf
+    high_b = -np.inf
+    for plane in range(first, stop):
+        z = oz + plane - first
+        cz = z // cell - cell_z0
+        for line in range(ny):
+            y = oy + line
+            cy = y // cell - cell_y0
+            here = (z * shape[1] + y) * shape[2] + ox
+            row_a = a[plane, line + ay, ax:]
+            row_b = b[plane, line + ay, ax:]
+            row_u = bits_a[plane, line + ay, ax:]
+            row_v = bits_b[plane, line + ay, ax:]
+            changed = 0
+            finite = 0
+            for x in range(nx):
+                different = int(row_u[x] != row_v[x])
+                changed += different
+                along_x[x] += different
+                finite += int(np.isfinite(row_a[x]) and np.isfinite(row_b[x]))
+            if changed:
+                differing += changed
+                along_z[plane - first] += changed
+                along_y[line] += changed
+                if marked < marks.shape[0]:
+                    for x in range(nx):
+                        if row_u[x] != row_v[x] and marked < marks.shape[0]:
+                            marks[marked] = here + x
+                            marked += 1
+            if finite == nx:
+                _row(row_a, row_b, row_squares, row)
+                for x in range(nx):
+                    counted[x] += 1
+            else:
+                k = 0
+                for x in range(nx):
+                    fine_a = np.isfinite(row_a[x])
+                    fine_b = np.isfinite(row_b[x])
+                    if fine_a and fine_b:
+                        scratch_a[k] = row_a[x]
+                        scratch_b[k] = row_b[x]
+                        k += 1
+                        error = np.float64(row_b[x]) - np.float64(row_a[x])
+                        row_squares[x] += error * error
+                        counted[x] += 1
+                    else:
+                        bad_a += not fine_a
+                        bad_b += not fine_b
+                        # Infinity must stay the same infinity; any NaN is a NaN.
+                        same = row_a[x] == row_b[x] or (np.isnan(row_a[x]) and np.isnan(row_b[x]))
+                        if not same:
+                            moved += 1
+                            if bad_first < 0:
+                                bad_first = here + x
+                if k:
+                    _row(scratch_a[:k], scratch_b[:k], scratch_squares[:k], row)
+            if finite:
+                # Chan, Golub and LeVeque (1983): join the row's moments to those so far.
+                total = n + finite
+                da = row[0] - floats[0]
+                db = row[1] - floats[1]
+                share = finite / total
+                weight = n * share
+                floats[0] += da * share
+                floats[1] += db * share
+                floats[2] += row[2] + da * da * weight
+                floats[3] += row[3] + db * db * weight
+                floats[4] += row[4] + da * db * weight
+                n = total
+                if row[5] > worst:
+                    worst = row[5]
+                    for x in range(nx):
+                        error = abs(np.float64(row_b[x]) - np.float64(row_a[x]))
+                        if error == worst:
+                            worst_at = here + x
+                            break
+                low_a = min(low_a, row[6])
+                high_a = max(high_a, row[7])
+                low_b = min(low_b, row[8])
+                high_b = max(high_b, row[9])
+            if (y + 1) % cell == 0 or line == ny - 1:
+                for x in range(nx):
+                    cx = (ox + x) // cell - cell_x0
+                    squares[cz, cy, cx] += row_squares[x]
+                    voxels[cz, cy, cx] += counted[x]
+                    row_squares[x] = 0.0
+                    counted[x] = 0
+    floats[5] = worst
+    floats[6] = low_a
+    floats[7] = high_a
+    floats[8] = low_b
+    floats[9] = high_b
+    ints[0] = n
+    ints[1] = differing
+    ints[2] = worst_at
+    ints[3] = bad_a
+    ints[4] = bad_b
+    ints[5] = moved
+    ints[6] = bad_first
+    ints[7] = marked
