@@ -233,7 +233,7 @@ def _band_limit(phantom: Phantom) -> npt.NDArray[np.float32]:
     falloff = np.exp(-0.5 * (np.arange(3 * (size // 2) ** 2 + 1) * in_cycles**2) ** 2)
     falloff[0] = 0
     table: npt.NDArray[np.float32] = falloff.astype(np.float32)
-    return table[squares[:, None, None] + squares[:, None] + squares]
+    return np.take(table, squares[:, None, None] + squares[:, None] + squares)
 
 
 def _tilts(size: int) -> npt.NDArray[np.float64]:
