@@ -161,8 +161,15 @@ def load(name: str, *, in_memory: bool = True) -> Tomogram:
     )
 
 
-def store(tomogram: Tomogram) -> Path:
+def store(tomogram: Tomogram, volume: Path | None = None) -> Path:
     """Write a tomogram into the cache, replacing an entry of the same name, and return its folder.
+
+    Parameters
+    ----------
+    tomogram : Tomogram
+        What is stored.
+    volume : pathlib.Path, optional
+        A .npy file of its voxels on the cache's disk, which is moved rather than written again.
 
     Raises
     ------
@@ -171,7 +178,10 @@ def store(tomogram: Tomogram) -> Path:
     """
     folder = tomogram_dir(tomogram.name)
     with staged(folder) as staging:
-        _write_array(staging / _VOLUME, tomogram.data)
+        if volume is None:
+            _write_array(staging / _VOLUME, tomogram.data)
+        else:
+            volume.rename(staging / _VOLUME)
         record = {
             "name": tomogram.name,
             "shape": tomogram.shape,
@@ -201,24 +211,38 @@ def staged(folder: Path) -> Iterator[Path]:
     """
     staging = None
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        yield staging
-        for path in staging.iterdir():
-            _flush(path)
-        if folder.exists():
-            folder.rename(_replaced(staging))
-        staging.rename(folder)
-    except OSError as error:
-        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-        raise InputError(
-            f"cannot write to the cache {folder.parent}: {reason}; "
-            f"free it, or set {CACHE_VARIABLE} to a folder that can be written"
-        ) from error
+        with writing(folder.parent):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+            yield staging
+            for path in staging.iterdir():
+                _flush(path)
+            if folder.exists():
+                folder.rename(_replaced(staging))
+            staging.rename(folder)
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
             shutil.rmtree(_replaced(staging), ignore_errors=True)
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Say in one sentence why a folder of the cache cannot be written.
+
+    Raises
+    ------
+    InputError
+        The block met an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+        raise InputError(
+            f"cannot write to the cache {folder}: {reason}; "
+            f"free it, or set {CACHE_VARIABLE} to a folder that can be written"
+        ) from error
 
 
 def _replaced(staging: Path) -> Path:
