@@ -1,0 +1,166 @@
+"""From a request to a tomogram in the cache."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlparse
+
+import numpy as np
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.tomogram import cache
+from cryoet_bench.tomogram.portal import catalogue, transfer
+from cryoet_bench.tomogram.portal.bucket import Bucket
+from cryoet_bench.tomogram.portal.catalogue import Record
+from cryoet_bench.tomogram.portal.grid import StoredArray, check_against_record
+from cryoet_bench.tomogram.portal.mrc import MrcTwin
+from cryoet_bench.tomogram.portal.ome_zarr import OmeZarrLevel
+from cryoet_bench.tomogram.portal.patience import PATIENCE, Patience
+from cryoet_bench.tomogram.portal.plan import Plan, plan
+from cryoet_bench.tomogram.portal.report import Report
+from cryoet_bench.tomogram.portal.request import Request, parse
+from cryoet_bench.tomogram.region import format_region
+from cryoet_bench.tomogram.volume import Tomogram
+
+# The portal's terms: all of its data; its records do not repeat it.
+LICENCE = "CC0-1.0"
+_SPEC = "spec"
+
+
+def obtain(spec: str, *, report: Report | None = None, patience: Patience = PATIENCE) -> Tomogram:
+    """Return the tomogram that ``portal:DATASET/RUN/OPTION=VALUE/...`` means.
+
+    It comes from the cache when it was fetched before, without asking the portal.
+
+    Raises
+    ------
+    InputError
+        Not one tomogram is meant, or it cannot be had; the message says what to do.
+    """
+    return obtain_request(parse(spec), report=report, patience=patience)
+
+
+def obtain_request(
+    request: Request, *, report: Report | None = None, patience: Patience = PATIENCE
+) -> Tomogram:
+    """Return a requested tomogram, from the cache or fetched; voxels are mapped from the cache.
+
+    Raises
+    ------
+    InputError
+        Not one tomogram is meant, or it cannot be had; the message says what to do.
+    """
+    report = report or Report()
+    found = list(cached(request))
+    if len(found) > 1:
+        listed = "\n".join(f"  {it.provenance[_SPEC]}  ({it.name})" for it in found)
+        raise InputError(f"{len(found)} fetched tomograms match {request}; choose one:\n{listed}")
+    if found:
+        try:
+            return cache.load(found[0].name, in_memory=False)
+        except cache.DamagedEntryError as error:
+            report.say(f"{error}; it is fetched again")
+    return fetch(request, report, patience)
+
+
+def cached(request: Request) -> Iterator[cache.Entry]:
+    """Yield the tomograms that were fetched before for what a request asks."""
+    for entry in cache.entries():
+        if entry.source == "portal" and request.matches(parse(entry.provenance[_SPEC])):
+            yield entry
+
+
+def planned(request: Request, bucket: Bucket, record: Record) -> Plan:
+    """Return the plan for a chosen tomogram, after checking what is stored against its record.
+
+    Raises
+    ------
+    InputError
+        The tomogram is not stored in that form, or disagrees with its record.
+    """
+    key = urlparse(_location(request, record)).path.strip("/")
+    array: StoredArray = (
+        OmeZarrLevel(bucket, key, request.level)
+        if request.source == "zarr"
+        else MrcTwin(bucket, key)
+    )
+    check_against_record(array.grid, record, request.level, array.address)
+    return plan(array, request)
+
+
+def fetch(request: Request, report: Report, patience: Patience = PATIENCE) -> Tomogram:
+    """Fetch a requested tomogram from the portal into the cache and return it.
+
+    Raises
+    ------
+    InputError
+        Not one tomogram is meant, or it cannot be had, or the cache cannot be written.
+    """
+    record = catalogue.select(request, patience)
+    with Bucket(urlparse(_location(request, record)).netloc, patience) as bucket:
+        plan_ = planned(request, bucket, record)
+        report.say(plan_)
+        with transfer.transfer_dir(_folder(request, record), plan_.version) as folder:
+            volume = transfer.carry_out(plan_, bucket, folder, report)
+            tomogram = _tomogram(
+                np.load(volume, mmap_mode="r"), _provenance(request, record, plan_), plan_
+            )
+            cache.store(tomogram, volume)
+    return cache.load(tomogram.name, in_memory=False)
+
+
+def _tomogram(data: Any, provenance: dict[str, Any], plan_: Plan) -> Tomogram:
+    unnamed = Tomogram("", data, plan_.array.grid.spacing, "portal", provenance)
+    run = re.sub(r"[^A-Za-z0-9._+-]", "_", provenance["run"])
+    name = (
+        f"{provenance['dataset']}-{run}-{plan_.array.grid.spacing[0]:.4g}A"
+        f"-{provenance['processing']}-{unnamed.sha256[:8]}"
+    )
+    return Tomogram(name, data, unnamed.voxel_spacing, "portal", provenance, sha256=unnamed.sha256)
+
+
+def _provenance(request: Request, record: Record, plan_: Plan) -> dict[str, Any]:
+    complete = request.model_copy(
+        update={
+            "spacing": record.spacing,
+            "processing": record.processing,
+            "tomogram": record.tomogram,
+            "subset": request.edge,
+        }
+    )
+    return {
+        _SPEC: str(complete),
+        "dataset": record.dataset,
+        "run": record.run,
+        "tomogram_id": record.tomogram,
+        "spacing": record.spacing,
+        "processing": record.processing,
+        "level": request.level,
+        "region": format_region(plan_.region),
+        "address": plan_.array.address,
+        "chunks": plan_.contents.chunks,
+        "missing_chunks": plan_.contents.missing,
+        "organism": record.organism,
+        "sample": record.sample,
+        "licence": LICENCE,
+        "deposition": f"CZCDP-{record.deposition}",
+        "doi": record.doi,
+        "client": f"cryoet-data-portal {catalogue.client_version()}",
+        "retrieved": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _location(request: Request, record: Record) -> str:
+    location = record.zarr if request.source == "zarr" else record.mrc
+    if location is None:
+        raise InputError(
+            f"the portal has no {request.source} of {record.spec()}: choose the other source"
+        )
+    return location
+
+
+def _folder(request: Request, record: Record) -> str:
+    return f"{record.tomogram}-{request.source}-{request.level}"
