@@ -1,0 +1,1 @@
+"""What changed between releases: values compared, and how far to believe a difference."""
