@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from cryoet_bench import __version__
+from cryoet_bench.cli import tomogram
 from cryoet_bench.errors import InputError
 
 app = typer.Typer(
@@ -19,6 +20,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(tomogram.app, name="tomogram")
 
 
 def _print_version(wanted: bool) -> None:
@@ -41,5 +44,7 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        Console(stderr=True, highlight=False).print(f"cryoet-bench: {error}", markup=False)
+        Console(stderr=True, highlight=False).print(
+            f"cryoet-bench: {error}", markup=False, soft_wrap=True
+        )
         sys.exit(2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import sys
 from pathlib import Path
 
 from cryoet_bench.errors import InputError
@@ -40,19 +41,33 @@ def obtain(source: str, *, level: int = 0, region: Region | None = None) -> Tomo
         from cryoet_bench.tomogram import portal  # noqa: PLC0415
 
         return portal.obtain(source)
-    if source in PHANTOMS:
+    if _is_known(source):
         _require_whole(source, level, region)
-        return obtain_phantom(source)
-    if cache.NAME_PATTERN.fullmatch(source) and cache.tomogram_dir(source).exists():
-        _require_whole(source, level, region)
-        return _obtain_cached(source)
+        return recall(source)
     path = Path(source).expanduser()
     if not path.exists():
         raise _unknown(source)
     return add(path, level=level, region=region)
 
 
-def obtain_phantom(name: str) -> Tomogram:
+def recall(name: str) -> Tomogram:
+    """Return a phantom or a cached tomogram by its name, verified.
+
+    What is damaged is named and obtained again where its source still exists.
+
+    Raises
+    ------
+    InputError
+        There is no such tomogram, or it is damaged and its source is gone.
+    """
+    if name in PHANTOMS:
+        return _obtain_phantom(name)
+    if _is_known(name):
+        return _obtain_cached(name)
+    raise _unknown(name)
+
+
+def _obtain_phantom(name: str) -> Tomogram:
     """Return a phantom from the cache; make it when it is not there or not the expected one.
 
     Raises
@@ -110,9 +125,22 @@ def add(
     """
     from cryoet_bench.tomogram import files  # noqa: PLC0415
 
-    tomogram = files.read(path, level=level, region=region, stem=stem, voxel_spacing=voxel_spacing)
+    try:
+        tomogram = files.read(
+            path, level=level, region=region, stem=stem, voxel_spacing=voxel_spacing
+        )
+    except ImportError as error:
+        raise InputError(
+            f"{path} cannot be read here: {error.name} is not installed in {sys.prefix}"
+        ) from error
     cache.store(tomogram)
     return tomogram
+
+
+def _is_known(name: str) -> bool:
+    if not cache.NAME_PATTERN.fullmatch(name):
+        return False
+    return name in PHANTOMS or cache.tomogram_dir(name).exists()
 
 
 def _obtain_cached(name: str) -> Tomogram:
@@ -162,6 +190,11 @@ def _require_whole(source: str, level: int, region: Region | None) -> None:
 
 def _unknown(source: str) -> InputError:
     known = sorted({*PHANTOMS, *(entry.name for entry in cache.entries())})
+    if Path(source).expanduser().exists():
+        return InputError(
+            f"{source!r} is a file and no name: "
+            f"'cryoet-bench tomogram add {source}' puts it into the cache and names it"
+        )
     close = difflib.get_close_matches(source, known, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}?" if close else "see 'cryoet-bench tomogram list'"
     return InputError(f"there is no tomogram or file {source!r}: {hint}")

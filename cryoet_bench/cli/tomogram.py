@@ -1,0 +1,187 @@
+"""``cryoet-bench tomogram``: what is measured on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from cryoet_bench.tomogram import Tomogram
+    from cryoet_bench.tomogram.cache import Entry
+
+app = typer.Typer(
+    help="Tomograms to measure on: the phantom, files, and the CryoET Data Portal.",
+    no_args_is_help=True,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List the phantoms and the tomograms in the cache.
+
+    Example: cryoet-bench tomogram list
+    """
+    from cryoet_bench.tomogram import cache  # noqa: PLC0415
+    from cryoet_bench.tomogram.phantom import PHANTOMS  # noqa: PLC0415
+
+    rows: dict[str, dict[str, Any]] = {
+        name: {
+            "name": name,
+            "source": "synthetic",
+            "shape": [phantom.size] * 3,
+            "dtype": "float32",
+            "voxel_spacing": [phantom.voxel_spacing] * 3,
+            "cached": False,
+        }
+        for name, phantom in PHANTOMS.items()
+    }
+    rows.update((entry.name, _row(entry)) for entry in cache.entries())
+    if as_json:
+        typer.echo(json.dumps(list(rows.values()), indent=2))
+        return
+    table = Table("name", "source", "voxels z, y, x", "dtype", "angstrom", "cached", box=SIMPLE)
+    for column in table.columns:
+        column.no_wrap = True
+    for row in rows.values():
+        table.add_row(
+            row["name"],
+            row["source"],
+            _times(row["shape"]),
+            row["dtype"],
+            _spacing(row["voxel_spacing"]),
+            "yes" if row["cached"] else "when used",
+        )
+    Console(markup=False).print(table)
+
+
+@app.command()
+def info(
+    name: Annotated[str, typer.Argument(help="A phantom or a tomogram in the cache.")],
+    as_json: Json = False,
+) -> None:
+    """Show what a tomogram is, where it comes from and how its voxels are distributed.
+
+    Its bytes are checked on the way; a phantom is made when it is not there yet.
+
+    Example: cryoet-bench tomogram info phantom-10A
+    """
+    from cryoet_bench.tomogram import sources  # noqa: PLC0415
+
+    with Console(stderr=True).status(f"reading {name}"):
+        tomogram = sources.recall(name)
+        facts = _facts(tomogram)
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    _print_facts(facts)
+
+
+@app.command()
+def add(
+    file: Annotated[Path, typer.Argument(help="MRC, TIFF stack, Zarr array or OME-Zarr group.")],
+    name: Annotated[
+        str | None, typer.Option(help="What its name begins with, in place of the file's.")
+    ] = None,
+    level: Annotated[int, typer.Option(min=0, help="Level of an OME-Zarr group.")] = 0,
+    region: Annotated[
+        str | None, typer.Option(help="Part of it, in voxels: z0:z1,y0:y1,x0:x1.")
+    ] = None,
+    voxel_spacing: Annotated[
+        float | None,
+        typer.Option(help="Angstrom, for a file that does not say or says it wrongly."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Copy a tomogram from a file into the cache and give it a name to measure it by.
+
+    The name ends with the start of its checksum: other bytes, another name.
+
+    Example: cryoet-bench tomogram add TS_01.mrc --region 28:156,256:384,256:384
+    """
+    from cryoet_bench.tomogram import sources  # noqa: PLC0415
+    from cryoet_bench.tomogram.region import parse_region  # noqa: PLC0415
+
+    part = parse_region(region) if region is not None else None
+    with Console(stderr=True).status(f"reading {file}"):
+        tomogram = sources.add(
+            file, level=level, region=part, stem=name, voxel_spacing=voxel_spacing
+        )
+        facts = _facts(tomogram)
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    _print_facts(facts)
+    if tomogram.voxel_spacing is None:
+        typer.echo("The file does not say its voxel spacing: add it with --voxel-spacing.")
+    typer.echo(f"Measure it: scripts/bench --tomogram {tomogram.name}")
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "source": entry.source,
+        "shape": list(entry.shape),
+        "dtype": _dtype(entry.dtype),
+        "voxel_spacing": entry.voxel_spacing and list(entry.voxel_spacing),
+        "cached": True,
+    }
+
+
+def _dtype(written: str) -> str:
+    import numpy as np  # noqa: PLC0415
+
+    return str(np.dtype(written))
+
+
+def _facts(tomogram: Tomogram) -> dict[str, Any]:
+    from cryoet_bench.tomogram import cache  # noqa: PLC0415
+
+    voxels = tomogram.data
+    return {
+        **_row(cache.read_entry(tomogram.name)),
+        "folder": str(cache.tomogram_dir(tomogram.name)),
+        "sha256": tomogram.sha256,
+        "bytes": voxels.nbytes,
+        "minimum": float(voxels.min()),
+        "maximum": float(voxels.max()),
+        "mean": float(voxels.mean(dtype="float64")),
+        "sd": float(voxels.std(dtype="float64")),
+        "provenance": dict(tomogram.provenance),
+    }
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
+    synthetic = facts["source"] == "synthetic"
+    table = Table.grid(padding=(0, 2))
+    table.add_row("name", facts["name"])
+    table.add_row("source", "synthetic, no recorded data" if synthetic else facts["source"])
+    table.add_row("voxels", f"{_times(facts['shape'])} (z, y, x) {facts['dtype']}")
+    table.add_row("voxel spacing", f"{_spacing(facts['voxel_spacing'])} angstrom")
+    table.add_row("size", f"{facts['bytes'] / 2**20:.1f} MiB")
+    table.add_row("range", f"{facts['minimum']:.4g} to {facts['maximum']:.4g}")
+    table.add_row("mean, sd", f"{facts['mean']:.4g}, {facts['sd']:.4g}")
+    table.add_row("sha256", f"{facts['sha256']} (verified)")
+    table.add_row("folder", facts["folder"])
+    table.add_row("made from" if synthetic else "provenance")
+    for key, value in facts["provenance"].items():
+        table.add_row(f"  {key}", str(value))
+    Console(markup=False, highlight=False).print(table)
+
+
+def _times(shape: list[int]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _spacing(spacing: list[float] | None) -> str:
+    if spacing is None:
+        return "unknown"
+    edges = [f"{edge:g}" for edge in spacing]
+    return edges[0] if len(set(edges)) == 1 else " x ".join(edges)
