@@ -1,0 +1,780 @@
+"""Everything that the checks of one volume need, from two sweeps over it in bounded memory.
+
+The first sweep sums, bins and finds extremes; the second makes median and MAD exact and collects
+the outliers. A volume is swept box by box along its chunks, so one larger than memory costs no
+more memory than a small one, and chunked equals whole.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.quality.qc.kernels import BINS, BLOCK, accumulate, collect, plane_product
+from cryoet_bench.quality.thresholds import OUTLIER_SIGMA
+
+Array = npt.NDArray[Any]
+Box = tuple[slice, slice, slice]
+Progress = Callable[[float], None]
+
+MAD_TO_SIGMA = 1.482602218505602  # sd of a normal distribution over its MAD: 1 / norm.ppf(3 / 4)
+PILOT_EDGE = 64
+BINS_PER_SIGMA = 2048
+BOX_BYTES = 16 * 2**20
+IN_FLIGHT_BYTES = 160 * 2**20
+HOT_ROOM = 1000
+
+
+class ArrayLike(Protocol):
+    """What is swept: a numpy, memory-mapped, Zarr or Dask array of axes z, y, x."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Voxels along z, y, x."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a voxel."""
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """Return a box of voxels."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Slices along one axis: finite voxels, mean and standard deviation of each."""
+
+    count: npt.NDArray[np.int64]
+    mean: npt.NDArray[np.float64]
+    sd: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of finite voxels in bins of equal width; the outermost hold what lies beyond.
+
+    Parameters
+    ----------
+    counts : int64, shape (bins,)
+        Voxels in each bin.
+    start, width : float
+        Bin i covers start + i * width up to start + (i + 1) * width.
+    discrete : bool
+        Each bin holds exactly one value, its left edge.
+    """
+
+    counts: npt.NDArray[np.int64]
+    start: float
+    width: float
+    discrete: bool
+
+    @property
+    def edges(self) -> Array:
+        """Edges of the bins, one more than there are bins."""
+        return self.start + self.width * np.arange(self.counts.size + 1)
+
+    def quantile(self, fraction: float) -> float:
+        """Return a quantile, exact to one bin (1/2048 of the robust sd for floats)."""
+        total = np.cumsum(self.counts)
+        index = int(np.searchsorted(total, fraction * total[-1]))
+        return self.start + self.width * (index + (0.0 if self.discrete else 0.5))
+
+
+@dataclass(frozen=True)
+class Outliers:
+    """Voxels further than `OUTLIER_SIGMA` robust standard deviations from the median.
+
+    Parameters
+    ----------
+    low, high : int
+        How many lie below and above the bulk.
+    hot : int
+        How many stand alone: no neighbour (of 26) is half as far out on the same side.
+    places : int64, shape (k, 3)
+        z, y, x of the first `HOT_ROOM` of these.
+    blocks : int64, shape (z, y, x)
+        How many lie in each block of 16 voxels a side.
+    """
+
+    low: int
+    high: int
+    hot: int
+    places: npt.NDArray[np.int64]
+    blocks: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the two sweeps found in a volume.
+
+    Moments are population moments (divided by n); `kurtosis` is excess kurtosis. `neighbours` is
+    the correlation of each slice along z with the next, NaN where a slice is constant or holds
+    non-finite voxels. `block_low` and `block_high` are the extremes of the finite voxels in
+    blocks of 16 voxels a side, inf and -inf where there are none. `mantissa_bits` counts the bits
+    of the significand that are in use; None for integers.
+    """
+
+    shape: tuple[int, int, int]
+    dtype: np.dtype[Any]
+    finite: int
+    nan: int
+    plus_infinity: int
+    minus_infinity: int
+    minimum: float
+    maximum: float
+    at_minimum: int
+    at_maximum: int
+    mean: float
+    sd: float
+    skewness: float
+    kurtosis: float
+    median: float
+    mad: float
+    histogram: Histogram
+    profiles: tuple[Profile, Profile, Profile]
+    slice_low: npt.NDArray[np.float64]
+    slice_high: npt.NDArray[np.float64]
+    neighbours: npt.NDArray[np.float64]
+    block_low: npt.NDArray[np.float64]
+    block_high: npt.NDArray[np.float64]
+    outliers: Outliers
+    mantissa_bits: int | None
+    pilot: Array
+
+    @property
+    def size(self) -> int:
+        """Voxels in the volume."""
+        return math.prod(self.shape)
+
+    @property
+    def sigma(self) -> float:
+        """Robust standard deviation, 1.4826 MAD; the plain one where most voxels are equal."""
+        return MAD_TO_SIGMA * self.mad or self.sd
+
+    @cached_property
+    def values(self) -> npt.NDArray[np.float64]:
+        """Finite voxels of the central box, sorted."""
+        flat = self.pilot.astype(np.float64).ravel()
+        return np.sort(flat[np.isfinite(flat)])
+
+
+def survey(
+    array: ArrayLike, *, workers: int | None = None, progress: Progress | None = None
+) -> Survey:
+    """Sweep a volume twice and return everything that the checks need.
+
+    Parameters
+    ----------
+    array : array of axes z, y, x
+        numpy, memory-mapped, Zarr or Dask; any real dtype.
+    workers : int or None
+        Threads; as many as the machine has for this process where None.
+    progress : callable or None
+        Called with the fraction done.
+
+    Raises
+    ------
+    InputError
+        The array is not a volume of real numbers.
+    """
+    _require_volume(array)
+    sweeper = _Sweeper(array, workers or len(os.sched_getaffinity(0)), progress)
+    pilot = np.asarray(array[centre_box(array.shape, PILOT_EDGE)])
+    frame = _frame(pilot)
+    sums = sweeper.sum(frame)
+    if _misframed(sums, frame):
+        frame = _frame_from(sums, frame)
+        sums = sweeper.sum(frame)
+    return _finish(sweeper, sums, frame, pilot)
+
+
+def centre_box(shape: Sequence[int], edge: int) -> Box:
+    """Return the box of at most `edge` voxels a side in the middle of a volume."""
+    z, y, x = (
+        slice((n - min(n, edge)) // 2, (n - min(n, edge)) // 2 + min(n, edge)) for n in shape
+    )
+    return z, y, x
+
+
+def chunk_shape(array: ArrayLike) -> tuple[int, int, int] | None:
+    """Return the array's chunks where it has any; irregular Dask chunks count as their largest."""
+    chunks = getattr(array, "chunks", None)
+    if not chunks:
+        return None
+    z, y, x = (max(edge) if isinstance(edge, tuple) else int(edge) for edge in chunks)
+    return z, y, x
+
+
+def boxes(shape: Sequence[int], chunks: Sequence[int] | None, limit: int) -> list[Box]:
+    """Cover a volume with boxes of whole chunks and about `limit` voxels, rows kept long."""
+    step = list(chunks or (1, 1, 1))
+    step = [min(a, b) for a, b in zip(step, shape, strict=True)]
+    for axis in (2, 1, 0):
+        room = max(1, limit // math.prod(step))
+        step[axis] = min(shape[axis], step[axis] * room)
+    return [
+        (
+            slice(z, min(z + step[0], shape[0])),
+            slice(y, min(y + step[1], shape[1])),
+            slice(x, min(x + step[2], shape[2])),
+        )
+        for z, y, x in itertools.product(
+            *(range(0, n, s) for n, s in zip(shape, step, strict=True))
+        )
+    ]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How voxels are centred, d = (v - pivot) * scale, and binned, d * stretch + offset."""
+
+    pivot: float
+    scale: float
+    stretch: float
+    offset: float
+    discrete: bool
+
+    @property
+    def numbers(self) -> npt.NDArray[np.float64]:
+        """The form that the kernels take."""
+        return np.array([self.pivot, self.scale, self.stretch, self.offset])
+
+    @property
+    def width(self) -> float:
+        """Of a bin, in the volume's unit."""
+        return 1.0 / (self.scale * self.stretch)
+
+    @property
+    def start(self) -> float:
+        """Left edge of the first bin."""
+        return self.pivot - self.offset * self.width
+
+
+@dataclass
+class _Sums:
+    """What the first sweep accumulates over a box or a whole volume."""
+
+    z: Array
+    y: Array
+    x: Array
+    powers: Array
+    special: Array
+    products: Array
+    low: Array
+    high: Array
+    slice_low: Array
+    slice_high: Array
+    histogram: Array
+    dtype: np.dtype[Any]
+    bits: int = 0
+
+    @classmethod
+    def empty(cls, shape: Sequence[int], grid: Sequence[int], dtype: np.dtype[Any]) -> _Sums:
+        """Return sums of no voxels."""
+        depth, height, width = shape
+        return cls(
+            z=np.zeros((3, depth)), y=np.zeros((3, height)), x=np.zeros((3, width)),
+            powers=np.zeros(2), special=np.zeros(3, np.int64), products=np.zeros(depth),
+            low=np.full(grid, np.inf), high=np.full(grid, -np.inf),
+            slice_low=np.full(depth, np.inf), slice_high=np.full(depth, -np.inf),
+            histogram=np.zeros(BINS, np.int64), dtype=dtype,
+        )  # fmt: skip
+
+    @property
+    def count(self) -> int:
+        """Finite voxels."""
+        return int(self.z[0].sum())
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A box's sums, and its outer slices for the product with the neighbouring boxes."""
+
+    box: Box
+    sums: _Sums
+    first: Array
+    last: Array
+
+
+class _Sweeper:
+    """Runs a kernel over all boxes of an array on some threads, in order and in bounded memory."""
+
+    def __init__(self, array: ArrayLike, workers: int, progress: Progress | None) -> None:
+        self.array = array
+        z, y, x = array.shape
+        self.shape = (z, y, x)
+        self.dtype = _working_dtype(array.dtype)
+        chunks = chunk_shape(array)
+        self.boxes = boxes(self.shape, chunks, BOX_BYTES // self.dtype.itemsize)
+        if chunks is None and len(self.boxes) < workers:
+            smaller = math.ceil(math.prod(self.shape) / workers)
+            self.boxes = boxes(self.shape, chunks, max(smaller, 2**16))
+        largest = math.prod(s.stop - s.start for s in self.boxes[0]) * self.dtype.itemsize
+        # A Zarr chunk is held about three times while it is read: stored, decoded, placed.
+        self.workers = max(
+            1, min(workers, IN_FLIGHT_BYTES // (largest if chunks is None else 2 * largest))
+        )
+        self.progress = progress
+        self._done = 0
+
+    def sum(self, frame: Frame) -> _Sums:
+        """Run the first sweep."""
+        grid = tuple(-(-n // BLOCK) for n in self.shape)
+        total = _Sums.empty(self.shape, grid, self.dtype)
+        faces: dict[tuple[int, int, int, int, int], Array] = {}
+        for part in self._map(lambda box: self._sum_box(box, frame)):
+            z, y, x = part.box
+            sums = part.sums
+            total.z[:, z] += sums.z
+            total.y[:, y] += sums.y
+            total.x[:, x] += sums.x
+            total.products[z] += sums.products
+            for name in ("powers", "special", "histogram"):
+                getattr(total, name)[...] += getattr(sums, name)
+            blocks = _blocks(part.box)
+            total.low[blocks] = np.minimum(total.low[blocks], sums.low)
+            total.high[blocks] = np.maximum(total.high[blocks], sums.high)
+            total.slice_low[z] = np.minimum(total.slice_low[z], sums.slice_low)
+            total.slice_high[z] = np.maximum(total.slice_high[z], sums.slice_high)
+            total.bits |= sums.bits
+            footprint = (y.start, y.stop, x.start, x.stop)
+            before = faces.pop((z.start, *footprint), None)
+            if before is not None:
+                total.products[z.start] += plane_product(before, part.first, frame.numbers)
+            faces[(z.stop, *footprint)] = part.last
+        return total
+
+    def collect(
+        self, windows: Array, extremes: Sequence[float], limits: Sequence[float]
+    ) -> _Collected:
+        """Run the second sweep."""
+        found = _Collected(
+            below=np.zeros(len(windows), np.int64),
+            at_extremes=np.zeros(2, np.int64),
+            blocks=np.zeros([-(-n // BLOCK) for n in self.shape], np.int64),
+        )
+        edges = np.asarray(windows, self.dtype)
+        edges[:, 0] = np.nextafter(edges[:, 0], self.dtype.type(-np.inf))
+        edges[:, 1] = np.nextafter(edges[:, 1], self.dtype.type(np.inf))
+        bounds = np.array(limits, self.dtype)
+        ends = np.array(extremes, self.dtype)
+        for box, part in self._map(lambda box: (box, self._collect_box(box, edges, ends, bounds))):
+            found.below += part.below
+            found.at_extremes += part.at_extremes
+            found.inside += part.inside
+            found.hot += part.hot
+            found.blocks[_blocks(box)] += part.blocks
+            found.places += part.places if len(found.places) < HOT_ROOM else []
+        return found
+
+    def _map[Result](self, work: Callable[[Box], Result]) -> Iterator[Result]:
+        """Yield the results for all boxes in order, with few boxes in memory at a time."""
+        self._done = 0
+        with ThreadPoolExecutor(self.workers) as pool:
+            running: list[Future[Result]] = []
+            for box in self.boxes:
+                running.append(pool.submit(work, box))
+                if len(running) > self.workers:
+                    yield self._finished(running.pop(0))
+            for future in running:
+                yield self._finished(future)
+
+    def _finished[Result](self, future: Future[Result]) -> Result:
+        result = future.result()
+        self._done += 1
+        if self.progress is not None:
+            self.progress(self._done / len(self.boxes))
+        return result
+
+    def _read(self, box: Box) -> Array:
+        return np.ascontiguousarray(np.asarray(self.array[box]), dtype=self.dtype)
+
+    def _sum_box(self, box: Box, frame: Frame) -> _Part:
+        data = self._read(box)
+        z, y, x = box
+        bands = tuple(-(-s.stop // BLOCK) - s.start // BLOCK for s in box)
+        sums = _Sums.empty(data.shape, bands, self.dtype)
+        low = np.full((len(data), *bands[1:]), np.inf, self.dtype)
+        high = np.full((len(data), *bands[1:]), -np.inf, self.dtype)
+        integers = np.dtype(f"u{self.dtype.itemsize}")
+        sums.bits = int(
+            accumulate(
+                data,
+                data.view(integers),
+                int(np.array(np.inf, self.dtype).view(integers)),
+                frame.numbers,
+                y.start,
+                x.start,
+                sums.z,
+                sums.y,
+                sums.x,
+                sums.powers,
+                sums.special,
+                sums.products,
+                low,
+                high,
+                sums.histogram,
+            )
+        )
+        starts = np.unique(np.r_[0, np.arange(-z.start % BLOCK, len(data), BLOCK)])
+        sums.low = np.minimum.reduceat(low, starts, axis=0)
+        sums.high = np.maximum.reduceat(high, starts, axis=0)
+        sums.slice_low = low.min(axis=(1, 2))
+        sums.slice_high = high.max(axis=(1, 2))
+        return _Part(box, sums, data[0].copy(), data[-1].copy())
+
+    def _collect_box(self, box: Box, windows: Array, extremes: Array, limits: Array) -> _Collected:
+        data = self._read(box)
+        found = _Collected(
+            below=np.zeros(len(windows), np.int64),
+            at_extremes=np.zeros(2, np.int64),
+            blocks=np.zeros([-(-s.stop // BLOCK) - s.start // BLOCK for s in box], np.int64),
+        )
+        origin = np.array([s.start for s in box])
+        inside, hot = np.empty(data.size, self.dtype), np.empty(HOT_ROOM, np.int64)
+        wanted, found.hot = collect(
+            data,
+            origin,
+            windows,
+            extremes,
+            limits,
+            found.below,
+            found.at_extremes,
+            inside,
+            hot,
+            found.blocks,
+        )
+        found.inside = [np.unique(inside[:wanted], return_counts=True)]
+        within = np.stack(np.unravel_index(hot[: found.hot], data.shape), axis=1)
+        lone = [place for place in within if self._stands_alone(place, box, data, limits)]
+        found.hot -= len(within) - len(lone)
+        found.places = [place + origin for place in lone]
+        return found
+
+    def _stands_alone(self, place: Array, box: Box, data: Array, limits: Array) -> bool:
+        """Judge a hot voxel on the face of its box by its neighbours in the next box, too."""
+        around = tuple(
+            slice(max(s.start + at - 1, 0), min(s.start + at + 2, n))
+            for s, at, n in zip(box, place, self.shape, strict=True)
+        )
+        if all(a.start >= s.start and a.stop <= s.stop for a, s in zip(around, box, strict=True)):
+            return True
+        half = (data[tuple(place)] - limits[0]) / 2
+        beside = np.asarray(self.array[around], self.dtype) - limits[0]
+        return int(np.count_nonzero(beside >= half if half > 0 else beside <= half)) == 1
+
+
+@dataclass
+class _Collected:
+    """What the second sweep finds in a box or a whole volume."""
+
+    below: Array
+    at_extremes: Array
+    blocks: Array
+    inside: list[tuple[Array, Array]] = field(default_factory=list)
+    hot: int = 0
+    places: list[Array] = field(default_factory=list)
+
+    @property
+    def values(self) -> tuple[Array, Array]:
+        """The values in the windows, sorted, and how often each occurs."""
+        values = np.concatenate([part[0] for part in self.inside]).astype(np.float64)
+        return _merged(values, np.concatenate([part[1] for part in self.inside]))
+
+    def outliers(self, low: int, high: int) -> Outliers:
+        """Return the outliers, their exact number being known."""
+        places = np.array(self.places, np.int64).reshape(-1, 3)[:HOT_ROOM]
+        return Outliers(low, high, self.hot, places, self.blocks)
+
+
+def _blocks(box: Box) -> Box:
+    """Return where a box lies in the grid of blocks."""
+    z, y, x = (slice(s.start // BLOCK, -(-s.stop // BLOCK)) for s in box)
+    return z, y, x
+
+
+def _require_volume(array: ArrayLike) -> None:
+    if len(array.shape) != 3:
+        raise InputError(
+            f"a tomogram has three axes (z, y, x), this array has {len(array.shape)}: "
+            "choose one volume of it"
+        )
+    if 0 in array.shape:
+        raise InputError(f"there are no voxels in an array of shape {tuple(array.shape)}")
+    if array.dtype.kind not in "biuf":
+        raise InputError(
+            f"voxels of type {array.dtype} cannot be judged: a tomogram holds real numbers"
+        )
+
+
+def _working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return float32 where it holds every value of a dtype exactly, else float64."""
+    small = dtype.itemsize <= 2 or (dtype.kind == "f" and dtype.itemsize == 4)
+    return np.dtype(np.float32 if small else np.float64)
+
+
+def _frame(pilot: Array) -> Frame:
+    values = pilot.astype(np.float64).ravel()
+    values = values[np.isfinite(values)]
+    pivot = float(np.median(values)) if values.size else 0.0
+    if pilot.dtype.kind in "biu" and pilot.dtype.itemsize <= 2:
+        first = 0 if pilot.dtype.kind == "b" else np.iinfo(pilot.dtype).min
+        pivot = math.floor(pivot)
+        return Frame(pivot, 1.0, 1.0, pivot - first, discrete=True)
+    spread = MAD_TO_SIGMA * float(np.median(np.abs(values - pivot))) if values.size else 0.0
+    return _scaled(pivot, spread or (float(values.std()) if values.size else 0.0), pilot.dtype)
+
+
+def _scaled(pivot: float, spread: float, dtype: np.dtype[Any]) -> Frame:
+    least = float(np.finfo(np.float64).tiny) * 1e20
+    exact = float(_working_dtype(dtype).type(pivot))
+    return Frame(
+        exact,
+        1.0 / max(spread or abs(pivot) or 1.0, least),
+        BINS_PER_SIGMA,
+        BINS / 2,
+        discrete=False,
+    )
+
+
+def _misframed(sums: _Sums, frame: Frame) -> bool:
+    """Tell whether the middle half of the voxels is not resolved, so the pilot misled."""
+    if frame.discrete or not sums.count:
+        return False
+    low, high = _quartile_bins(sums)
+    return low == 0 or high == BINS - 1 or (high - low < 16 and _spread(sums) > 0)
+
+
+def _frame_from(sums: _Sums, frame: Frame) -> Frame:
+    low, high = _quartile_bins(sums)
+    if low > 0 and high < BINS - 1:
+        middle = frame.start + frame.width * (low + high + 1) / 2
+        return _scaled(middle, frame.width * (high - low + 1), sums.dtype)
+    mean = sums.z[1].sum() / sums.count
+    return _scaled(frame.pivot + mean / frame.scale, _spread(sums) / frame.scale, sums.dtype)
+
+
+def _quartile_bins(sums: _Sums) -> tuple[int, int]:
+    total = np.cumsum(sums.histogram)
+    low, high = np.searchsorted(total, (total[-1] * 0.25, total[-1] * 0.75))
+    return int(low), int(high)
+
+
+def _spread(sums: _Sums) -> float:
+    first, second = sums.z[1].sum() / sums.count, sums.z[2].sum() / sums.count
+    return math.sqrt(max(0.0, second - first**2))
+
+
+def _finish(sweeper: _Sweeper, sums: _Sums, frame: Frame, pilot: Array) -> Survey:
+    histogram = Histogram(sums.histogram, frame.start, frame.width, frame.discrete)
+    moments = _moments(sums, frame)
+    minimum, maximum = float(sums.slice_low.min()), float(sums.slice_high.max())
+    if not sums.count:
+        minimum = maximum = math.nan
+        centre = _Centre(math.nan, math.nan, 0, 0, _no_outliers(sweeper))
+    elif frame.discrete:
+        centre = _discrete_centre(sweeper, histogram, moments[1])
+    else:
+        centre = _exact_centre(sweeper, sums, histogram, (minimum, maximum), moments[1])
+    return Survey(
+        shape=sweeper.shape,
+        dtype=np.dtype(sweeper.array.dtype),
+        finite=sums.count,
+        nan=int(sums.special[0]),
+        plus_infinity=int(sums.special[1]),
+        minus_infinity=int(sums.special[2]),
+        minimum=minimum,
+        maximum=maximum,
+        at_minimum=centre.at_minimum,
+        at_maximum=centre.at_maximum,
+        mean=moments[0],
+        sd=moments[1],
+        skewness=moments[2],
+        kurtosis=moments[3],
+        median=centre.median,
+        mad=centre.mad,
+        histogram=histogram,
+        profiles=(_profile(sums.z, frame), _profile(sums.y, frame), _profile(sums.x, frame)),
+        slice_low=sums.slice_low,
+        slice_high=sums.slice_high,
+        neighbours=_neighbours(sums),
+        block_low=sums.low,
+        block_high=sums.high,
+        outliers=centre.outliers,
+        mantissa_bits=_mantissa_bits(sums.bits, sweeper),
+        pilot=pilot,
+    )
+
+
+def _moments(sums: _Sums, frame: Frame) -> tuple[float, float, float, float]:
+    """Return mean, sd, skewness and excess kurtosis from power sums about the pivot."""
+    count = sums.count
+    if not count:
+        return math.nan, math.nan, math.nan, math.nan
+    first, second = sums.z[1].sum() / count, sums.z[2].sum() / count
+    third, fourth = sums.powers / count
+    mean = frame.pivot + first / frame.scale
+    if sums.slice_low.min() == sums.slice_high.max():
+        return float(sums.slice_low.min()), 0.0, math.nan, math.nan
+    variance = second - first**2
+    skewness = (third - 3 * first * second + 2 * first**3) / variance**1.5
+    central = fourth - 4 * first * third + 6 * first**2 * second - 3 * first**4
+    return (
+        float(mean),
+        math.sqrt(variance) / frame.scale,
+        float(skewness),
+        float(central / variance**2 - 3),
+    )
+
+
+def _profile(sums: Array, frame: Frame) -> Profile:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = sums[1] / sums[0]
+        variance = np.maximum(sums[2] / sums[0] - mean**2, 0.0)
+    return Profile(
+        sums[0].astype(np.int64), frame.pivot + mean / frame.scale, np.sqrt(variance) / frame.scale
+    )
+
+
+def _neighbours(sums: _Sums) -> Array:
+    plane = sums.y.shape[1] * sums.x.shape[1]
+    mean, square = sums.z[1] / plane, sums.z[2] / plane
+    variance = square - mean**2
+    # A constant slice leaves rounding noise of this relative size.
+    usable = (sums.z[0] == plane) & (variance > 1e-13 * square)
+    variance[~usable] = np.nan
+    covariance = sums.products[1:] / plane - mean[1:] * mean[:-1]
+    return np.asarray(covariance / np.sqrt(variance[1:] * variance[:-1]))
+
+
+def _mantissa_bits(bits: int, sweeper: _Sweeper) -> int | None:
+    if sweeper.array.dtype.kind != "f":
+        return None
+    width = np.finfo(sweeper.dtype).nmant
+    used = bits & ((1 << width) - 1)
+    return width - ((used & -used).bit_length() - 1) if used else 0
+
+
+@dataclass(frozen=True)
+class _Centre:
+    """What is exact about the middle and the ends of the distribution."""
+
+    median: float
+    mad: float
+    at_minimum: int
+    at_maximum: int
+    outliers: Outliers
+
+
+def _no_outliers(sweeper: _Sweeper) -> Outliers:
+    grid = [-(-n // BLOCK) for n in sweeper.shape]
+    return Outliers(0, 0, 0, np.empty((0, 3), np.int64), np.zeros(grid, np.int64))
+
+
+def _discrete_centre(sweeper: _Sweeper, histogram: Histogram, sd: float) -> _Centre:
+    """Read median and MAD off a histogram whose bins are single values."""
+    held = np.flatnonzero(histogram.counts)
+    values, counts = histogram.start + held, histogram.counts[held]
+    total = int(counts.sum())
+    median = _middle(values, counts, total, 0)
+    mad = _middle(*_merged(np.abs(values - median), counts), total, 0)
+    reach = OUTLIER_SIGMA * (MAD_TO_SIGMA * mad or sd)
+    low, high = counts[values < median - reach].sum(), counts[values > median + reach].sum()
+    outliers = _no_outliers(sweeper)
+    if low or high:
+        nothing = np.array([[np.inf, -np.inf]])
+        limits = (median, median - reach, median + reach)
+        found = sweeper.collect(nothing, (values[0], values[-1]), limits)
+        outliers = found.outliers(int(low), int(high))
+    return _Centre(median, mad, int(counts[0]), int(counts[-1]), outliers)
+
+
+def _exact_centre(
+    sweeper: _Sweeper, sums: _Sums, histogram: Histogram, ends: tuple[float, float], sd: float
+) -> _Centre:
+    """Make median, MAD and the number of outliers exact from the voxels that can decide them.
+
+    The median lies in [m1, m2], the bins of the two middle ranks. Each bin then bounds
+    |v - median| from both sides; the medians of those bounds, [r1, r2], hold the MAD, and only
+    voxels in [m1 - r2, m2 - r1] and [m1 + r1, m2 + r2] can be at that distance. The limits of
+    outliers are bounded likewise.
+    """
+    total = sums.count
+    edges = histogram.edges
+    edges[0], edges[-1] = min(edges[0], ends[0]), max(edges[-1], ends[1])
+    ranks = ((total - 1) // 2, total // 2)
+    first, last = np.searchsorted(np.cumsum(histogram.counts), ranks, side="right")
+    # One bin of slack on either side: rounding may put a voxel at an edge into either bin.
+    m1, m2 = edges[max(first - 1, 0)], edges[min(last + 2, BINS)]
+    held = np.flatnonzero(histogram.counts)
+    left, right = edges[np.maximum(held - 1, 0)], edges[np.minimum(held + 2, BINS)]
+    near = np.maximum(np.maximum(left - m2, m1 - right), 0.0)
+    far = np.maximum(right - m1, m2 - left)
+    r1 = _ranked(*_merged(near, histogram.counts[held]), ranks[0])
+    r2 = _ranked(*_merged(far, histogram.counts[held]), ranks[1])
+    reach = OUTLIER_SIGMA * MAD_TO_SIGMA
+    o1, o2 = (reach * r1, reach * r2) if r1 > 0 else (OUTLIER_SIGMA * sd,) * 2
+    windows = np.array(
+        [
+            [m1, m2],
+            [m1 - r2, m2 - r1],
+            [m1 + r1, m2 + r2],
+            [m1 - o2, m2 - o1],
+            [m1 + o1, m2 + o2],
+        ]
+    )
+    found = sweeper.collect(windows, ends, ((m1 + m2) / 2, m2 - o1, m1 + o1))
+    below = found.below - int(sums.special[2])
+    values, counts = found.values
+
+    within = _between(values, windows[0])
+    median = _middle(values[within], counts[within], total, int(below[0]))
+
+    ring, inner = _between(values, windows[1]) | _between(values, windows[2]), 0
+    if windows[1, 1] < windows[2, 0]:
+        inner = int(below[2] - below[1] - counts[_between(values, windows[1])].sum())
+    mad = _middle(*_merged(np.abs(values[ring] - median), counts[ring]), total, inner)
+
+    reach = OUTLIER_SIGMA * (MAD_TO_SIGMA * mad or sd)
+    low, high = _between(values, windows[3]), _between(values, windows[4])
+    beyond = values > median + reach
+    too_low = below[3] + counts[low & (values < median - reach)].sum()
+    too_high = total - below[4] - counts[high].sum() + counts[high & beyond].sum()
+    return _Centre(
+        median,
+        mad,
+        int(found.at_extremes[0]),
+        int(found.at_extremes[1]),
+        found.outliers(int(too_low), int(too_high)),
+    )
+
+
+def _between(values: Array, window: Array) -> Array:
+    return np.asarray((values >= window[0]) & (values <= window[1]))
+
+
+def _merged(values: Array, counts: Array) -> tuple[Array, Array]:
+    """Sort values and add up the counts of equal ones."""
+    unique, inverse = np.unique(values, return_inverse=True)
+    return unique, np.bincount(inverse, counts, unique.size).astype(np.int64)
+
+
+def _ranked(values: Array, counts: Array, rank: int) -> float:
+    """Return the value of a rank among sorted values that occur `counts` times."""
+    return float(values[np.searchsorted(np.cumsum(counts), rank, side="right")])
+
+
+def _middle(values: Array, counts: Array, total: int, below: int) -> float:
+    """Return the median of `total` values of which `below` lie before these sorted ones."""
+    lower = _ranked(values, counts, (total - 1) // 2 - below)
+    return (lower + _ranked(values, counts, total // 2 - below)) / 2
