@@ -19,7 +19,7 @@ Verdict = Literal["worse", "better", "same", "unclear", "failed", "mended", "n/a
 
 CONFIDENCE = 0.99
 SMALLEST = 0.03
-"""Shifts of the machine between two visits of a release are of this size (ratio - 1)."""
+"""Smaller shifts of a time (ratio - 1) are no change: a machine drifts as much between visits."""
 ENOUGH_DEGREES = 3
 
 

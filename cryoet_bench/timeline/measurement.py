@@ -13,6 +13,7 @@ import io
 import json
 import logging
 import math
+import os
 import re
 import shutil
 import tempfile
@@ -27,7 +28,7 @@ from asv import util
 from asv.benchmarks import Benchmarks
 from asv.config import Config
 from asv.environment import Environment, get_environments
-from asv.machine import Machine
+from asv.machine import Machine, MachineCollection
 from asv.plugin_manager import plugin_manager
 from asv.repo import get_repo
 from asv.results import Results, get_filename
@@ -35,7 +36,6 @@ from asv.runner import get_spawner, run_benchmark
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.timeline import results as record
-from cryoet_bench.timeline.environment import UnreachableError
 from cryoet_bench.timeline.releases import Release, Timeline
 from cryoet_bench.timeline.repository import commits
 from cryoet_bench.timeline.results import Case, Journal, Measured, Round
@@ -69,20 +69,29 @@ class Campaign:
         Where releases come from.
     tomogram : str
         Name of the cached tomogram; it is a parameter of every series.
+    tier : str
+        Which benchmarks: "core" or "full", which contains it.
     rounds : int, optional
         Rounds of the timed benchmarks, where not their own number.
+    retry : bool
+        Measure again what failed in an earlier run.
+    not_installed : dict of str to str
+        Why releases could not be measured at all, by tag; they are tried again next time.
     """
 
     root: Path
     timeline: Timeline
     tomogram: str
+    tier: str = "core"
     rounds: int | None = None
+    retry: bool = False
     not_installed: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def configuration(self) -> Any:
         """The configuration of asv, with the tomogram as the one value of its variable."""
         configuration = load_configuration(self.root)
+        os.environ[TOMOGRAM_VARIABLE] = self.tomogram  # a person's own must not overrule it
         variables = configuration.matrix.setdefault("env_nobuild", {})
         variables[TOMOGRAM_VARIABLE] = [self.tomogram]
         return configuration
@@ -109,11 +118,11 @@ class Campaign:
     def machine(self) -> Any:
         """The description of the machine, written once: it is a part of every series' identity."""
         machine = Machine()
-        path = self.results_dir / Machine.get_unique_machine_name() / "machine.json"
-        known = path.exists()
-        vars(machine).update(
-            util.load_json(str(path), Machine.api_version) if known else Machine.get_defaults()
-        )
+        name = Machine.get_unique_machine_name()
+        try:
+            vars(machine).update(MachineCollection.load(name))
+        except util.UserError:  # nobody has described it to asv
+            vars(machine).update(Machine.get_defaults())
         return machine
 
     @cached_property
@@ -122,9 +131,21 @@ class Campaign:
         return self.root / str(self.configuration.results_dir)
 
     @cached_property
-    def benchmarks(self) -> Benchmarks:
-        """The suite, as one release of the timeline describes it."""
+    def suite(self) -> Benchmarks:
+        """All benchmarks, as one release of the timeline describes them."""
         return self._discover()
+
+    @cached_property
+    def benchmarks(self) -> dict[str, dict[str, Any]]:
+        """The benchmarks of the tier, by name."""
+        tiers = {benchmark.get("tier", "core") for benchmark in self.suite.values()} | {"full"}
+        if self.tier not in tiers:
+            raise InputError(f"there is no tier {self.tier!r}: choose {' or '.join(sorted(tiers))}")
+        return {
+            name: benchmark
+            for name, benchmark in sorted(self.suite.items())
+            if self.tier in {"full", benchmark.get("tier", "core")}
+        }
 
     @cached_property
     def commits(self) -> dict[str, str]:
@@ -134,6 +155,31 @@ class Campaign:
     def journal(self, release: Release) -> Journal:
         """Return the rounds of a release measured so far."""
         return Journal(record.journal_path(self._result_file(release)))
+
+    def coverage(self, release: Release) -> dict[str, int]:
+        """Return how many cases passed, are not available, and failed."""
+        counts = {"passed": 0, "n/a": 0, "failed": 0}
+        for measured in self._last(release):
+            counts[measured.status] += 1
+        return counts
+
+    def failures(self, releases: Sequence[Release]) -> dict[str, int]:
+        """Return why cases failed, and how many for each reason."""
+        reasons: dict[str, int] = {}
+        for release in releases:
+            for measured in self._last(release):
+                if measured.status == "failed":
+                    reasons[measured.reason] = reasons.get(measured.reason, 0) + 1
+        return reasons
+
+    def _last(self, release: Release) -> list[Measured]:
+        """Return the last round of every case."""
+        journal = self.journal(release)
+        return [
+            rounds[-1]
+            for benchmark in self.benchmarks.values()
+            for rounds in journal.of(benchmark).values()
+        ]
 
     def measure(self, releases: Sequence[Release]) -> Iterator[Progress]:
         """Measure what is missing of some releases, telling before each case what comes.
@@ -147,6 +193,9 @@ class Campaign:
             for path in record.result_files(self.results_dir):
                 record.load(path)
             journals = {release.tag: self.journal(release) for release in releases}
+            if self.retry:
+                for journal in journals.values():
+                    journal.forget_failures()
             self._save_description()
             results = {
                 release.tag: self._results(release, journals[release.tag]) for release in releases
@@ -166,7 +215,7 @@ class Campaign:
             for release in releases if number % 2 == 0 else reversed(releases):
                 work = [
                     (benchmark, cases)
-                    for _, benchmark in sorted(self.benchmarks.items())
+                    for benchmark in self.benchmarks.values()
                     if number <= self._rounds(benchmark)
                     and (cases := _missing(benchmark, journals[release.tag], number))
                 ]
@@ -194,9 +243,9 @@ class Campaign:
                 self.environment.install_project(
                     self.configuration, self.repository, self.commits[release.tag]
                 )
-        except UnreachableError:
-            raise
-        except (util.UserError, util.ProcessError, InputError) as error:
+        except util.UserError as error:  # without the network, no other release fares better
+            raise InputError(str(error)) from error
+        except util.ProcessError as error:
             self.not_installed[release.tag] = _last_line(error)
             clock.skip(visit)
             return
@@ -281,7 +330,7 @@ class Campaign:
         with tempfile.TemporaryDirectory(dir=self.root / ".asv") as staging:
             self.machine.save(staging)
             path = Path(staging) / "benchmarks.json"
-            util.write_json(str(path), dict(self.benchmarks), Benchmarks.api_version)
+            util.write_json(str(path), dict(self.suite), Benchmarks.api_version)
             for written in Path(staging).rglob("*.json"):
                 target = self.results_dir / written.relative_to(staging)
                 target.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -112,13 +112,26 @@ class Journal:
         self.rounds.append(measured)
 
     def of(self, benchmark: Mapping[str, Any]) -> dict[Case, list[Measured]]:
-        """Return what is known of each case of a benchmark in its present version, by round."""
+        """Return what is known of each case of a benchmark in its present version, by round.
+
+        What was measured after a failure takes its place.
+        """
         known: dict[Case, list[Measured]] = {}
         for entry in self.rounds:
             if entry.benchmark == benchmark["name"] and entry.version == benchmark["version"]:
                 for measured in entry.cases:
-                    known.setdefault(measured.case, []).append(measured)
+                    rounds = known.setdefault(measured.case, [])
+                    if rounds and rounds[-1].status == "failed":
+                        rounds.clear()
+                    rounds.append(measured)
         return known
+
+    def forget_failures(self) -> None:
+        """Take failed cases as not measured; what is measured again takes their place."""
+        self.rounds = [
+            replace(entry, cases=tuple(c for c in entry.cases if c.status != "failed"))
+            for entry in self.rounds
+        ]
 
     def seconds_per_case(self) -> dict[str, float]:
         """Return how long a case of each benchmark took in the mean."""
