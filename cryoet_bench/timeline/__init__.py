@@ -1,1 +1,1 @@
-"""Which software is measured: releases, their pins, and the git repository that asv walks."""
+"""Which software is measured: the releases of zarr and numcodecs, one commit each."""

@@ -1,0 +1,339 @@
+"""The releases of the timeline: read from one file of data, checked, selected.
+
+Standard library only: asv's own interpreter imports this and may have nothing but asv.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cryoet_bench.errors import InputError
+
+DATA = Path(__file__).with_name("timeline.toml")
+TRACKED = ("zarr", "numcodecs")
+_HEADER = """\
+# The release timeline: append-only, one tracked package (zarr, numcodecs) per entry, full pins.
+# Written by 'cryoet-bench timeline update'; recorded results refer to these entries, so none is
+# ever edited. The pins are those of Python 3.12 on Linux x86_64.
+"""
+_VERSION = re.compile(r"[0-9][0-9A-Za-z.!+-]*")
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """One entry of the timeline.
+
+    Attributes
+    ----------
+    package, version : str
+        What moved: a release of zarr or numcodecs, or what had to move so that one could follow.
+    date : datetime.datetime
+        When it was uploaded (UTC). A move made for a release is dated just before that release.
+    pins : Mapping[str, str]
+        Every distribution of that moment, by name, with its version.
+    moved : tuple[str, ...]
+        What else changed since the entry before, such as ``"numpy 1.26.1 to 2.4.1"``.
+    prepares : str | None
+        The tag of the release that forced this move, where the entry is no release of its own.
+    broken : str | None
+        Why it cannot be imported, where upstream broke it.
+    """
+
+    package: str
+    version: str
+    date: datetime
+    pins: Mapping[str, str]
+    moved: tuple[str, ...] = ()
+    prepares: str | None = None
+    broken: str | None = None
+
+    @property
+    def tag(self) -> str:
+        """The name in the git repository: ``zarr-3.1.0``."""
+        tag = f"{self.package}-{self.version}"
+        return f"{tag}-for-{self.prepares}" if self.prepares else tag
+
+    @property
+    def label(self) -> str:
+        """The name a person reads: ``zarr 3.1.0``."""
+        label = f"{self.package} {self.version}"
+        return f"{label} (for {self.prepares.replace('-', ' ', 1)})" if self.prepares else label
+
+    @property
+    def requirements(self) -> str:
+        """The pins as the lines of a requirements file."""
+        return "".join(f"{name}=={version}\n" for name, version in sorted(self.pins.items()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Companion:
+    """A distribution installed beside the releases, at one version for the whole line.
+
+    Attributes
+    ----------
+    name : str
+        What it is for.
+    pins : Mapping[str, str]
+        The distribution and what it needs that a release does not bring.
+    since : str | None
+        The tag of the first release it works with; None for all.
+    """
+
+    name: str
+    pins: Mapping[str, str]
+    since: str | None = None
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """All releases, oldest first, and what is installed beside them."""
+
+    releases: tuple[Release, ...]
+    companions: tuple[Companion, ...] = ()
+
+    def beside(self, tag: str) -> list[str]:
+        """Return the requirements of the companions of one release, which yield to its own."""
+        position = self._position(tag)
+        taken = self.releases[position].pins
+        return [
+            f"{name}=={version}"
+            for companion in self.companions
+            if companion.since is None or self._position(companion.since) <= position
+            for name, version in companion.pins.items()
+            if name not in taken
+        ]
+
+    def find(self, tag: str) -> Release:
+        """Return the release of a tag; ``zarr 3.1.0`` and ``zarr==3.1.0`` are understood too.
+
+        Raises
+        ------
+        InputError
+            There is no such release; close ones are named.
+        """
+        return self.releases[self._position(tag)]
+
+    def last(self, count: int) -> list[Release]:
+        """Return the newest `count` releases, oldest first.
+
+        Raises
+        ------
+        InputError
+            The count is not positive.
+        """
+        if count < 1:
+            raise InputError(f"cannot take {count} releases: ask for 1 or more")
+        return list(self.releases[-count:])
+
+    def since(self, tag: str) -> list[Release]:
+        """Return the release of a tag and all after it."""
+        return list(self.releases[self._position(tag) :])
+
+    def named(self, tags: Iterable[str]) -> list[Release]:
+        """Return the releases of some tags, oldest first, each once."""
+        positions = {self._position(tag) for tag in tags}
+        return [self.releases[position] for position in sorted(positions)]
+
+    def _position(self, tag: str) -> int:
+        wanted = re.sub(r"\s*==\s*|\s+", "-", tag.strip().lower(), count=1)
+        tags = [release.tag for release in self.releases]
+        if wanted in tags:
+            return tags.index(wanted)
+        close = difflib.get_close_matches(wanted, tags, n=3, cutoff=0.6)
+        hint = f"; did you mean {' or '.join(close)}?" if close else ""
+        raise InputError(
+            f"no release named {tag!r} in the timeline{hint or ':'} "
+            f"see 'cryoet-bench timeline list'"
+        )
+
+
+def load(path: Path = DATA) -> Timeline:
+    """Read and check the timeline's file.
+
+    Raises
+    ------
+    InputError
+        The file is missing or damaged; the message names the entry.
+    """
+    try:
+        facts = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"cannot read the release timeline {path}: {error.strerror}; restore it with git"
+        ) from error
+    except ValueError as error:
+        raise _damaged(path, str(error)) from error
+    entries, tables = facts.pop("release", None), facts.pop("companion", [])
+    if facts or not _tables(entries) or not entries or not _tables(tables):
+        raise _damaged(path, "it must hold [[release]] entries and [[companion]] tables only")
+    releases = [_release(path, number, entry) for number, entry in enumerate(entries, start=1)]
+    for before, release in itertools.pairwise(releases):
+        problem = _problem(before, release)
+        if problem:
+            raise _damaged(path, f"{release.tag}: {problem}")
+    tags = [release.tag for release in releases]
+    for tag in tags:
+        if tags.count(tag) > 1:
+            raise _damaged(path, f"{tag} is there twice")
+    companions = [_companion(path, table, tags) for table in tables]
+    return Timeline(tuple(releases), tuple(companions))
+
+
+def append(releases: Iterable[Release], path: Path = DATA) -> None:
+    """Add entries at the end of a timeline's file, all or none; what is there stays as it is.
+
+    Raises
+    ------
+    InputError
+        It cannot be written.
+    """
+    staging = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        text = path.read_text("utf-8") if path.exists() else _HEADER
+        staging.write_text("\n".join([text, *map(_text, releases)]), "utf-8")
+        staging.replace(path)
+    except OSError as error:
+        staging.unlink(missing_ok=True)
+        raise InputError(f"cannot write the release timeline {path}: {error.strerror}") from error
+
+
+def moves(before: Mapping[str, str], after: Mapping[str, str], *, besides: str) -> tuple[str, ...]:
+    """Return in words what differs between two sets of pins, leaving out one package."""
+    words = []
+    for name in sorted((before.keys() | after.keys()) - {besides}):
+        old, new = before.get(name), after.get(name)
+        if old is None:
+            words.append(f"adds {name} {new}")
+        elif new is None:
+            words.append(f"drops {name} {old}")
+        elif old != new:
+            words.append(f"{name} {old} to {new}")
+    return tuple(words)
+
+
+def parse_pins(lines: Iterable[str]) -> dict[str, str]:
+    """Return names and versions from ``name==version`` lines.
+
+    Raises
+    ------
+    ValueError
+        A line is no exact pin, or a name comes twice.
+    """
+    pins: dict[str, str] = {}
+    for line in lines:
+        name, _, version = line.partition("==")
+        if not _NAME.fullmatch(name) or not _VERSION.fullmatch(version) or name in pins:
+            raise ValueError(f"{line!r} is not a pin such as 'zarr==3.1.0', or is there twice")
+        pins[name] = version
+    return pins
+
+
+def _text(release: Release) -> str:
+    lines = [
+        "[[release]]",
+        f"package = {json.dumps(release.package)}",
+        f"version = {json.dumps(release.version)}",
+        f"date = {release.date:%Y-%m-%dT%H:%M:%SZ}",
+    ]
+    if release.prepares:
+        lines.append(f"prepares = {json.dumps(release.prepares)}")
+    if release.moved:
+        lines.append(f"moved = {json.dumps(release.moved)}")
+    if release.broken:
+        lines.append(f"broken = {json.dumps(release.broken)}")
+    pins = [f'  "{name}=={version}",' for name, version in sorted(release.pins.items())]
+    return "\n".join([*lines, "pins = [", *pins, "]", ""])
+
+
+def _release(path: Path, number: int, entry: Mapping[str, Any]) -> Release:
+    facts = dict(entry)
+    try:
+        release = Release(
+            package=facts.pop("package"),
+            version=facts.pop("version"),
+            date=_time(facts.pop("date")),
+            pins=parse_pins(_texts(facts.pop("pins"))),
+            moved=tuple(_texts(facts.pop("moved", []))),
+            prepares=facts.pop("prepares", None),
+            broken=facts.pop("broken", None),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, f"release {number}: {_reason(error)}") from error
+    problem = None
+    if facts:
+        problem = f"unknown field {next(iter(facts))!r}"
+    elif release.pins.get(release.package) != release.version:
+        problem = f"the pins do not hold {release.package}=={release.version}"
+    elif release.package not in TRACKED and release.prepares is None:
+        problem = f"{release.package} is neither {' nor '.join(TRACKED)}"
+    if problem:
+        raise _damaged(path, f"release {number}: {problem}")
+    return release
+
+
+def _companion(path: Path, table: Mapping[str, Any], tags: Sequence[str]) -> Companion:
+    facts = dict(table)
+    try:
+        companion = Companion(
+            name=facts.pop("name"),
+            pins=parse_pins(_texts(facts.pop("pins"))),
+            since=facts.pop("since", None),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, f"companion: {_reason(error)}") from error
+    if facts:
+        raise _damaged(path, f"companion {companion.name}: unknown field {next(iter(facts))!r}")
+    if companion.since is not None and companion.since not in tags:
+        raise _damaged(path, f"companion {companion.name}: no release {companion.since!r}")
+    return companion
+
+
+def _problem(before: Release, release: Release) -> str | None:
+    """Say why `release` cannot follow `before`, or return None."""
+    if release.date <= before.date:
+        return f"it is not later than {before.tag}"
+    if before.prepares is not None and release.tag != before.prepares and not release.prepares:
+        return f"{before.tag} must stand just before {before.prepares}"
+    if before.pins.get(release.package) == release.version:
+        return f"{release.package} is at {release.version} already in {before.tag}"
+    found = moves(before.pins, release.pins, besides=release.package)
+    if found != release.moved:
+        return (
+            f"its pins differ from those of {before.tag} in {found}, but it names {release.moved}"
+        )
+    return None
+
+
+def _time(value: Any) -> datetime:
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise TypeError(f"date {value} is not a time with a zone, such as 2025-07-15T07:48:51Z")
+    return value.astimezone(UTC)
+
+
+def _texts(value: Any) -> Sequence[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise TypeError(f"{value!r} is not a list of texts")
+    return value
+
+
+def _tables(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+def _reason(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+
+
+def _damaged(path: Path, what: str) -> InputError:
+    return InputError(f"the release timeline {path} is damaged: {what}; restore it with git")
