@@ -160,7 +160,9 @@ def _facts(tomogram: Tomogram) -> dict[str, Any]:
 
 def _print_facts(facts: dict[str, Any]) -> None:
     synthetic = facts["source"] == "synthetic"
-    table = Table.grid(padding=(0, 2))
+    table = Table(box=None, show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")
     table.add_row("name", facts["name"])
     table.add_row("source", "synthetic, no recorded data" if synthetic else facts["source"])
     table.add_row("voxels", f"{_times(facts['shape'])} (z, y, x) {facts['dtype']}")

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+REAL_DATA = Path(__file__).parents[2] / "shared" / "tomograms"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder that everything in this test uses."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("CRYOET_BENCH_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def microtubule() -> Path:
+    """The real tomogram of a microtubule: (36, 206, 94) uint8, 1.052 nm."""
+    return _real("13pf_MT.tif")
+
+
+@pytest.fixture
+def portal_slices() -> Path:
+    """Nine 8-bit slices of the portal's TS_100_3 at 10.012 angstrom."""
+    return _real("TS_100_3_slices.npz")
+
+
+def _real(name: str) -> Path:
+    path = REAL_DATA / name
+    if not path.exists():
+        pytest.skip(f"the real tomogram {name} is not at hand in {REAL_DATA}")
+    return path
