@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 
 from cryoet_bench import __version__
-from cryoet_bench.cli import tomogram
+from cryoet_bench.cli import portal, tomogram
+from cryoet_bench.cli.bench import bench
 from cryoet_bench.errors import InputError
 
 app = typer.Typer(
@@ -21,7 +22,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+tomogram.app.add_typer(portal.app)
 app.add_typer(tomogram.app, name="tomogram")
+app.command()(bench)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,7 +1,7 @@
 """The CryoET Data Portal: search it, choose one tomogram, fetch a subset of it into the cache."""
 
 from cryoet_bench.tomogram.portal.catalogue import Record, Search, search, select
-from cryoet_bench.tomogram.portal.fetch import fetch, obtain, obtain_request
+from cryoet_bench.tomogram.portal.fetch import fetch, obtain
 from cryoet_bench.tomogram.portal.report import Report
 from cryoet_bench.tomogram.portal.request import Request
 
@@ -12,7 +12,6 @@ __all__ = [
     "Search",
     "fetch",
     "obtain",
-    "obtain_request",
     "search",
     "select",
 ]

@@ -98,6 +98,16 @@ class Bucket:
     def __exit__(self, *_: object) -> None:
         self._system.close_session(self._system.loop, self._system._s3creator)
 
+    def check(self) -> None:
+        """Ask for the bucket's listing, of one object.
+
+        Raises
+        ------
+        InputError
+            There is no answer, or the bucket is not there.
+        """
+        self._run([self._listed])
+
     def versions(self, keys: Iterable[str]) -> dict[str, Version | None]:
         """Return what is stored under each key now; None where nothing is.
 
@@ -145,18 +155,19 @@ class Bucket:
         OSError
             The folder cannot be written.
         """
-        self._run(partial(self._fetch, piece, folder, advance) for piece in pieces)
+        attempts = (partial(self._fetch, piece, folder, advance) for piece in pieces)
+        self._run(attempts, hint="; what arrived is kept, so run the same command again")
 
-    def _run(self, attempts: Iterable[Attempt]) -> list[Any]:
-        return list(sync(self._system.loop, self._all, list(attempts)))
+    def _run(self, attempts: Iterable[Attempt], hint: str = "") -> list[Any]:
+        return list(sync(self._system.loop, self._all, list(attempts), hint))
 
-    async def _all(self, attempts: list[Attempt]) -> list[Any]:
+    async def _all(self, attempts: list[Attempt], hint: str) -> list[Any]:
         """Make all attempts, a few at a time; the first that fails for good ends the others."""
         slots = asyncio.Semaphore(_PARALLEL)
 
         async def one(attempt: Attempt) -> Any:
             async with slots:
-                return await self._patiently(attempt)
+                return await self._patiently(attempt, hint)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -165,18 +176,24 @@ class Bucket:
             raise failures.exceptions[0] from None
         return [task.result() for task in tasks]
 
-    async def _patiently(self, attempt: Attempt) -> Any:
+    async def _patiently(self, attempt: Attempt, hint: str) -> Any:
         try:
             return await AsyncRetrying(**self.patience.policy())(attempt)
         except UnavailableError as error:
             raise InputError(
                 f"the bucket {self.name} did not deliver, asked {self.patience.attempts} times: "
-                f"{error}; what arrived is kept, so run the same command again"
+                f"{error}{hint}"
             ) from error
+
+    async def _listed(self) -> None:
+        try:
+            await self._call("list_objects_v2", MaxKeys=1)
+        except FileNotFoundError as error:
+            raise InputError(f"there is no bucket {self.name}") from error
 
     async def _version(self, key: str) -> Version | None:
         try:
-            return _version(await self._call("head_object", key))
+            return _version(await self._call("head_object", Key=key))
         except FileNotFoundError:
             return None
 
@@ -210,15 +227,16 @@ class Bucket:
         """Yield the bytes of a piece of the planned version."""
         options = {"IfMatch": f'"{piece.version.etag}"'}
         if piece.span is not None:
-            options["Range"] = f"bytes={piece.span[0]}-{piece.span[1] - 1}"
+            options["Range"] = _byte_range(piece.span)
         try:
-            answer = await self._call("get_object", piece.key, **options)
+            answer = await self._call("get_object", Key=piece.key, **options)
         except FileNotFoundError as error:
             raise _changed(piece.key) from error
         with contextlib.closing(answer["Body"]) as body:
             # Some servers do not know If-Match and send what they have.
             if _version(answer).etag != piece.version.etag:
                 raise _changed(piece.key)
+            _require(_announces(answer, piece), piece)
             while True:
                 with _faults_named(piece.key):
                     block = await body.read(_BLOCK)
@@ -226,10 +244,9 @@ class Bucket:
                     break
                 yield block
 
-    async def _call(self, method: str, key: str, **options: str) -> dict[str, Any]:
-        with _faults_named(key):
-            answer = await self._system._call_s3(method, Bucket=self.name, Key=key, **options)
-        return dict(answer)
+    async def _call(self, method: str, **options: Any) -> dict[str, Any]:
+        with _faults_named(options.get("Key", self.name)):
+            return dict(await self._system._call_s3(method, Bucket=self.name, **options))
 
 
 @contextlib.contextmanager
@@ -249,7 +266,21 @@ def _faults_named(key: str) -> Iterator[None]:
 
 def _require(whole: bool, piece: Piece) -> None:
     if not whole:
-        raise UnavailableError(f"{piece.key} arrived with other bytes than announced")
+        raise UnavailableError(f"{piece.key} came with other bytes than its version has")
+
+
+def _byte_range(span: tuple[int, int]) -> str:
+    return f"bytes={span[0]}-{span[1] - 1}"
+
+
+def _announces(answer: dict[str, Any], piece: Piece) -> bool:
+    """Whether an answer is going to be all bytes of a piece, and no others."""
+    if answer["ContentLength"] != piece.size:
+        return False
+    if piece.span is None:
+        return True
+    wanted = _byte_range(piece.span).replace("=", " ")
+    return str(answer.get("ContentRange", "")).startswith(f"{wanted}/")
 
 
 def _version(answer: dict[str, Any]) -> Version:

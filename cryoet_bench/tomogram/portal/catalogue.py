@@ -146,9 +146,9 @@ def select(request: Request, patience: Patience = PATIENCE) -> Record:
     candidates = [it for it in of_run if _is_meant(it, request)]
     if len(candidates) == 1:
         return candidates[0]
-    matching = f"{len(candidates)} tomograms" if candidates else "no tomogram"
+    matching = f"{len(candidates)} tomograms match" if candidates else "no tomogram matches"
     raise InputError(
-        f"{matching} of the portal match {request}; choose one of these "
+        f"{matching} {request}; choose one of these "
         "by its spacing, processing or tomogram id:\n" + _listed(candidates or of_run)
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
 from collections.abc import Iterator
@@ -33,47 +34,80 @@ _SPEC = "spec"
 def obtain(spec: str, *, report: Report | None = None, patience: Patience = PATIENCE) -> Tomogram:
     """Return the tomogram that ``portal:DATASET/RUN/OPTION=VALUE/...`` means.
 
-    It comes from the cache when it was fetched before, without asking the portal.
+    When one of the tomograms that were fetched before is meant, and only one, that is it, and the
+    portal is not asked.
 
     Raises
     ------
     InputError
         Not one tomogram is meant, or it cannot be had; the message says what to do.
     """
-    return obtain_request(parse(spec), report=report, patience=patience)
-
-
-def obtain_request(
-    request: Request, *, report: Report | None = None, patience: Patience = PATIENCE
-) -> Tomogram:
-    """Return a requested tomogram, from the cache or fetched; voxels are mapped from the cache.
-
-    Raises
-    ------
-    InputError
-        Not one tomogram is meant, or it cannot be had; the message says what to do.
-    """
+    request = parse(spec)
     report = report or Report()
-    found = list(cached(request))
+    found = list(_cached(request))
     if len(found) > 1:
         listed = "\n".join(f"  {it.provenance[_SPEC]}  ({it.name})" for it in found)
         raise InputError(f"{len(found)} fetched tomograms match {request}; choose one:\n{listed}")
-    if found:
-        try:
-            return cache.load(found[0].name, in_memory=False)
-        except cache.DamagedEntryError as error:
-            report.say(f"{error}; it is fetched again")
-    return fetch(request, report, patience)
+    known = _recalled(found, report)
+    return known or fetch(request, report, patience)
 
 
-def cached(request: Request) -> Iterator[cache.Entry]:
+def fetch(request: Request, report: Report, patience: Patience = PATIENCE) -> Tomogram:
+    """Return the tomogram that a request means, and fetch it where the cache does not have it.
+
+    Its voxels are mapped from the cache, not read.
+
+    Raises
+    ------
+    InputError
+        Not one tomogram is meant, or it cannot be had, or the cache cannot be written.
+    """
+    record = catalogue.select(request, patience)
+    chosen = _complete(request, record)
+    known = _recalled(list(_cached(chosen)), report)
+    if known is not None:
+        report.say(f"{chosen} is in the cache already")
+        return known
+    with Bucket(urlparse(_location(chosen, record)).netloc, patience) as bucket:
+        plan_ = _planned(chosen, bucket, record)
+        report.say(plan_)
+        with transfer.transfer_dir(_folder(chosen), plan_.version) as folder:
+            volume = transfer.carry_out(plan_, bucket, folder, report)
+            tomogram = _tomogram(
+                np.load(volume, mmap_mode="r"), _provenance(chosen, record, plan_), plan_
+            )
+            cache.store(tomogram, volume)
+    return cache.load(tomogram.name, in_memory=False)
+
+
+def _cached(request: Request) -> Iterator[cache.Entry]:
     """Yield the tomograms that were fetched before for what a request asks."""
     for entry in cache.entries():
         if entry.source == "portal" and request.matches(parse(entry.provenance[_SPEC])):
             yield entry
 
 
-def planned(request: Request, bucket: Bucket, record: Record) -> Plan:
+def _recalled(found: list[cache.Entry], report: Report) -> Tomogram | None:
+    try:
+        return cache.load(found[0].name, in_memory=False) if found else None
+    except cache.DamagedEntryError as error:
+        report.say(f"{error.finding}; it is fetched again")
+        return None
+
+
+def _complete(request: Request, record: Record) -> Request:
+    """Return the request that means this tomogram and no other."""
+    return request.model_copy(
+        update={
+            "spacing": record.spacing,
+            "processing": record.processing,
+            "tomogram": record.tomogram,
+            "subset": request.edge,
+        }
+    )
+
+
+def _planned(request: Request, bucket: Bucket, record: Record) -> Plan:
     """Return the plan for a chosen tomogram, after checking what is stored against its record.
 
     Raises
@@ -91,27 +125,6 @@ def planned(request: Request, bucket: Bucket, record: Record) -> Plan:
     return plan(array, request)
 
 
-def fetch(request: Request, report: Report, patience: Patience = PATIENCE) -> Tomogram:
-    """Fetch a requested tomogram from the portal into the cache and return it.
-
-    Raises
-    ------
-    InputError
-        Not one tomogram is meant, or it cannot be had, or the cache cannot be written.
-    """
-    record = catalogue.select(request, patience)
-    with Bucket(urlparse(_location(request, record)).netloc, patience) as bucket:
-        plan_ = planned(request, bucket, record)
-        report.say(plan_)
-        with transfer.transfer_dir(_folder(request, record), plan_.version) as folder:
-            volume = transfer.carry_out(plan_, bucket, folder, report)
-            tomogram = _tomogram(
-                np.load(volume, mmap_mode="r"), _provenance(request, record, plan_), plan_
-            )
-            cache.store(tomogram, volume)
-    return cache.load(tomogram.name, in_memory=False)
-
-
 def _tomogram(data: Any, provenance: dict[str, Any], plan_: Plan) -> Tomogram:
     unnamed = Tomogram("", data, plan_.array.grid.spacing, "portal", provenance)
     run = re.sub(r"[^A-Za-z0-9._+-]", "_", provenance["run"])
@@ -119,20 +132,12 @@ def _tomogram(data: Any, provenance: dict[str, Any], plan_: Plan) -> Tomogram:
         f"{provenance['dataset']}-{run}-{plan_.array.grid.spacing[0]:.4g}A"
         f"-{provenance['processing']}-{unnamed.sha256[:8]}"
     )
-    return Tomogram(name, data, unnamed.voxel_spacing, "portal", provenance, sha256=unnamed.sha256)
+    return dataclasses.replace(unnamed, name=name)
 
 
 def _provenance(request: Request, record: Record, plan_: Plan) -> dict[str, Any]:
-    complete = request.model_copy(
-        update={
-            "spacing": record.spacing,
-            "processing": record.processing,
-            "tomogram": record.tomogram,
-            "subset": request.edge,
-        }
-    )
     return {
-        _SPEC: str(complete),
+        _SPEC: str(request),
         "dataset": record.dataset,
         "run": record.run,
         "tomogram_id": record.tomogram,
@@ -162,5 +167,5 @@ def _location(request: Request, record: Record) -> str:
     return location
 
 
-def _folder(request: Request, record: Record) -> str:
-    return f"{record.tomogram}-{request.source}-{request.level}"
+def _folder(request: Request) -> str:
+    return f"{request.tomogram}-{request.source}-{request.level}"

@@ -1,0 +1,124 @@
+"""The portal's GraphQL, served from the schema that its own client ships."""
+
+import fnmatch
+import json
+import operator
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import cryoet_data_portal
+from graphql import (
+    GraphQLEnumType,
+    GraphQLNonNull,
+    GraphQLScalarType,
+    build_schema,
+    get_named_type,
+    graphql_sync,
+)
+
+Row = dict[str, Any]
+Tables = dict[str, list[Row]]
+
+SCHEMA = Path(cryoet_data_portal.__file__).with_name("data") / "schema.graphql"
+ROOTS = {"tomograms": "Tomogram", "runs": "Run", "datasets": "Dataset"}
+RELATIONS = {
+    ("Tomogram", "run"): ("Run", "runId"),
+    ("Run", "dataset"): ("Dataset", "datasetId"),
+}
+PLACEHOLDERS = {"Int": 0, "Float": 0.0, "Boolean": False, "DateTime": "2024-11-06T00:00:00+00:00"}
+
+
+def like(value: str, pattern: str) -> bool:
+    """SQL's LIKE."""
+    return fnmatch.fnmatchcase(value, pattern.replace("%", "*").replace("_", "?"))
+
+
+COMPARATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "_eq": operator.eq,
+    "_neq": operator.ne,
+    "_gt": operator.gt,
+    "_gte": operator.ge,
+    "_lt": operator.lt,
+    "_lte": operator.le,
+    "_in": lambda value, options: value in options,
+    "_like": like,
+    "_ilike": lambda value, pattern: like(value.lower(), pattern.lower()),
+}
+
+
+class Catalogue:
+    """Tables that answer queries of the portal's schema."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.schema = build_schema(SCHEMA.read_text("utf-8"))
+        self.tables = {
+            name: [self._filled(name, row) for row in rows] for name, rows in tables.items()
+        }
+        assert self.schema.query_type is not None
+        for root, name in ROOTS.items():
+            self.schema.query_type.fields[root].resolve = self._resolver(name)
+
+    def answer(self, query: dict[str, Any]) -> dict[str, Any]:
+        result = graphql_sync(
+            self.schema, query["query"], variable_values=query.get("variables") or {}
+        )
+        return dict(result.formatted)
+
+    def _resolver(self, name: str) -> Callable[..., list[Row]]:
+        def resolve(_root: Any, _info: Any, where: Row | None = None, **_order: Any) -> list[Row]:
+            # The portal promises no order: the newest first, which no caller may rely on.
+            return [it for it in reversed(self.tables[name]) if self._matches(name, it, where)]
+
+        return resolve
+
+    def _matches(self, name: str, row: Row, where: Row | None) -> bool:
+        for field, condition in (where or {}).items():
+            if (name, field) in RELATIONS:
+                other, key = RELATIONS[name, field]
+                [related] = [it for it in self.tables[other] if it["id"] == row[key]]
+                if not self._matches(other, related, condition):
+                    return False
+            elif not all(COMPARATORS[it](row[field], to) for it, to in condition.items()):
+                return False
+        return True
+
+    def _filled(self, name: str, row: Row) -> Row:
+        """A row with every field that the schema demands."""
+        fields = self.schema.type_map[name].fields  # type: ignore[attr-defined]
+        filled = {}
+        for field, definition in fields.items():
+            kind = get_named_type(definition.type)
+            if not isinstance(definition.type, GraphQLNonNull):
+                continue
+            if isinstance(kind, GraphQLEnumType):
+                filled[field] = next(iter(kind.values))
+            elif isinstance(kind, GraphQLScalarType):
+                filled[field] = PLACEHOLDERS.get(kind.name, "")
+        return filled | row
+
+
+def serve(catalogue: Catalogue, port: int = 0) -> ThreadingHTTPServer:
+    """Start to answer on loopback; the server's address tells the port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            content = json.dumps(catalogue.answer(query)).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
