@@ -120,7 +120,7 @@ def add(
         return
     _print_facts(facts)
     if tomogram.voxel_spacing is None:
-        typer.echo("The file does not say its voxel spacing: add it with --voxel-spacing.")
+        typer.echo("No voxel spacing was found in the file: --voxel-spacing gives one.")
     typer.echo(f"Measure it: scripts/bench --tomogram {tomogram.name}")
 
 
