@@ -19,6 +19,7 @@ from asv.machine import Machine, MachineCollection
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.timeline import environment, releases, repository
+from cryoet_bench.timeline.site import Site  # noqa: F401  (asv finds publishers by their class)
 
 ROOT = Path(__file__).parents[2]
 TOMOGRAM = "CRYOET_BENCH_TOMOGRAM"
