@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from cryoet_bench import __version__
-from cryoet_bench.cli import portal, tomogram
+from cryoet_bench.cli import portal, timeline, tomogram
 from cryoet_bench.cli.bench import bench
 from cryoet_bench.errors import InputError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 
 tomogram.app.add_typer(portal.app)
+app.add_typer(timeline.app, name="timeline")
 app.add_typer(tomogram.app, name="tomogram")
 app.command()(bench)
 

@@ -5,8 +5,7 @@ Standard library only: asv's own interpreter imports this.
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
+import contextlib
 import os
 import re
 import shutil
@@ -85,47 +84,59 @@ class Environment:
         with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
             file.write("".join(f"{line}\n" for line in requirements))
             file.flush()
-            if self.uv:
-                self._install_with_uv(file.name)
-            else:
-                self._install_with_pip(file.name, requirements)
+            install = self._install_with_uv if self.uv else self._install_with_pip
+            install(file.name, requirements)
 
     def include(self, folder: Path) -> None:
         """Let it import what lies in `folder`, without installing anything."""
         packages = self.path / "lib" / f"python{PYTHON}" / "site-packages"
         (packages / "cryoet_bench_root.pth").write_text(f"{folder}\n", "utf-8")
 
-    def _install_with_uv(self, file: str) -> None:
+    def _install_with_uv(self, file: str, requirements: Sequence[str]) -> None:
         # Compiled here, so that no benchmark's process compiles: it would show in peak memory.
         _run(
             [
                 str(self.uv), "pip", "sync", "--quiet", "--no-config", "--compile-bytecode",
-                "--only-binary", ":all:", "--no-binary", SOURCE_ONLY,
-                "--python", str(self.python), "--allow-empty-requirements", *self.options, file,
+                "--python", str(self.python), "--allow-empty-requirements",
+                *wheels_only(requirements), *self.options, file,
             ]
         )  # fmt: skip
 
     def _install_with_pip(self, file: str, requirements: Sequence[str]) -> None:
-        pip = [str(self.python), "-m", "pip", "--disable-pip-version-check", "--quiet"]
-        wanted = {re.split(r"[=@ ]", line, maxsplit=1)[0] for line in requirements} | {"pip"}
-        present = _run([*pip[:3], "list", "--format=freeze", "--disable-pip-version-check"])
-        stale = {re.split(r"[=@ ]", line, maxsplit=1)[0] for line in present.splitlines()}
-        surplus = {name for name in stale if name.lower().replace("_", "-") not in wanted}
+        pip = [str(self.python), "-m", "pip", "--disable-pip-version-check"]
+        wanted = {_name(line) for line in requirements} | {"pip"}
+        present = _run([*pip, "list", "--format=freeze"]).splitlines()
+        surplus = [_name(line) for line in present if _name(line) not in wanted]
         if surplus:
-            _run([*pip, "uninstall", "--yes", *sorted(surplus)])
-        binary = ["--only-binary", ":all:", "--no-binary", SOURCE_ONLY]
-        _run([*pip, "install", "--no-deps", *binary, *self.options, "-r", file])
+            _run([*pip, "uninstall", "--quiet", "--yes", *surplus])
+        _run(
+            [
+                *pip, "install", "--quiet", "--no-deps",
+                *wheels_only(requirements), *self.options, "-r", file,
+            ]
+        )  # fmt: skip
+
+
+def wheels_only(requirements: Sequence[str]) -> list[str]:
+    """Return the options that allow wheels only, but for what has none."""
+    sources = [SOURCE_ONLY]
+    for line in requirements:
+        name, marker, url = line.partition(" @ ")
+        if marker and not url.partition("#")[0].endswith(".whl"):
+            sources.append(name)
+    return ["--only-binary", ":all:", "--no-binary", ",".join(sources)]
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[=@ ]", requirement, maxsplit=1)[0].lower().replace("_", "-")
 
 
 def find_uv() -> str | None:
-    """Return the path of uv: beside this interpreter, of the uv package, or on the PATH."""
-    beside = Path(sys.executable).with_name("uv")
-    if beside.is_file():
-        return str(beside)
-    if importlib.util.find_spec("uv") is not None:
-        for file in importlib.metadata.files("uv") or ():
-            if file.name == "uv" and file.locate().is_file():
-                return str(file.locate())
+    """Return the path of uv: of the uv package of this interpreter, or on the PATH."""
+    with contextlib.suppress(ImportError, FileNotFoundError):
+        from uv import find_uv_bin  # noqa: PLC0415
+
+        return str(find_uv_bin())
     return shutil.which("uv")
 
 

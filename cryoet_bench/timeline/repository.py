@@ -194,8 +194,10 @@ def _data(text: str) -> str:
 
 def _message(release: Release) -> str:
     paragraphs = [release.label]
+    if release.prepares:
+        paragraphs.append(f"Forced by {release.prepares.replace('-', ' ', 1)}, which follows.")
     if release.moved:
-        paragraphs.append("Moved with it:\n" + "\n".join(f"- {move}" for move in release.moved))
+        paragraphs.append(f"Moved with it: {', '.join(release.moved)}.")
     if release.broken:
         paragraphs.append(f"Broken: {release.broken}")
     return "\n\n".join(paragraphs) + "\n"

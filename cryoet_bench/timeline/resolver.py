@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.timeline import environment
-from cryoet_bench.timeline.environment import PYTHON, SOURCE_ONLY, Environment, UnreachableError
+from cryoet_bench.timeline.environment import PYTHON, Environment, UnreachableError
 from cryoet_bench.timeline.releases import (
     DATA,
     TRACKED,
@@ -80,7 +80,7 @@ class Resolver:
         UnreachableError
             There is no network.
         """
-        arguments = ["--no-deps", "--format", "pylock.toml"]
+        arguments = ["--no-deps", "--format", "pylock.toml", "--python-platform", PLATFORM]
         try:
             text = self._compile([package], arguments, before=before)
         except NoSolutionError:
@@ -118,15 +118,27 @@ class Resolver:
             There is no network.
         """
         lines = [f"{name}=={version}" for name, version in (keep or {}).items()]
-        text = self._compile(wanted, ["--no-annotate"], before=at + _SECOND, lock=lines)
+        arguments = ["--no-annotate", "--python-platform", PLATFORM]
+        text = self._compile(wanted, arguments, before=at + _SECOND, lock=lines)
         return parse_pins(line for line in text.splitlines() if line)
+
+    def lock(self, wanted: Sequence[str], keep: Mapping[str, str]) -> list[str]:
+        """Return the full requirements for some now, on this machine, moving few of `keep`.
+
+        Raises
+        ------
+        InputError
+            They cannot be had together.
+        """
+        lines = [f"{name}=={version}" for name, version in keep.items()]
+        return self._compile(wanted, ["--no-annotate"], lock=lines).splitlines()
 
     def _compile(
         self,
         wanted: Sequence[str],
         arguments: Sequence[str],
         *,
-        before: datetime | None,
+        before: datetime | None = None,
         lock: Sequence[str] = (),
     ) -> str:
         with tempfile.TemporaryDirectory(prefix="cryoet-bench-") as folder:
@@ -139,8 +151,8 @@ class Resolver:
             command = [
                 self.uv, "pip", "compile", str(requirements), "--output-file", str(output),
                 "--quiet", "--no-header", "--no-config", "--python", self.python,
-                "--python-version", PYTHON, "--python-platform", PLATFORM,
-                "--only-binary", ":all:", "--no-binary", SOURCE_ONLY, *arguments, *self.options,
+                "--python-version", PYTHON,
+                *environment.wheels_only(wanted), *arguments, *self.options,
             ]  # fmt: skip
             if before is not None:
                 command += ["--exclude-newer", before.strftime("%Y-%m-%dT%H:%M:%SZ")]
