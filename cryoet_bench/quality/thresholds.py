@@ -80,7 +80,7 @@ LIMITS = {
     ),
     "hidden steps": Limit(
         0.005, 0.5, "sd",
-        "Steps above 0.005 sd leave at most about 11 bits over the range +-5 sd, in a float file that "
+        "Steps above 0.005 sd leave at most 11 bits over +-5 sd, in a float file that "
         "costs 32: it was 8-bit or badly scaled 16-bit before. Above half an sd detail is lost.",
     ),
     "integer steps": Limit(

@@ -1,0 +1,543 @@
+"""The seven checks of any volume, from its statistics to the consistency of its parts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cryoet_bench.quality.check import Check, Verdict, worst
+from cryoet_bench.quality.qc.kernels import BLOCK
+from cryoet_bench.quality.qc.slices import disorder, duplicates
+from cryoet_bench.quality.qc.survey import ArrayLike, Survey
+from cryoet_bench.quality.thresholds import LIMITS, OUTLIER_SIGMA
+
+Array = npt.NDArray[Any]
+AXES = "zyx"
+# Fewer voxels than this say nothing about a distribution or a block.
+FEW = 512
+
+
+def seven_checks(survey: Survey, array: ArrayLike) -> list[Check]:
+    """Return the checks that make sense for any volume, from its survey.
+
+    Parameters
+    ----------
+    survey : Survey
+        Of the volume.
+    array : array of axes z, y, x
+        The volume, from which single slices are read where the survey is suspicious of them.
+    """
+    return [
+        statistics(survey),
+        distribution(survey),
+        outliers(survey),
+        signal_to_noise(survey),
+        dynamic_range(survey),
+        saturation(survey),
+        *consistency(survey, array),
+    ]
+
+
+def statistics(survey: Survey) -> Check:
+    """Judge whether every voxel is a number, and whether they differ at all."""
+    bad = survey.size - survey.finite
+    limit = LIMITS["non-finite voxels"]
+    details = {
+        name: getattr(survey, name)
+        for name in (
+            "minimum", "maximum", "mean", "sd", "median", "mad", "nan", "plus_infinity",
+            "minus_infinity",
+        )
+    }  # fmt: skip
+    verdict, finding = limit.verdict(bad), "non-finite" if bad else ""
+    if not survey.finite:
+        sentence = "No voxel holds a number: the volume is empty."
+    elif bad:
+        sentence = (
+            f"{bad:,} voxels are NaN or infinite; any Fourier transform, filter or alignment of "
+            "this volume will fail or spread them everywhere."
+        )
+    elif survey.sd == 0:
+        verdict, finding = "fail", "constant-volume"
+        sentence = f"Every voxel is {survey.minimum:g}: there is no image in this volume."
+    else:
+        sentence = (
+            f"All voxels are numbers: mean {survey.mean:.3g}, sd {survey.sd:.3g}, "
+            f"median {survey.median:.3g}, robust sd {survey.sigma:.3g}."
+        )
+    return Check(
+        "statistics",
+        "Voxel values",
+        bad,
+        "non-finite",
+        str(limit),
+        verdict,
+        sentence,
+        finding,
+        details,
+    )
+
+
+def distribution(survey: Survey) -> Check:
+    """Judge whether the histogram is one broad peak, without a value that was written in."""
+    share, value = repeated_value(survey)
+    modes = count_modes(survey)
+    repeated, several = LIMITS["repeated value"], LIMITS["modes"]
+    finding = ""
+    if share > 0:
+        finding = "repeated-value"
+        sentence = (
+            f"The value {value:.6g} fills {share:.3%} of the voxels and stands out of its "
+            "neighbours in the histogram: part of the volume was filled or masked."
+        )
+    elif modes > 1:
+        finding = "several-modes"
+        sentence = (
+            f"The histogram has {modes} peaks: masked, padded or joined volumes look like this."
+        )
+    else:
+        sentence = (
+            f"One peak, skewness {survey.skewness:.2f}, excess kurtosis {survey.kurtosis:.2f}: "
+            "ice with particles looks like this."
+        )
+    return Check(
+        "distribution", "Distribution of densities", modes, "peaks" if modes != 1 else "peak",
+        f"{several}; repeated value {repeated}",
+        worst((repeated.verdict(share), several.verdict(modes))), sentence, finding,
+        {
+            "skewness": survey.skewness,
+            "excess_kurtosis": survey.kurtosis,
+            "repeated_share": share,
+            "repeated_value": value,
+        },
+    )  # fmt: skip
+
+
+def repeated_value(survey: Survey) -> tuple[float, float]:
+    """Return the share and value of a spike in the histogram, 0 and NaN where there is none.
+
+    A spike is a bin with three times as many voxels as any typical neighbour and ten counting
+    errors more; the extremes are left to the check of saturation.
+    """
+    counts = survey.histogram.counts
+    held = np.flatnonzero(counts)
+    if held.size < 20:
+        return 0.0, math.nan
+    # Occupied bins only, so that quantised volumes are held against their own levels.
+    level = np.pad(counts[held].astype(np.float64), 8, mode="reflect")
+    mean = np.convolve(level, np.full(17, 1 / 17), mode="valid")
+    # A sieve: three times as many as around is more than twice a mean that includes the spike.
+    high = np.flatnonzero(level[8:-8] > 2 * mean)
+    high = high[(high > 1) & (high < held.size - 2)]
+    if not high.size:
+        return 0.0, math.nan
+    around = np.median(np.lib.stride_tricks.sliding_window_view(level, 17)[high], axis=1)
+    excess = level[high + 8] - np.maximum(3 * around, around + 10 * np.sqrt(around) + 10)
+    winner = int(np.argmax(excess))
+    if excess[winner] <= 0:
+        return 0.0, math.nan
+    best = high[winner]
+    value = survey.histogram.start + survey.histogram.width * held[best]
+    if not survey.histogram.discrete:
+        value = _commonest(survey.values, value, survey.histogram.width)
+    return float((level[best + 8] - around[winner]) / survey.finite), value
+
+
+def _commonest(values: Array, start: float, width: float) -> float:
+    """Return the most frequent sampled value of a bin, its middle where none was sampled."""
+    low, high = np.searchsorted(values, (start - width, start + 2 * width))
+    if low == high:
+        return start + width / 2
+    unique, counts = np.unique(values[low:high], return_counts=True)
+    return float(unique[np.argmax(counts)])
+
+
+def count_modes(survey: Survey) -> int:
+    """Count peaks of the histogram that are separated by valleys half as high.
+
+    The histogram is smoothed over a quarter of a robust sd; peaks of less than 1 % of the voxels
+    do not count.
+    """
+    if survey.finite < FEW or survey.sigma == 0:
+        return 1
+    edges = survey.median + survey.sigma * np.arange(-16, 16.25, 0.25)
+    held = np.flatnonzero(survey.histogram.counts)
+    centres = survey.histogram.start + survey.histogram.width * (
+        held + (0.0 if survey.histogram.discrete else 0.5)
+    )
+    coarse = np.histogram(centres, edges, weights=survey.histogram.counts[held])[0]
+    smooth = np.convolve(coarse, [0.25, 0.5, 0.25], mode="same") / survey.finite
+    peaks, valley, top = 0, 0.0, 0.0
+    for height in smooth:
+        if top and height < top / 2:
+            peaks += 1
+            valley, top = height, 0.0
+        elif top:
+            top = max(top, height)
+        else:
+            valley = min(valley, height)
+            if height > max(2 * valley, 0.01):
+                top = height
+    return max(peaks + (1 if top else 0), 1)
+
+
+def outliers(survey: Survey) -> Check:
+    """Judge voxels far from the bulk, and above all those that stand alone."""
+    found = survey.outliers
+    total = found.low + found.high
+    share, hot = total / max(survey.finite, 1), found.hot / max(survey.finite, 1)
+    lone, many = LIMITS["hot voxels"], LIMITS["outliers"]
+    verdict = worst((lone.verdict(hot) if found.hot > 1 else "pass", many.verdict(share)))
+    clustered = 1 - found.hot / total if total else 0.0
+    finding = ""
+    if found.hot > 1 and lone.verdict(hot) != "pass":
+        finding = "hot-voxels"
+        place = ", ".join(str(int(at)) for at in found.places[0]) if len(found.places) else "?"
+        sentence = (
+            f"{found.hot:,} single voxels stand out without any neighbour doing so (the first at "
+            f"z, y, x = {place}): X-rays, hot detector pixels or damaged bytes, not structure."
+        )
+    elif verdict != "pass":
+        finding = "many-outliers"
+        sentence = (
+            f"{share:.2%} of the voxels lie beyond {OUTLIER_SIGMA:g} robust sd, {clustered:.0%} of "
+            "them in clusters: gold, thick ice or an artefact dominates the contrast."
+        )
+    elif total:
+        sentence = (
+            f"{share:.3%} of the voxels lie beyond {OUTLIER_SIGMA:g} robust sd, {clustered:.0%} of "
+            "them in clusters as dense structure does."
+        )
+    else:
+        sentence = f"No voxel lies beyond {OUTLIER_SIGMA:g} robust sd."
+    return Check(
+        "outliers", "Outliers and hot voxels", found.hot, "hot voxels",
+        f"hot {lone}; beyond {OUTLIER_SIGMA:g} sd {many}", verdict, sentence, finding,
+        {
+            "below": found.low,
+            "above": found.high,
+            "share": share,
+            "clustered": clustered,
+            "hot_places": found.places[:20],
+        },
+    )  # fmt: skip
+
+
+def signal_to_noise(survey: Survey) -> Check:
+    """Judge the signal-to-noise ratio, r / (1 - r) from the correlation r of adjacent slices.
+
+    Frank and Al-Ali, Nature 256, 376 (1975). Neighbouring slices are no independent measurements
+    of the same density: correlated noise raises the value, so it is an upper bound.
+    """
+    limit, copies = LIMITS["signal-to-noise"], LIMITS["slice likeness"]
+    known = survey.neighbours[np.isfinite(survey.neighbours)]
+    title, rule = "Signal-to-noise ratio", str(limit)
+    if not known.size:
+        return Check(
+            "signal-to-noise", title, None, "", rule, "warn",
+            "It cannot be estimated: it takes two neighbouring slices along z that are finite and "
+            "not constant.",
+        )  # fmt: skip
+    likeness = float(np.median(known))
+    ratio = likeness / (1 - likeness) if likeness < 1 else math.inf
+    finding = ""
+    verdict = worst((limit.verdict(ratio), copies.verdict(likeness)))
+    if limit.verdict(ratio) != "pass":
+        finding = "no-signal"
+        sentence = (
+            f"Neighbouring slices correlate by only {likeness:.3f}: the volume is close to pure "
+            "noise at this voxel size."
+        )
+    elif verdict != "pass":
+        finding = "repeated-slices"
+        sentence = (
+            f"Neighbouring slices correlate by {likeness:.5f}: they are copies or interpolated."
+        )
+    else:
+        sentence = (
+            f"Neighbouring slices correlate by {likeness:.3f}: an upper bound of {ratio:.2g} for "
+            "the ratio (correlated noise counts as signal here; half-sets tell more)."
+        )
+    return Check(
+        "signal-to-noise", title, ratio, "", rule, verdict, sentence, finding,
+        {"correlation": likeness},
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How finely densities are resolved.
+
+    `levels` distinct values were met in a sample of `sampled` voxels; `step` is the typical
+    distance between neighbouring ones in the middle half of the distribution.
+    """
+
+    levels: int
+    sampled: int
+    step: float
+
+    @property
+    def quantised(self) -> bool:
+        """Tell whether values repeat more than measured floats can: less than half are distinct."""
+        return self.sampled >= FEW and self.levels < self.sampled / 2
+
+
+def steps(survey: Survey) -> Steps:
+    """Return how finely the densities of the central box are resolved."""
+    values = survey.values
+    if not values.size:
+        return Steps(0, 0, math.nan)
+    distinct = values[np.r_[True, values[1:] != values[:-1]]]
+    low, high = values[values.size // 4], values[-1 - values.size // 4]
+    middle = distinct[(distinct >= low) & (distinct <= high)]
+    gaps = np.diff(middle if middle.size > 2 else distinct)
+    return Steps(distinct.size, values.size, float(np.median(gaps)) if gaps.size else math.nan)
+
+
+def dynamic_range(survey: Survey) -> Check:
+    """Judge how many grey values the volume uses, and whether a float volume was quantised once."""
+    found = steps(survey)
+    title, integer = "Dynamic range", survey.dtype.kind != "f"
+    limit = LIMITS["integer steps" if integer else "hidden steps"]
+    details: dict[str, Any] = {"levels": found.levels, "sampled": found.sampled}
+    if survey.sd == 0 or not survey.finite:
+        return Check(
+            "dynamic-range", title, None, "bits", str(limit), "warn",
+            "A constant volume has no dynamic range.", "", details,
+        )  # fmt: skip
+    if not found.quantised or math.isnan(found.step):
+        return Check(
+            "dynamic-range", title, survey.mantissa_bits, "bits of significand", str(limit), "pass",
+            f"Values hardly ever repeat: the range of {survey.dtype} is used without steps.",
+            "", details,
+        )  # fmt: skip
+    coarse = found.step / survey.sigma
+    bits = math.log2((survey.maximum - survey.minimum) / found.step + 1)
+    verdict = limit.verdict(coarse)
+    details |= {"step": found.step, "step_sd": coarse}
+    finding = ""
+    subnormal = abs(found.step * 2**24 - 1) < 1e-3
+    if integer:
+        finding = "coarse-steps" if verdict != "pass" else ""
+        sentence = (
+            f"Stored as {survey.dtype}; steps of {coarse:.3f} sd use about {bits:.1f} bits, "
+            + ("too coarse for faint detail." if verdict != "pass" else "fine enough for maps.")
+        )
+    elif subnormal and verdict != "pass":
+        finding = "half-precision-subnormals"
+        sentence = (
+            "All values are multiples of 2^-24, the smallest half-precision number: densities "
+            f"this small were stored as float16 unscaled and kept only about {bits:.1f} bits."
+        )
+    elif verdict != "pass":
+        finding = "quantised"
+        sentence = (
+            f"A float volume with steps of {coarse:.3f} sd, {found.levels:,} grey values met: it "
+            f"was stored with about {math.ceil(bits - 0.01)} bits once; what that lost is gone."
+        )
+    else:
+        sentence = f"Steps of {coarse:.2g} sd, about {bits:.0f} bits: finer than any noise here."
+    return Check(
+        "dynamic-range", title, bits, "bits", f"step {limit}", verdict, sentence, finding, details
+    )
+
+
+def saturation(survey: Survey) -> Check:
+    """Judge whether densities pile up at the exact extremes."""
+    limit = LIMITS["clipped voxels"]
+    piles = {
+        "minimum": _pile(survey, survey.at_minimum, at_start=True),
+        "maximum": _pile(survey, survey.at_maximum, at_start=False),
+    }
+    clipped = sum(piles.values())
+    share = clipped / max(survey.finite, 1)
+    verdict: Verdict = limit.verdict(share) if clipped else "pass"
+    ends = " and ".join(name for name, count in piles.items() if count)
+    sentence = (
+        f"{clipped:,} voxels sit at the exact {ends}: density beyond it was cut off."
+        if verdict != "pass"
+        else "The extreme values are rare, as in measured data: nothing was cut off."
+    )
+    return Check(
+        "saturation", "Saturation and clipping", share, "of the voxels", str(limit), verdict,
+        sentence, "clipped" if verdict != "pass" else "",
+        {"at_minimum": survey.at_minimum, "at_maximum": survey.at_maximum},
+    )  # fmt: skip
+
+
+def _pile(survey: Survey, count: int, *, at_start: bool) -> int:
+    """Return the voxels at an extreme if they outnumber the next values inwards fourfold."""
+    if survey.sd == 0 or count < 8:
+        return 0
+    counts = survey.histogram.counts
+    held = counts[np.flatnonzero(counts)]
+    inward = held[1:4] if at_start else held[-4:-1]
+    # The extreme's own bin may hold more than the extreme value.
+    own = int(held[0 if at_start else -1]) - count
+    usual = max(int(inward.max(initial=0)), own)
+    return count if count > 4 * usual else 0
+
+
+def consistency(survey: Survey, array: ArrayLike) -> list[Check]:
+    """Judge whether all parts of a volume are there, once, and in order."""
+    return [empty_parts(survey), slice_order(survey, array), drift(survey)]
+
+
+def empty_parts(survey: Survey) -> Check:
+    """Judge slices and blocks of one single value: what is missing reads as fill value."""
+    slices = constant_slices(survey)
+    blocks = _constant_blocks(survey)
+    for axis, indices in enumerate(slices):
+        # A constant slab is reported once, as slices.
+        for start in indices:
+            blocks[(slice(None),) * axis + (start // BLOCK,)] = False
+    lone = np.argwhere(blocks)
+    count = sum(len(indices) for indices in slices)
+    verdict: Verdict = "fail" if (count or len(lone)) and survey.sd > 0 else "pass"
+    rule = f"slices {LIMITS['empty slices']}; blocks {LIMITS['empty blocks']}"
+    details = {
+        "slices": {
+            axis: indices for axis, indices in zip(AXES, slices, strict=True) if len(indices)
+        },
+        "blocks": lone[:100] * BLOCK,
+        "block_edge": BLOCK,
+    }
+    finding = ""
+    if verdict == "fail" and len(lone):
+        finding = "empty-block"
+        first = lone.min(axis=0) * BLOCK
+        last = np.minimum((lone.max(axis=0) + 1) * BLOCK, survey.shape)
+        where = ", ".join(f"{a}:{b}" for a, b in zip(first, last, strict=True))
+        value = survey.block_low[tuple(lone[0])]
+        sentence = (
+            f"{len(lone)} blocks of {BLOCK} voxels a side hold nothing but {value:g}, within "
+            f"z, y, x = {where}: a chunk is missing or was never written."
+        )
+    elif verdict == "fail":
+        finding = "constant-slab"
+        names = "; ".join(
+            f"{len(indices)} along {axis} from {indices[0]}"
+            for axis, indices in zip(AXES, slices, strict=True)
+            if len(indices)
+        )
+        sentence = (
+            f"Slices hold a single value ({names}): they were never reconstructed or are lost."
+        )
+    else:
+        sentence = "No slice and no block of the volume is empty."
+    return Check(
+        "empty-parts", "Empty slices and blocks", count + len(lone), "", rule, verdict, sentence,
+        finding, details,
+    )  # fmt: skip
+
+
+def constant_slices(survey: Survey) -> list[list[int]]:
+    """Return the constant slices along z, y and x."""
+    constant = [np.flatnonzero(survey.slice_low == survey.slice_high).tolist()]
+    for profile in survey.profiles[1:]:
+        away = np.abs(profile.mean - survey.mean) + survey.sd
+        # Sums of squares leave rounding noise of about 1e-8 of the distance from the mean.
+        constant.append(np.flatnonzero(profile.sd < 1e-6 * away).tolist())
+    sizes = [survey.size // n for n in survey.shape]
+    return [
+        indices if size > 1 and n > 1 else []
+        for indices, size, n in zip(constant, sizes, survey.shape, strict=True)
+    ]
+
+
+def _constant_blocks(survey: Survey) -> Array:
+    edges = [np.diff(np.r_[np.arange(0, n, BLOCK), n]) for n in survey.shape]
+    voxels = edges[0][:, None, None] * edges[1][:, None] * edges[2]
+    return np.asarray((survey.block_low == survey.block_high) & (voxels >= FEW))
+
+
+def slice_order(survey: Survey, array: ArrayLike) -> Check:
+    """Judge whether a slice occurs twice, or stands where it does not belong."""
+    copies = duplicates(survey, array)
+    broken = disorder(survey, array, LIMITS["slice order"].warn)
+    rule = f"duplicates {LIMITS['duplicated slices']}; dip of correlation {LIMITS['slice order']}"
+    verdict: Verdict = "pass"
+    finding = ""
+    if copies:
+        axis, first, second = copies[0]
+        verdict, finding = "fail", "duplicated-slice"
+        sentence = (
+            f"Slices {first} and {second} along {axis} are the same to the last bit"
+            + (f" (and {len(copies) - 1} further pairs)" if len(copies) > 1 else "")
+            + ": one overwrote another."
+        )
+    elif broken.swapped:
+        first, second = broken.swapped
+        verdict, finding = "fail", "swapped-slices"
+        sentence = (
+            f"Slices {first} and {second} along z are in each other's place: exchanged, both "
+            "continue their neighbours."
+        )
+    elif broken.pairs:
+        verdict, finding = "warn", "break-between-slices"
+        sentence = (
+            f"Between slices {broken.pairs[0]} and {broken.pairs[0] + 1} along z the image changes "
+            "abruptly: slices are lost or out of order, or two volumes were joined."
+        )
+    else:
+        sentence = "Every slice continues the one before, and none occurs twice."
+    return Check(
+        "slice-order", "Order of slices", broken.dip, "correlation", rule, verdict, sentence,
+        finding, {"duplicates": copies[:20], "breaks": broken.pairs[:20]},
+    )  # fmt: skip
+
+
+def drift(survey: Survey) -> Check:
+    """Judge whether mean and spread of the slices change steadily from end to end."""
+    density, spread = LIMITS["density drift"], LIMITS["spread drift"]
+    steps_of_mean, steps_of_sd = {}, {}
+    for axis, profile in zip(AXES, survey.profiles, strict=True):
+        usable = (profile.count > 0) & (profile.sd > 0)
+        if usable.sum() < BLOCK or survey.sd == 0:
+            continue
+        steps_of_mean[axis] = _trend(profile.mean[usable] / survey.sd)
+        steps_of_sd[axis] = _trend(np.log(profile.sd[usable]))
+    if not steps_of_mean:
+        return Check(
+            "drift", "Drift across the volume", None, "sd", str(density), "pass",
+            f"The volume is too thin for a trend: no axis has {BLOCK} usable slices.",
+        )  # fmt: skip
+    axis = max(steps_of_mean, key=lambda name: abs(steps_of_mean[name]))
+    other = max(steps_of_sd, key=lambda name: abs(steps_of_sd[name]))
+    value, ratio = abs(steps_of_mean[axis]), abs(steps_of_sd[other])
+    verdict = worst((density.verdict(value), spread.verdict(ratio)))
+    finding = ""
+    if density.verdict(value) != "pass":
+        finding = "gradient"
+        sentence = (
+            f"The mean density drifts by {value:.2f} sd from one end to the other along {axis}: "
+            "uneven illumination or thickness was not levelled."
+        )
+    elif verdict != "pass":
+        finding = "spread-gradient"
+        sentence = (
+            f"The contrast changes by a factor {math.exp(ratio):.1f} from end to end along "
+            f"{other}: thickness or defocus varies strongly, or a part was scaled."
+        )
+    else:
+        sentence = (
+            f"Mean and contrast stay level: the largest trend is {value:.2f} sd along {axis}."
+        )
+    return Check(
+        "drift", "Drift across the volume", value, "sd",
+        f"mean {density}; log contrast {spread}", verdict, sentence, finding,
+        {"mean": steps_of_mean, "log_sd": steps_of_sd},
+    )  # fmt: skip
+
+
+def _trend(values: Array) -> float:
+    """Return the rise of a straight line from end to end; 0 where it explains less than half."""
+    position = np.linspace(-0.5, 0.5, values.size)
+    slope = float(np.dot(position, values) / np.dot(position, position))
+    varied = float(np.sum((values - values.mean()) ** 2))
+    explained = slope**2 * float(np.dot(position, position))
+    return slope if varied > 0 and explained > 0.5 * varied else 0.0
