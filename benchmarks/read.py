@@ -2,55 +2,237 @@
 
 from __future__ import annotations
 
-from benchmarks.measured import ReadCase, Timed, asks
-from cryoet_bench.storage.access import PATTERNS
-from cryoet_bench.storage.arrays import FORMATS
-from cryoet_bench.storage.codecs import CODECS
-from cryoet_bench.storage.layouts import LAYOUTS
+from typing import Any
+
+from benchmarks.measured import (
+    CORE_ARRAYS,
+    MORE_ARRAYS,
+    Reading,
+    Stored,
+    Timed,
+    asks,
+    tomogram,
+)
+from cryoet_bench.storage import arrays, conditions, pyramids, stores, volumes
+from cryoet_bench.storage.access import READS
+from cryoet_bench.storage.arrays import FORMATS, Storage
+from cryoet_bench.storage.codecs import CORE_CODECS, MORE_CODECS, OWN_CODECS
+from cryoet_bench.storage.layouts import CORE_LAYOUTS, MORE_LAYOUTS, SHARDED_LAYOUTS
+
+CORE_READS = ("slice-xy", "slice-xz", "slice-yz", "boxes-64")
 
 
-class Codecs(Timed, ReadCase):
+class Codecs(Timed, Reading):
     """Whole-volume reads from 64-cubes, by codec."""
 
-    params = (list(CODECS), list(FORMATS))
+    params = (list(CORE_CODECS), list(FORMATS))
     param_names = ("codec", "format")
 
     def setup(self, codec: str, storage_format: str) -> None:
-        self.prepare(codec, "cube-64", storage_format)
+        self.prepare(Storage.named(codec, "cube-64", storage_format))
 
     @asks("Read a volume, by codec")
-    def time_volume(self, *_case: object) -> None:
+    def time_volume(self, *_case: str) -> None:
         """How long does it take to read a whole volume with each codec?"""
         self.array[...]
 
 
-class Layouts(Timed, ReadCase):
+class MoreCodecs(Timed, Reading):
+    """As Codecs, for zarr's own choices and further settings."""
+
+    params = (list(OWN_CODECS | MORE_CODECS), list(FORMATS))
+    param_names = ("codec", "format")
+
+    def setup(self, codec: str, storage_format: str) -> None:
+        self.prepare(Storage.named(codec, "cube-64", storage_format))
+
+    @asks("Read a volume, by further codecs", tier="full")
+    def time_volume(self, *_case: str) -> None:
+        """How long does it take to read a whole volume with codecs at other settings?"""
+        self.array[...]
+
+
+class Layouts(Timed, Reading):
     """Whole-volume reads with blosc-zstd-5, by layout."""
 
-    params = (list(LAYOUTS), list(FORMATS))
+    params = (list(CORE_LAYOUTS), list(FORMATS))
     param_names = ("layout", "format")
 
     def setup(self, layout: str, storage_format: str) -> None:
-        self.prepare("blosc-zstd-5", layout, storage_format)
+        self.prepare(Storage.named("blosc-zstd-5", layout, storage_format))
 
     @asks("Read a volume, by layout")
-    def time_volume(self, *_case: object) -> None:
+    def time_volume(self, *_case: str) -> None:
         """How long does it take to read a whole volume in each layout?"""
         self.array[...]
 
 
-class Slices(Timed, ReadCase):
-    """Single planes with blosc-zstd-5, by direction and layout."""
+class MoreLayouts(Timed, Reading):
+    """As Layouts, for tiny, large, flat and sharded chunks."""
 
-    params = (["slice-xy", "slice-xz", "slice-yz"], list(LAYOUTS), list(FORMATS))
-    param_names = ("pattern", "layout", "format")
+    params = (list(MORE_LAYOUTS | SHARDED_LAYOUTS), list(FORMATS))
+    param_names = ("layout", "format")
 
-    def setup(self, pattern: str, layout: str, storage_format: str) -> None:
-        self.prepare("blosc-zstd-5", layout, storage_format)
-        self.selections = PATTERNS[pattern](self.array.shape)
+    def setup(self, layout: str, storage_format: str) -> None:
+        self.prepare(Storage.named("blosc-zstd-5", layout, storage_format))
 
-    @asks("Read one slice")
-    def time_slice(self, *_case: object) -> None:
-        """How long does it take to read one xy, xz or yz slice?"""
+    @asks("Read a volume, by further layouts", tier="full")
+    def time_volume(self, *_case: str) -> None:
+        """How long does it take to read a whole volume from chunks of other shapes?"""
+        self.array[...]
+
+
+class Types(Timed, Reading):
+    """Whole-volume reads with blosc-zstd-5 from 64-cubes, by voxel type."""
+
+    params = (list(volumes.DTYPES), list(FORMATS))
+    param_names = ("dtype", "format")
+
+    def setup(self, dtype: str, storage_format: str) -> None:
+        storage = Storage.named("blosc-zstd-5", "cube-64", storage_format)
+        storage.require()
+        self.prepare(storage, volumes.as_type(tomogram().data, dtype))
+
+    @asks("Read a volume, by voxel type", tier="full")
+    def time_volume(self, *_case: str) -> None:
+        """How long does it take to read the same volume in other voxel types?"""
+        self.array[...]
+
+
+class _Selecting(Reading):
+    """Reads of parts with blosc-lz4-5, which the portal writes."""
+
+    def select(self, pattern: str, array: str) -> None:
+        """Get ready to read what a pattern asks for."""
+        self.prepare(Storage.named("blosc-lz4-5", *array.split()))
+        self.selections = READS[pattern](self.array.shape)
+
+    def read(self) -> None:
+        """Read it."""
         for selection in self.selections:
             self.array[selection]
+
+
+class Patterns(Timed, _Selecting):
+    """Parts of a volume with blosc-lz4-5, by access pattern."""
+
+    params = (list(CORE_READS), list(CORE_ARRAYS))
+    param_names = ("pattern", "array")
+
+    def setup(self, pattern: str, array: str) -> None:
+        self.select(pattern, array)
+
+    @asks("Read a part, by access pattern")
+    def time_read(self, *_case: str) -> None:
+        """How long does it take to read a slice, or six 64-cubes around particles?"""
+        self.read()
+
+
+class MorePatterns(Timed, _Selecting):
+    """As Patterns, for what viewers and training loops also do."""
+
+    params = ([name for name in READS if name not in CORE_READS], list(CORE_ARRAYS))
+    param_names = ("pattern", "array")
+
+    def setup(self, pattern: str, array: str) -> None:
+        self.select(pattern, array)
+
+    @asks("Read a part, by further access patterns", tier="full")
+    def time_read(self, *_case: str) -> None:
+        """How long do orthoslices, stacks of slices, every 8th slice and random patches take?"""
+        self.read()
+
+
+class Slices(Timed, _Selecting):
+    """One slice with blosc-lz4-5 from further layouts, by direction."""
+
+    params = (["slice-xy", "slice-xz", "slice-yz"], list(MORE_ARRAYS))
+    param_names = ("pattern", "array")
+
+    def setup(self, pattern: str, array: str) -> None:
+        self.select(pattern, array)
+
+    @asks("Read one slice, by further layouts", tier="full")
+    def time_read(self, *_case: str) -> None:
+        """How long does it take to read one slice from chunks of other shapes?"""
+        self.read()
+
+
+class Cold(Timed):
+    """The first read of a file that the page cache does not hold, with blosc-lz4-5."""
+
+    params = (["whole", "slice-xy"], list(CORE_ARRAYS))
+    param_names = ("pattern", "array")
+
+    stored: Stored | None = None
+
+    def setup(self, pattern: str, array: str) -> None:
+        if self.stored is None:
+            self.stored = Stored(Storage.named("blosc-lz4-5", *array.split()))
+            self.stored.write()
+            self.array: Any = self.stored.open()
+            self.selections = READS[pattern](self.array.shape)
+        conditions.drop_from_page_cache(self.stored.folder)
+
+    @asks("Read from a cold page cache", tier="full")
+    def time_read(self, *_case: str) -> None:
+        """How long does the first read take, when the files are not in memory?"""
+        for selection in self.selections:
+            self.array[selection]
+
+
+class Opening(Timed):
+    """The metadata of a stored volume, before any voxel is read."""
+
+    params = (["array", "group"], list(FORMATS))
+    param_names = ("what", "format")
+
+    stored: Stored | None = None
+    repeat = (10, 50, 0.2)
+
+    def setup(self, what: str, storage_format: str) -> None:
+        if self.stored is None:
+            self.stored = Stored(Storage.named("none", "cube-64", storage_format))
+            if what == "array":
+                self.stored.create()
+            else:
+                levels = pyramids.levels(self.stored.volume)
+                pyramids.write(self.stored.folder, levels, self.stored.storage)
+            self.open = {"array": self._open_array, "group": self._open_group}[what]
+            self.open()
+
+    def _open_array(self) -> None:
+        assert self.stored is not None
+        arrays.open_array(stores.local(self.stored.folder))
+
+    def _open_group(self) -> None:
+        assert self.stored is not None
+        pyramids.open_level(self.stored.folder, 0)
+
+    @asks("Open a volume")
+    def time_open(self, *_case: str) -> None:
+        """How long does it take to open an array, or an OME-Zarr group and its finest level?"""
+        self.open()
+
+
+class Level(Timed):
+    """The coarsest level of an OME-Zarr pyramid, opened and read, with blosc-lz4-5."""
+
+    params = (list(FORMATS),)
+    param_names = ("format",)
+
+    stored: Stored | None = None
+
+    def setup(self, storage_format: str) -> None:
+        if self.stored is None:
+            self.stored = Stored(Storage.named("blosc-lz4-5", "cube-64", storage_format))
+            levels = pyramids.levels(self.stored.volume)
+            pyramids.write(self.stored.folder, levels, self.stored.storage)
+            self.last = len(levels) - 1
+            self.time_read()
+
+    @asks("Read a pyramid level", tier="full")
+    def time_read(self, *_case: str) -> None:
+        """How long does a viewer wait for its first, coarse picture?"""
+        assert self.stored is not None
+        pyramids.open_level(self.stored.folder, self.last)[...]

@@ -2,37 +2,178 @@
 
 from __future__ import annotations
 
-from benchmarks.measured import Timed, WriteCase, asks
-from cryoet_bench.storage.arrays import FORMATS
-from cryoet_bench.storage.codecs import CODECS
-from cryoet_bench.storage.layouts import LAYOUTS
+from dataclasses import replace
+
+from benchmarks.measured import CORE_ARRAYS, Stored, Timed, Writing, asks, tomogram
+from cryoet_bench.storage import pyramids, volumes
+from cryoet_bench.storage.access import WRITES
+from cryoet_bench.storage.arrays import FORMATS, Storage
+from cryoet_bench.storage.codecs import CORE_CODECS, MORE_CODECS, OWN_CODECS
+from cryoet_bench.storage.layouts import CORE_LAYOUTS, MORE_LAYOUTS, SHARDED_LAYOUTS
 
 
-class Codecs(Timed, WriteCase):
+class Codecs(Timed, Writing):
     """Whole-volume writes in 64-cubes, by codec."""
 
-    params = (list(CODECS), list(FORMATS))
+    params = (list(CORE_CODECS), list(FORMATS))
     param_names = ("codec", "format")
 
     def setup(self, codec: str, storage_format: str) -> None:
-        self.prepare(codec, "cube-64", storage_format)
+        self.prepare(Storage.named(codec, "cube-64", storage_format))
 
     @asks("Write a volume, by codec")
-    def time_volume(self, *_case: object) -> None:
+    def time_volume(self, *_case: str) -> None:
         """How long does it take to write a whole volume with each codec?"""
         self.write()
 
 
-class Layouts(Timed, WriteCase):
+class MoreCodecs(Timed, Writing):
+    """As Codecs, for zarr's own choices and further settings."""
+
+    params = (list(OWN_CODECS | MORE_CODECS), list(FORMATS))
+    param_names = ("codec", "format")
+
+    def setup(self, codec: str, storage_format: str) -> None:
+        self.prepare(Storage.named(codec, "cube-64", storage_format))
+
+    @asks("Write a volume, by further codecs", tier="full")
+    def time_volume(self, *_case: str) -> None:
+        """How long does it take to write a whole volume with codecs at other settings?"""
+        self.write()
+
+
+class Layouts(Timed, Writing):
     """Whole-volume writes with blosc-zstd-5, by layout."""
 
-    params = (list(LAYOUTS), list(FORMATS))
+    params = (list(CORE_LAYOUTS), list(FORMATS))
     param_names = ("layout", "format")
 
     def setup(self, layout: str, storage_format: str) -> None:
-        self.prepare("blosc-zstd-5", layout, storage_format)
+        self.prepare(Storage.named("blosc-zstd-5", layout, storage_format))
 
     @asks("Write a volume, by layout")
-    def time_volume(self, *_case: object) -> None:
+    def time_volume(self, *_case: str) -> None:
         """How long does it take to write a whole volume in each layout?"""
         self.write()
+
+
+class MoreLayouts(Timed, Writing):
+    """As Layouts, for tiny, large, flat and sharded chunks."""
+
+    params = (list(MORE_LAYOUTS | SHARDED_LAYOUTS), list(FORMATS))
+    param_names = ("layout", "format")
+
+    def setup(self, layout: str, storage_format: str) -> None:
+        self.prepare(Storage.named("blosc-zstd-5", layout, storage_format))
+
+    @asks("Write a volume, by further layouts", tier="full")
+    def time_volume(self, *_case: str) -> None:
+        """How long does it take to write a whole volume in chunks of other shapes?"""
+        self.write()
+
+
+class Types(Timed, Writing):
+    """Whole-volume writes with blosc-zstd-5 in 64-cubes, by voxel type."""
+
+    params = (list(volumes.DTYPES), list(FORMATS))
+    param_names = ("dtype", "format")
+
+    def setup(self, dtype: str, storage_format: str) -> None:
+        storage = Storage.named("blosc-zstd-5", "cube-64", storage_format)
+        storage.require()
+        self.prepare(storage, volumes.as_type(tomogram().data, dtype))
+
+    @asks("Write a volume, by voxel type", tier="full")
+    def time_volume(self, *_case: str) -> None:
+        """How long does it take to write the same volume in other voxel types?"""
+        self.write()
+
+
+class _Into:
+    """Writes with blosc-lz4-5 into an array that is there already."""
+
+    stored: Stored | None = None
+
+    def fill(self, pattern: str, array: str, *, before: bool) -> None:
+        """Leave an empty or a full array; an all-fill volume skips chunks without content."""
+        if self.stored is None:
+            storage = Storage.named("blosc-lz4-5", *array.split())
+            self.stored = Stored(replace(storage, write_empty_chunks=pattern != "all-fill"))
+        self.stored.clear()
+        if before:
+            self.stored.write()
+            self.array = self.stored.open(writable=True)
+        else:
+            self.array = self.stored.create()
+        self.pattern = WRITES[pattern]
+
+    def write(self) -> None:
+        """Write in the pattern."""
+        assert self.stored is not None
+        self.pattern(self.array, self.stored.volume, self.stored.storage.layout)
+
+
+class OneChunk(Timed, _Into):
+    """A single chunk into a full array with blosc-lz4-5."""
+
+    params = (list(CORE_ARRAYS),)
+    param_names = ("array",)
+
+    def setup(self, array: str) -> None:
+        self.fill("one-chunk", array, before=True)
+
+    @asks("Write one chunk")
+    def time_write(self, *_case: str) -> None:
+        """How long does it take to replace one chunk, which may be a part of a shard?"""
+        self.write()
+
+
+class Patterns(Timed, _Into):
+    """Writing into an empty array with blosc-lz4-5, by pattern."""
+
+    params = (["slice-by-slice", "chunk-by-chunk", "all-fill"], list(CORE_ARRAYS))
+    param_names = ("pattern", "array")
+
+    def setup(self, pattern: str, array: str) -> None:
+        self.fill(pattern, array, before=False)
+
+    @asks("Write, by pattern", tier="full")
+    def time_write(self, *_case: str) -> None:
+        """How long does it take to write eight slices one by one, chunk by chunk, only fill?"""
+        self.write()
+
+
+class Overwrite(Timed, _Into):
+    """Writing the volume over itself with blosc-lz4-5."""
+
+    params = (list(CORE_ARRAYS),)
+    param_names = ("array",)
+
+    def setup(self, array: str) -> None:
+        self.fill("whole", array, before=True)
+
+    @asks("Overwrite a volume", tier="full")
+    def time_write(self, *_case: str) -> None:
+        """How long does it take to replace a whole volume?"""
+        self.write()
+
+
+class Pyramid(Timed):
+    """An OME-Zarr group of three levels with blosc-lz4-5 in 64-cubes, as the portal has."""
+
+    params = (list(FORMATS),)
+    param_names = ("format",)
+
+    stored: Stored | None = None
+
+    def setup(self, storage_format: str) -> None:
+        if self.stored is None:
+            self.stored = Stored(Storage.named("blosc-lz4-5", "cube-64", storage_format))
+            self.levels = pyramids.levels(self.stored.volume)
+        self.stored.clear()
+
+    @asks("Write a pyramid", tier="full")
+    def time_write(self, *_case: str) -> None:
+        """How long does it take to write all levels of an OME-Zarr pyramid?"""
+        assert self.stored is not None
+        pyramids.write(self.stored.folder, self.levels, self.stored.storage)

@@ -1,16 +1,18 @@
 """Create and open arrays: the one place that knows how zarr 2 and zarr 3 differ.
 
-Compressor, fill value, order, key separator and the writing of empty chunks are always given,
-because their defaults differ between releases and a comparison must do the same work.
+Codec, fill value, order, key separator and the writing of empty chunks are always given,
+because their defaults differ between releases and a comparison must do the same work. The codec
+named ``default`` alone leaves the choice to zarr, on purpose.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cryoet_bench.storage import installed
-from cryoet_bench.storage.codecs import Codec
-from cryoet_bench.storage.layouts import Layout, Shape
+from cryoet_bench.storage.codecs import CODECS, Codec
+from cryoet_bench.storage.layouts import LAYOUTS, Layout, Shape
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,79 +23,95 @@ FORMATS: dict[str, int] = {"v2": 2, "v3": 3}
 FILL_VALUE = 0
 
 
-def require(storage_format: str) -> None:
-    """Do nothing when the installed zarr can write that format.
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """One way of storing a volume.
 
-    Raises
-    ------
-    UnavailableError
-        It cannot.
+    Parameters
+    ----------
+    codec, layout
+        What chunks are compressed with, and how the volume is cut into them.
+    zarr_format : int
+        2 or 3.
+    write_empty_chunks : bool
+        Store chunks that hold nothing but the fill value.
     """
-    if FORMATS[storage_format] == 3:
-        installed.require("zarr", 3)
+
+    codec: Codec
+    layout: Layout
+    zarr_format: int
+    write_empty_chunks: bool = True
+
+    @classmethod
+    def named(cls, codec: str, layout: str, storage_format: str) -> Storage:
+        """Return the way of storing with these names in `CODECS`, `LAYOUTS` and `FORMATS`."""
+        return cls(codec=CODECS[codec], layout=LAYOUTS[layout], zarr_format=FORMATS[storage_format])
+
+    def require(self) -> None:
+        """Do nothing when the installed releases can store a volume so; nothing is imported.
+
+        Raises
+        ------
+        UnavailableError
+            They cannot.
+        """
+        if self.zarr_format == 3:
+            installed.require("zarr", 3)
+        self.codec.require(self.zarr_format)
+        self.layout.require(self.zarr_format)
 
 
 def create(
-    store: Any,
-    shape: Shape,
-    dtype: np.dtype[Any],
-    *,
-    codec: Codec,
-    layout: Layout,
-    storage_format: str,
+    store: Any, shape: Shape, dtype: np.dtype[Any], storage: Storage, *, path: str = ""
 ) -> Any:
-    """Create an empty array in a store that does not hold one, and return the zarr array.
+    """Create an empty zarr array at a path of a store that holds none there, and return it.
 
     Raises
     ------
     UnavailableError
-        The installed zarr cannot write that.
+        The installed releases cannot do that.
     """
-    import zarr  # noqa: PLC0415
-
-    require(storage_format)
-    if installed.release("zarr") < (3,):
-        return zarr.create(  # type: ignore[call-arg, unused-ignore]
-            store=store,
-            shape=shape,
-            dtype=dtype,
-            chunks=layout.chunks,
-            compressor=codec.numcodecs_compressor(),
-            filters=None,
-            fill_value=FILL_VALUE,
-            order="C",
-            dimension_separator="/",
-            write_empty_chunks=True,
-            zarr_version=2,
-        )
+    storage.require()
+    codec, layout = storage.codec, storage.layout
     common: dict[str, Any] = {
         "store": store,
         "shape": shape,
         "dtype": dtype,
         "chunks": layout.chunks,
         "fill_value": FILL_VALUE,
-        "config": {"order": "C", "write_empty_chunks": True},
     }
-    if FORMATS[storage_format] == 2:
+    zarr = installed.zarr()
+    if installed.release("zarr") < (3,):
+        return zarr.create(
+            **common,
+            **codec.format2(),
+            path=path or None,
+            order="C",
+            dimension_separator="/",
+            write_empty_chunks=storage.write_empty_chunks,
+            zarr_version=2,
+        )
+    common |= {
+        "name": path or None,
+        "zarr_format": storage.zarr_format,
+        "config": {"order": "C", "write_empty_chunks": storage.write_empty_chunks},
+    }
+    if storage.zarr_format == 2:
         return zarr.create_array(
             **common,
-            zarr_format=2,
-            compressors=codec.numcodecs_compressor(),
-            filters=None,
+            **codec.format2_on_zarr3(),
             order="C",
             chunk_key_encoding={"name": "v2", "separator": "/"},
         )
     return zarr.create_array(
         **common,
-        zarr_format=3,
-        compressors=codec.format3_compressors(dtype.itemsize),
-        filters=[],
+        **codec.format3(dtype.itemsize),
+        shards=layout.shards,
         chunk_key_encoding={"name": "default", "separator": "/"},
     )
 
 
-def open_array(store: Any) -> Any:
-    """Open the array in a store for reading."""
-    import zarr  # noqa: PLC0415
-
-    return zarr.open_array(store=store, mode="r")
+def open_array(store: Any, *, path: str = "", writable: bool = False) -> Any:
+    """Open the array at a path of a store."""
+    zarr = installed.zarr()
+    return zarr.open_array(store=store, path=path, mode="r+" if writable else "r")

@@ -7,8 +7,10 @@ costs half a second: the package's own record on disk costs a few milliseconds.
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.metadata
 import re
+from typing import Any
 
 
 class UnavailableError(NotImplementedError):
@@ -38,3 +40,9 @@ def require(package: str, *least: int) -> None:
     if not found or found < least:
         wanted = f"{package} {'.'.join(map(str, least))}".strip()
         raise UnavailableError(f"needs {wanted}, {'.'.join(map(str, found)) or 'none'} is here")
+
+
+def zarr() -> Any:
+    """Import zarr; untyped, because its interface is another one on zarr 2 and zarr 3."""
+    # Half a second on zarr 3: only a process that measures it pays.
+    return importlib.import_module("zarr")
