@@ -20,6 +20,14 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+_DAMAGED: dict[str, Any] = {
+    "source": "unknown",
+    "shape": [],
+    "dtype": "unknown",
+    "voxel_spacing": None,
+    "state": "damaged",
+}
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -39,17 +47,22 @@ def list_(as_json: Json = False) -> None:
             "shape": [phantom.size] * 3,
             "dtype": "float32",
             "voxel_spacing": [phantom.voxel_spacing] * 3,
-            "cached": False,
+            "state": "when used",
         }
         for name, phantom in PHANTOMS.items()
     }
-    rows.update((entry.name, _row(entry)) for entry in cache.entries())
+    for name in cache.names():
+        try:
+            rows[name] = _row(cache.read_entry(name))
+        except cache.DamagedEntryError:
+            rows[name] = _DAMAGED | {"name": name}
     if as_json:
         typer.echo(json.dumps(list(rows.values()), indent=2))
         return
-    table = Table("name", "source", "voxels z, y, x", "dtype", "angstrom", "cached", box=SIMPLE)
-    for column in table.columns:
-        column.no_wrap = True
+    table = Table(box=SIMPLE, pad_edge=False)
+    table.add_column("name", no_wrap=True)
+    for title in ("source", "voxels z, y, x", "dtype", "angstrom", "state"):
+        table.add_column(title)
     for row in rows.values():
         table.add_row(
             row["name"],
@@ -57,7 +70,7 @@ def list_(as_json: Json = False) -> None:
             _times(row["shape"]),
             row["dtype"],
             _spacing(row["voxel_spacing"]),
-            "yes" if row["cached"] else "when used",
+            row["state"],
         )
     Console(markup=False).print(table)
 
@@ -131,7 +144,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "shape": list(entry.shape),
         "dtype": _dtype(entry.dtype),
         "voxel_spacing": entry.voxel_spacing and list(entry.voxel_spacing),
-        "cached": True,
+        "state": "cached",
     }
 
 
@@ -179,7 +192,7 @@ def _print_facts(facts: dict[str, Any]) -> None:
 
 
 def _times(shape: list[int]) -> str:
-    return " x ".join(map(str, shape))
+    return " x ".join(map(str, shape)) or "unknown"
 
 
 def _spacing(spacing: list[float] | None) -> str:

@@ -92,10 +92,16 @@ def tomogram_dir(name: str) -> Path:
 def entries() -> list[Entry]:
     """Return the records of all readable entries, by name."""
     found = []
-    for record in sorted((cache_dir() / "tomograms").glob(f"[!.]*/{_RECORD}")):
+    for name in names():
         with contextlib.suppress(DamagedEntryError):
-            found.append(read_entry(record.parent.name))
+            found.append(read_entry(name))
     return found
+
+
+def names() -> list[str]:
+    """Return the names of all entries, readable or not."""
+    folders = (cache_dir() / "tomograms").glob("*/")
+    return sorted(folder.name for folder in folders if NAME_PATTERN.fullmatch(folder.name))
 
 
 def read_entry(name: str) -> Entry:
@@ -150,7 +156,7 @@ def load(name: str, *, in_memory: bool = True) -> Tomogram:
     folder = tomogram_dir(name)
     try:
         data = np.load(folder / _VOLUME, mmap_mode=None if in_memory else "r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # a damaged header is parsed as Python code: anything may follow
         raise DamagedEntryError(name, folder, f"its voxels are unreadable ({error})") from error
     if data.shape != entry.shape or data.dtype.str != entry.dtype:
         raise DamagedEntryError(name, folder, f"it holds {data.dtype} {data.shape}")
@@ -217,9 +223,7 @@ def staged(folder: Path) -> Iterator[Path]:
             yield staging
             for path in staging.iterdir():
                 _flush(path)
-            if folder.exists():
-                folder.rename(_replaced(staging))
-            staging.rename(folder)
+            _take_place(staging, folder)
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
@@ -243,6 +247,21 @@ def writing(folder: Path) -> Iterator[None]:
             f"cannot write to the cache {folder}: {reason}; "
             f"free it, or set {CACHE_VARIABLE} to a folder that can be written"
         ) from error
+
+
+def _take_place(staging: Path, folder: Path) -> None:
+    """Put `staging` where `folder` is; of several processes that do so, the last one wins."""
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(_replaced(staging))
+        try:
+            staging.rename(folder)
+        except OSError as error:
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                raise
+            shutil.rmtree(_replaced(staging), ignore_errors=True)
+        else:
+            return
 
 
 def _replaced(staging: Path) -> Path:

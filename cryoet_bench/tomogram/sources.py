@@ -133,8 +133,19 @@ def add(
         raise InputError(
             f"{path} cannot be read here: {error.name} is not installed in {sys.prefix}"
         ) from error
-    cache.store(tomogram)
+    if not _is_stored(tomogram):
+        cache.store(tomogram)
     return tomogram
+
+
+def _is_stored(tomogram: Tomogram) -> bool:
+    """Return whether the cache holds just this, so that no one who reads it is disturbed."""
+    try:
+        cached = cache.load(tomogram.name, in_memory=False)
+    except (cache.MissingEntryError, cache.DamagedEntryError):
+        return False
+    facts = (tomogram.voxel_spacing, dict(tomogram.provenance))
+    return (cached.voxel_spacing, dict(cached.provenance)) == facts
 
 
 def _is_known(name: str) -> bool:
