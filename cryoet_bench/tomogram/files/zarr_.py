@@ -33,7 +33,7 @@ def read(path: Path, region: Region | None, level: int) -> Part:
     try:
         node = zarr.open(path, mode="r")
         if isinstance(node, zarr.Group):
-            array, spacing = _level(node, level, path)
+            array, spacing = find_level(node, level, str(path))
         elif level:
             raise InputError(f"{path} is a single Zarr array: it has no level {level}")
         else:
@@ -57,7 +57,14 @@ class _Volume:
         return np.asarray(self._array[(0,) * self._others + region])
 
 
-def _level(group: zarr.Group, level: int, path: Path) -> tuple[zarr.Array[Any], Spacing | None]:
+def find_level(group: zarr.Group, level: int, path: str) -> tuple[zarr.Array[Any], Spacing | None]:
+    """Return one level of an OME-Zarr group, and its voxel spacing where the group says.
+
+    Raises
+    ------
+    InputError
+        The group has no levels, or not this one.
+    """
     import zarr  # noqa: PLC0415
 
     attributes: dict[str, Any] = group.attrs.asdict()
@@ -68,7 +75,7 @@ def _level(group: zarr.Group, level: int, path: Path) -> tuple[zarr.Array[Any], 
             raise InputError(f"{path} is a Zarr group without arrays")
         raise InputError(
             f"{path} is a Zarr group without multiscales: name one of its arrays, "
-            f"as in {path / names[0]}"
+            f"as in {path}/{names[0]}"
         )
     datasets = scales[0]["datasets"]
     if not 0 <= level < len(datasets):
