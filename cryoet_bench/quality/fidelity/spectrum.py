@@ -1,0 +1,262 @@
+"""Power and agreement of two volumes in Fourier space, by shell and by tilt.
+
+Everything about frequencies (FSC, band, wedge, the error's spectrum) is read off one table that is
+filled in one pass over the two transforms.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cryoet_bench.quality.compiled import THREADS, compiled
+from cryoet_bench.quality.fidelity.bricks import Triple, Voxels, working_dtype
+
+Floats = npt.NDArray[np.float64]
+
+SECTORS = 18
+"""Of five degrees each, from the untilted view at 0 to the beam's direction at 90."""
+
+WHOLE = 2**25
+"""Up to so many voxels a volume is transformed as a whole: the two transforms of 33 million
+float32 voxels take 270 MB, and the voxels as much again."""
+
+TILE = 256
+_SMALLEST_TILE = 128
+_TAPER = 0.125
+
+
+@dataclass(frozen=True, eq=False)
+class CrossSpectrum:
+    """Sums over the Fourier coefficients A of a reference and B of a copy.
+
+    Parameters
+    ----------
+    reference, copy, cross : numpy.ndarray, shape (2, shells, sectors)
+        Sums of |A|^2, |B|^2 and Re(A conj B). The first index is the candidate tilt axis,
+        y or x; a sector is a range of the angle between a coefficient, projected along that
+        axis, and the plane of the untilted view.
+    weight : numpy.ndarray, same shape
+        How many coefficients a sum holds: one lies in two neighbouring shells in proportion
+        to its nearness.
+    edge : int
+        Shell s lies at s / edge cycles per voxel.
+    tiles : int
+        1 where the volume was transformed as a whole; else the number of tapered tiles whose
+        sums were added.
+    tile_shape : tuple of int
+        Voxels of what was transformed.
+    """
+
+    reference: Floats
+    copy: Floats
+    cross: Floats
+    weight: Floats
+    edge: int
+    tiles: int
+    tile_shape: Triple
+
+    @property
+    def frequency(self) -> Floats:
+        """Of each shell, in cycles per voxel."""
+        return np.arange(self.weight.shape[1]) / self.edge
+
+    @property
+    def error(self) -> Floats:
+        """Sums of |B - A|^2."""
+        return np.maximum(self.reference + self.copy - 2 * self.cross, 0.0)
+
+
+def cross_spectrum(reference: Voxels, copy: Voxels) -> CrossSpectrum:
+    """Return the cross-spectrum of two volumes of one shape.
+
+    Parameters
+    ----------
+    reference, copy : array-like, shape (z, y, x)
+        Voxels that are not finite in both count as the mean.
+
+    Notes
+    -----
+    A coefficient at frequency f lends weight max(0, 1 - abs(f * edge - s)) to shell s, as in
+    torch-fourier-shell-correlation; the conjugate half that a real transform leaves out is
+    counted. Larger volumes than `WHOLE` are averaged over tiles with tapered borders (Welch 1967,
+    IEEE Trans. Audio Electroacoust. 15, 70-73), so memory does not grow with the volume.
+    """
+    if math.prod(reference.shape) <= WHOLE:
+        tile: Triple = tuple(reference.shape)  # type: ignore[assignment]
+        tapers = None
+    else:
+        tile = _tile_shape(reference, copy)
+        tapers = [_taper(extent) for extent in tile]
+    edge = min((extent for extent in tile if extent > 1), default=1)
+    sums = np.zeros((4, 2, edge // 2 + 1, SECTORS))
+    tiles = 0
+    with ThreadPoolExecutor(THREADS) as pool:
+        for pair in _tiles(reference, copy, tile):
+            a, b = _transforms(pair, tapers)
+            sectors = _sectors(tile)
+            nz = a.shape[0]
+            edges = [nz * i // THREADS for i in range(THREADS + 1)]
+            for part in pool.map(
+                lambda i, a=a, b=b, sectors=sectors, edges=edges: _part(
+                    a, b, tile, edge, sectors, (edges[i], edges[i + 1])
+                ),
+                range(THREADS),
+            ):
+                sums += part
+            tiles += 1
+    return CrossSpectrum(sums[0], sums[1], sums[2], sums[3], edge, tiles, tile)
+
+
+def _tile_shape(reference: Voxels, copy: Voxels) -> Triple:
+    """Return the tile: whole chunks where those are between 128 and 256 voxels wide."""
+    edges = []
+    for axis, extent in enumerate(reference.shape):
+        pieces = [
+            (getattr(volume, "shards", None) or getattr(volume, "chunks", None) or (1, 1, 1))[axis]
+            for volume in (reference, copy)
+        ]
+        piece = min(max(pieces), TILE)
+        edges.append(min(extent, piece * max(1, math.ceil(_SMALLEST_TILE / piece))))
+    return edges[0], edges[1], edges[2]
+
+
+def _tiles(
+    reference: Voxels, copy: Voxels, tile: Triple
+) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+    """Yield the two volumes tile by tile; the last along an axis reaches back to be whole."""
+    if tile == tuple(reference.shape):
+        dtype = working_dtype(reference.dtype, copy.dtype)
+        yield _whole(reference, dtype), _whole(copy, dtype)
+        return
+    dtype = working_dtype(reference.dtype, copy.dtype)
+    starts = [
+        sorted({min(first, extent - size) for first in range(0, extent, size)})
+        for extent, size in zip(reference.shape, tile, strict=True)
+    ]
+    for z in starts[0]:
+        for y in starts[1]:
+            for x in starts[2]:
+                box = slice(z, z + tile[0]), slice(y, y + tile[1]), slice(x, x + tile[2])
+                yield (
+                    np.array(reference[box], dtype=dtype),
+                    np.array(copy[box], dtype=dtype),
+                )
+
+
+def _whole(volume: Voxels, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    return np.array(volume[:], dtype=dtype)
+
+
+def _taper(extent: int) -> Floats:
+    """Return a window that is flat but for a cosine at both ends."""
+    if extent == 1:
+        return np.ones(1)
+    import scipy.signal.windows  # noqa: PLC0415
+
+    window: Floats = scipy.signal.windows.tukey(extent, 2 * _TAPER)
+    return window
+
+
+def _transforms(
+    pair: tuple[npt.NDArray[Any], npt.NDArray[Any]], tapers: list[Floats] | None
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    import scipy.fft  # noqa: PLC0415
+
+    finite = np.isfinite(pair[0])
+    finite &= np.isfinite(pair[1])
+    everywhere = bool(finite.all())
+    transforms = []
+    for voxels in pair:
+        # Without its mean a volume keeps more of its digits; shell 0 is not evaluated.
+        np.subtract(voxels, _mean(voxels if everywhere else voxels[finite]), out=voxels)
+        if not everywhere:
+            voxels[~finite] = 0
+        if tapers is not None:
+            for axis, taper in enumerate(tapers):
+                shape = [1, 1, 1]
+                shape[axis] = -1
+                np.multiply(voxels, taper.reshape(shape).astype(voxels.dtype), out=voxels)
+        transforms.append(scipy.fft.rfftn(voxels, workers=THREADS))
+    return transforms[0], transforms[1]
+
+
+def _mean(values: npt.NDArray[Any]) -> float:
+    return float(values.mean(dtype=np.float64)) if values.size else 0.0
+
+
+def _sectors(shape: Triple) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the sector by (z, x), for tilts about y, and by (z, y), for tilts about x."""
+    kz, ky = (np.abs(np.fft.fftfreq(extent)) for extent in shape[:2])
+    kx = np.fft.rfftfreq(shape[2])
+    width = 90 / SECTORS
+
+    def sector(across: Floats) -> npt.NDArray[np.int64]:
+        angle = np.degrees(np.arctan2(kz[:, None], across))
+        return np.minimum(angle // width, SECTORS - 1).astype(np.int64)
+
+    return sector(kx), sector(ky)
+
+
+def _part(
+    a: npt.NDArray[Any],
+    b: npt.NDArray[Any],
+    shape: Triple,
+    edge: int,
+    sectors: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    planes: tuple[int, int],
+) -> Floats:
+    sums = np.zeros((2, edge // 2 + 1, SECTORS, 4))
+    squares = [np.square(np.fft.fftfreq(extent) * edge) for extent in shape]
+    squares[2] = squares[2][: a.shape[2]]
+    _add((a, b), shape[2], tuple(squares), sectors, planes, sums)
+    return np.moveaxis(sums, 3, 0)
+
+
+@compiled
+def _add(transforms: Any, nx: int, squares: Any, sectors: Any, planes: Any, sums: Any) -> None:
+    a, b = transforms
+    zz, yy, xx = squares
+    about_y, about_x = sectors
+    shells = sums.shape[1]
+    for z in range(planes[0], planes[1]):
+        for y in range(a.shape[1]):
+            other = about_x[z, y]
+            across = zz[z] + yy[y]
+            for x in range(a.shape[2]):
+                radius = np.sqrt(across + xx[x])
+                inner = int(radius)
+                if inner >= shells:
+                    # The triangle of the last shell ends one shell beyond it.
+                    break
+                p = a[z, y, x]
+                q = b[z, y, x]
+                pr, pi = np.float64(p.real), np.float64(p.imag)
+                qr, qi = np.float64(q.real), np.float64(q.imag)
+                # Each coefficient stands for its conjugate too, but on the planes x = 0 and
+                # Nyquist, which hold both.
+                both = 1.0 if x == 0 or 2 * x == nx else 2.0
+                outward = radius - inner
+                one = about_y[z, x]
+                for step in range(2):
+                    shell = inner + step
+                    if shell >= shells:
+                        break
+                    share = both * (outward if step else 1.0 - outward)
+                    power_a = share * (pr * pr + pi * pi)
+                    power_b = share * (qr * qr + qi * qi)
+                    product = share * (pr * qr + pi * qi)
+                    sums[0, shell, one, 0] += power_a
+                    sums[0, shell, one, 1] += power_b
+                    sums[0, shell, one, 2] += product
+                    sums[0, shell, one, 3] += share
+                    sums[1, shell, other, 0] += power_a
+                    sums[1, shell, other, 1] += power_b
+                    sums[1, shell, other, 2] += product
+                    sums[1, shell, other, 3] += share
