@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tenacity import retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
 
 
 class UnavailableError(Exception):
@@ -23,7 +23,8 @@ class Patience:
     attempts : int
         Requests for the same thing before giving up.
     wait : float
-        Seconds before the second attempt; every further wait is twice as long, up to 10 s.
+        Seconds before the second attempt; every further wait is twice as long, up to 10 s, and a
+        random part of the first more, so that many do not ask at once.
     """
 
     timeout: float = 30.0
@@ -34,7 +35,7 @@ class Patience:
         """Return the arguments of tenacity's retrying classes."""
         return {
             "stop": stop_after_attempt(self.attempts),
-            "wait": wait_exponential_jitter(initial=self.wait, max=10, jitter=self.wait),
+            "wait": wait_exponential(multiplier=self.wait, max=10) + wait_random(0, self.wait),
             "retry": retry_if_exception_type(UnavailableError),
             "reraise": True,
         }

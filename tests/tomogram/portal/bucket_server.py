@@ -12,7 +12,7 @@ BUCKET = "cryoet-data-portal-public"
 
 
 @contextlib.contextmanager
-def serve(root: Path, port: int = 0) -> Iterator[str]:
+def serving(root: Path, port: int = 0) -> Iterator[str]:
     """Serve the folders of `root` as buckets on loopback and yield the server's address."""
     rclone = shutil.which("rclone", path=str(Path(sys.executable).parent)) or "rclone"
     command = [rclone, "serve", "s3", "--addr", f"127.0.0.1:{port}", "--config", "", str(root)]

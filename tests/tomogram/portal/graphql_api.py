@@ -1,10 +1,13 @@
 """The portal's GraphQL, served from the schema that its own client ships."""
 
+from __future__ import annotations
+
+import contextlib
 import fnmatch
 import json
 import operator
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -100,25 +103,35 @@ class Catalogue:
         return filled | row
 
 
-def serve(catalogue: Catalogue, port: int = 0) -> ThreadingHTTPServer:
-    """Start to answer on loopback; the server's address tells the port."""
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Server
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def do_POST(self) -> None:
+        query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        content = json.dumps(self.server.catalogue.answer(query)).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
-        def do_POST(self) -> None:
-            query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            content = json.dumps(catalogue.answer(query)).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def log_message(self, *_: object) -> None:
+        pass
 
-        def log_message(self, *_: object) -> None:
-            pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    catalogue: Catalogue
+
+
+@contextlib.contextmanager
+def serving(catalogue: Catalogue, port: int = 0) -> Iterator[str]:
+    """Answer on loopback and yield the address."""
+    with Server(("127.0.0.1", port), Handler) as server:
+        server.catalogue = catalogue
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/graphql"
+        finally:
+            server.shutdown()

@@ -10,22 +10,21 @@ import contextlib
 import sys
 import tempfile
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.tomogram.portal import bucket_server, graphql_api, volumes
-from tests.tomogram.portal.volumes import Stored
+from tests.tomogram.portal.graphql_api import Tables
 
 
 @dataclass(frozen=True)
 class Portal:
-    """Where the stand-in answers, and what it has."""
+    """Where the stand-in answers, and the folder of its buckets."""
 
     graphql: str
     s3: str
     root: Path
-    stored: Collection[Stored]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -34,21 +33,15 @@ class Portal:
 
 
 @contextlib.contextmanager
-def running(
-    stored: Collection[Stored], root: Path, *, graphql_port: int = 0, s3_port: int = 0
+def serving(
+    root: Path, tables: Tables, *, graphql_port: int = 0, s3_port: int = 0
 ) -> Iterator[Portal]:
-    """Write the tomograms into `root` and serve them."""
-    for it in stored:
-        it.write(root)
-    catalogue = graphql_api.Catalogue(volumes.tables(stored))
-    server = graphql_api.serve(catalogue, graphql_port)
-    try:
-        with bucket_server.serve(root, s3_port) as address:
-            port = server.server_address[1]
-            yield Portal(f"http://127.0.0.1:{port}/graphql", address, root, stored)
-    finally:
-        server.shutdown()
-        server.server_close()
+    """Serve records, and the bucket in the folder `root`."""
+    with (
+        graphql_api.serving(graphql_api.Catalogue(tables), graphql_port) as graphql,
+        bucket_server.serving(root, s3_port) as s3,
+    ):
+        yield Portal(graphql, s3, root)
 
 
 def main() -> None:
@@ -58,20 +51,18 @@ def main() -> None:
     parser.add_argument("--s3-port", type=int, default=8766)
     options = parser.parse_args()
     stored = volumes.challenge(4, chunk=64) if options.small else volumes.challenge()
+    ports = {"graphql_port": options.graphql_port, "s3_port": options.s3_port}
     with (
-        tempfile.TemporaryDirectory(prefix="portal-") as folder,
-        running(
-            stored,
-            Path(folder),
-            graphql_port=options.graphql_port,
-            s3_port=options.s3_port,
-        ) as portal,
         contextlib.suppress(KeyboardInterrupt),
+        tempfile.TemporaryDirectory(prefix="portal-") as folder,
     ):
-        for name, value in portal.environment.items():
-            sys.stdout.write(f"export {name}={value}\n")
-        sys.stdout.flush()
-        threading.Event().wait()
+        for it in stored:
+            it.write(Path(folder))
+        with serving(Path(folder), volumes.tables(stored), **ports) as portal:
+            for name, value in portal.environment.items():
+                sys.stdout.write(f"export {name}={value}\n")
+            sys.stdout.flush()
+            threading.Event().wait()
 
 
 if __name__ == "__main__":
