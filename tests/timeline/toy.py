@@ -81,6 +81,8 @@ from pathlib import Path
 
 import release
 
+seen = []
+
 
 class Volume:
     params = [["none", "zstd", "late"]]
@@ -92,8 +94,10 @@ class Volume:
     warmup_time = 0
 
     def setup(self, codec):
-        with Path(os.environ["TOY_LOG"]).open("a") as log:
-            log.write(f"{codec}\\n")
+        if not seen:  # asv sets up before every sample
+            with Path(os.environ["TOY_LOG"]).open("a") as log:
+                log.write(f"{codec}\\n")
+            seen.append(codec)
         if codec == "late" and not release.newest:
             raise NotImplementedError("came later")
 
