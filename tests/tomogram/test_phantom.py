@@ -71,8 +71,8 @@ def test_fine_phantom_has_the_published_statistics(fine: Tomogram) -> None:
     voxels = fine.data.astype(float).ravel()
     assert voxels.mean() == pytest.approx(-4.9e-7, rel=0.01)
     assert voxels.std() == pytest.approx(2.28e-6, rel=1e-6)
-    assert scipy.stats.skew(voxels) == pytest.approx(-1.24, abs=0.25)
-    assert scipy.stats.kurtosis(voxels) == pytest.approx(3.1, abs=1)
+    assert scipy.stats.skew(voxels[::8]) == pytest.approx(-1.24, abs=0.25)
+    assert scipy.stats.kurtosis(voxels[::8]) == pytest.approx(3.1, abs=1)
     assert voxels.min() == pytest.approx(-2.1e-5, rel=0.15)
     assert voxels.max() == pytest.approx(1.2e-5, rel=0.15)
 
