@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -159,9 +160,20 @@ class PatientClient(cryoet_data_portal.Client):  # type: ignore[misc]
     It asks at ``CRYOET_BENCH_PORTAL_URL`` where that is set, else at its own address.
     """
 
-    def __init__(self, patience: Patience = PATIENCE) -> None:
-        super().__init__(os.environ.get(PORTAL_VARIABLE))
+    def __init__(self, url: str | None, patience: Patience) -> None:
+        super().__init__(url)
         self.patience = patience
+
+    @classmethod
+    def current(cls, patience: Patience) -> Self:
+        """Return the client for the address that is set now."""
+        return cls._made(os.environ.get(PORTAL_VARIABLE), patience)
+
+    @classmethod
+    @functools.cache
+    def _made(cls, url: str | None, patience: Patience) -> Self:
+        # Making one takes half a second, for parsing the portal's schema.
+        return cls(url, patience)
 
     def get_client(self) -> Any:
         """Return the transport of one query."""
@@ -209,7 +221,7 @@ def _records(filters: list[Any], patience: Patience) -> list[Record]:
         ]
 
     return sorted(
-        PatientClient(patience).ask(question),
+        PatientClient.current(patience).ask(question),
         key=lambda it: (it.dataset, it.run, it.spacing, it.processing, it.tomogram),
     )
 

@@ -34,7 +34,7 @@ class Part:
 
 def check(patience: Patience = PATIENCE) -> list[Part]:
     """Ask the catalogue and the bucket, each by itself."""
-    client = PatientClient(patience)
+    client = PatientClient.current(patience)
 
     def ask_catalogue() -> None:
         client.ask(lambda it: Dataset.get_by_id(it, _FIRST_DATASET))

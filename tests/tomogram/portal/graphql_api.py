@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import functools
 import json
 import operator
 import threading
@@ -17,6 +18,7 @@ from graphql import (
     GraphQLEnumType,
     GraphQLNonNull,
     GraphQLScalarType,
+    GraphQLSchema,
     build_schema,
     get_named_type,
     graphql_sync,
@@ -52,30 +54,36 @@ COMPARATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
+@functools.cache
+def schema() -> GraphQLSchema:
+    """The client's schema; its questions for many are answered by the root value."""
+    built = build_schema(SCHEMA.read_text("utf-8"))
+    assert built.query_type is not None
+    for root, name in ROOTS.items():
+        built.query_type.fields[root].resolve = functools.partial(_found, name)
+    return built
+
+
+def _found(
+    name: str, catalogue: Catalogue, _info: Any, where: Row | None = None, **_order: Any
+) -> list[Row]:
+    # The portal promises no order: the newest first, which no caller may rely on.
+    return [it for it in reversed(catalogue.tables[name]) if catalogue._matches(name, it, where)]
+
+
 class Catalogue:
     """Tables that answer queries of the portal's schema."""
 
     def __init__(self, tables: Tables) -> None:
-        self.schema = build_schema(SCHEMA.read_text("utf-8"))
         self.tables = {
             name: [self._filled(name, row) for row in rows] for name, rows in tables.items()
         }
-        assert self.schema.query_type is not None
-        for root, name in ROOTS.items():
-            self.schema.query_type.fields[root].resolve = self._resolver(name)
 
     def answer(self, query: dict[str, Any]) -> dict[str, Any]:
         result = graphql_sync(
-            self.schema, query["query"], variable_values=query.get("variables") or {}
+            schema(), query["query"], self, variable_values=query.get("variables") or {}
         )
         return dict(result.formatted)
-
-    def _resolver(self, name: str) -> Callable[..., list[Row]]:
-        def resolve(_root: Any, _info: Any, where: Row | None = None, **_order: Any) -> list[Row]:
-            # The portal promises no order: the newest first, which no caller may rely on.
-            return [it for it in reversed(self.tables[name]) if self._matches(name, it, where)]
-
-        return resolve
 
     def _matches(self, name: str, row: Row, where: Row | None) -> bool:
         for field, condition in (where or {}).items():
@@ -90,7 +98,7 @@ class Catalogue:
 
     def _filled(self, name: str, row: Row) -> Row:
         """A row with every field that the schema demands."""
-        fields = self.schema.type_map[name].fields  # type: ignore[attr-defined]
+        fields = schema().type_map[name].fields  # type: ignore[attr-defined]
         filled = {}
         for field, definition in fields.items():
             kind = get_named_type(definition.type)
