@@ -1,1 +1,15 @@
-"""QC of one tomogram."""
+"""QC of one tomogram: is this volume sound?
+
+>>> inspection = examine(array, voxel_spacing=10.0)
+>>> inspection.verdict
+'pass'
+>>> inspection["outliers"].sentence
+'No voxel lies beyond 6 robust sd.'
+"""
+
+from cryoet_bench.quality.qc.inspection import Inspection, examine, inspect
+from cryoet_bench.quality.qc.survey import survey
+from cryoet_bench.quality.qc.view import view
+from cryoet_bench.quality.qc.volume import Volume, open_volume
+
+__all__ = ["Inspection", "Volume", "examine", "inspect", "open_volume", "survey", "view"]

@@ -209,8 +209,8 @@ def outliers(survey: Survey) -> Check:
         )
     elif total:
         sentence = (
-            f"{share:.3%} of the voxels lie beyond {OUTLIER_SIGMA:g} robust sd, {clustered:.0%} of "
-            "them in clusters as dense structure does."
+            f"{total:,} voxels lie beyond {OUTLIER_SIGMA:g} robust sd, {clustered:.0%} of them "
+            "beside others, as in dense structure."
         )
     else:
         sentence = f"No voxel lies beyond {OUTLIER_SIGMA:g} robust sd."
@@ -294,7 +294,7 @@ def steps(survey: Survey) -> Steps:
     distinct = values[np.r_[True, values[1:] != values[:-1]]]
     low, high = values[values.size // 4], values[-1 - values.size // 4]
     middle = distinct[(distinct >= low) & (distinct <= high)]
-    gaps = np.diff(middle if middle.size > 2 else distinct)
+    gaps = np.diff((middle if middle.size > 2 else distinct).astype(np.float64))
     return Steps(distinct.size, values.size, float(np.median(gaps)) if gaps.size else math.nan)
 
 

@@ -112,8 +112,9 @@ def _swap_that_mends(
 
 
 def _normalised(plane: Array) -> Array:
-    centred = plane.astype(np.float64) - plane.mean(dtype=np.float64)
-    length = float(np.linalg.norm(centred))
+    with np.errstate(invalid="ignore", over="ignore"):
+        centred = plane.astype(np.float64) - plane.mean(dtype=np.float64)
+        length = float(np.linalg.norm(centred))
     return centred / length if length > 0 else centred
 
 

@@ -55,7 +55,9 @@ class Spectrum:
     band_limit : float
         Frequency below which 99.9 % of the variance lies, in cycles per voxel.
     wedge : Wedge or None
-        None where none is seen, or the volume is too thin to tell.
+        None where none is seen.
+    too_thin : bool
+        There are too few slices to tell angles apart.
     angle : float64, shape (m,)
         Centres of the tilt angles, in degrees.
     angular_power : float64, shape (m,)
@@ -68,6 +70,7 @@ class Spectrum:
     power: npt.NDArray[np.float64]
     band_limit: float
     wedge: Wedge | None
+    too_thin: bool
     angle: npt.NDArray[np.float64]
     angular_power: npt.NDArray[np.float64]
     plane: npt.NDArray[np.float64]
@@ -83,7 +86,8 @@ def spectrum(box: Array) -> Spectrum | None:
     """
     if min(box.shape) < 8:
         return None
-    density = box.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        density = box.astype(np.float64)
     finite = np.isfinite(density)
     if not finite.any():
         return None
@@ -98,12 +102,15 @@ def spectrum(box: Array) -> Spectrum | None:
     radius = np.sqrt(kz[:, None, None] ** 2 + ky[:, None] ** 2 + kx**2)
     frequency, radial = _radial(power, radius, min(box.shape))
     wedge, profile = _wedge(power, radius, kz, ky, kx)
+    smear = math.degrees(math.atan(2 / min(power.shape[:2]) / _BAND[0]))
+    too_thin = smear > _COARSEST_ANGLE
     along_x = wedge is not None and 45 < wedge.tilt_axis < 135
     return Spectrum(
         frequency,
         radial,
         _band_limit(frequency, radial),
-        wedge,
+        None if too_thin else wedge,
+        too_thin,
         np.arange(ANGLE_STEP / 2, 90, ANGLE_STEP),
         profile,
         _plane(power, along_x=along_x),
@@ -164,9 +171,8 @@ def _wedge(
     steep = int(70 / ANGLE_STEP)
     axis = min(profiles, key=lambda a: profiles[a][steep:].sum() / profiles[a].sum())
     profile = profiles[axis]
-    smear = math.degrees(math.atan(2 / min(power.shape[0], power.shape[1]) / _BAND[0]))
     found = _edge(profile)
-    if found is None or smear > _COARSEST_ANGLE:
+    if found is None:
         return None, profile
     edge, contrast = found
     return Wedge(float(axis), edge, contrast), profile

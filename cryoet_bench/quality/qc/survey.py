@@ -29,6 +29,7 @@ Progress = Callable[[float], None]
 
 MAD_TO_SIGMA = 1.482602218505602  # sd of a normal distribution over its MAD: 1 / norm.ppf(3 / 4)
 PILOT_EDGE = 64
+SAMPLE = 2**16
 BINS_PER_SIGMA = 2048
 BOX_BYTES = 16 * 2**20
 IN_FLIGHT_BYTES = 160 * 2**20
@@ -162,10 +163,9 @@ class Survey:
         return MAD_TO_SIGMA * self.mad or self.sd
 
     @cached_property
-    def values(self) -> npt.NDArray[np.float64]:
-        """Finite voxels of the central box, sorted."""
-        flat = self.pilot.astype(np.float64).ravel()
-        return np.sort(flat[np.isfinite(flat)])
+    def values(self) -> Array:
+        """A sample of the finite voxels of the central box, sorted."""
+        return np.sort(_sample(self.pilot))
 
 
 def survey(
@@ -470,7 +470,8 @@ class _Sweeper:
         if all(a.start >= s.start and a.stop <= s.stop for a, s in zip(around, box, strict=True)):
             return True
         half = (data[tuple(place)] - limits[0]) / 2
-        beside = np.asarray(self.array[around], self.dtype) - limits[0]
+        with np.errstate(invalid="ignore"):
+            beside = np.asarray(self.array[around], self.dtype) - limits[0]
         return int(np.count_nonzero(beside >= half if half > 0 else beside <= half)) == 1
 
 
@@ -523,9 +524,14 @@ def _working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float32 if small else np.float64)
 
 
+def _sample(pilot: Array) -> Array:
+    flat = pilot.ravel()
+    flat = flat[:: max(1, flat.size // SAMPLE)].astype(_working_dtype(pilot.dtype))
+    return flat[np.isfinite(flat)]
+
+
 def _frame(pilot: Array) -> Frame:
-    values = pilot.astype(np.float64).ravel()
-    values = values[np.isfinite(values)]
+    values = _sample(pilot).astype(np.float64)
     pivot = float(np.median(values)) if values.size else 0.0
     if pilot.dtype.kind in "biu" and pilot.dtype.itemsize <= 2:
         first = 0 if pilot.dtype.kind == "b" else np.iinfo(pilot.dtype).min

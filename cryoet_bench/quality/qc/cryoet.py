@@ -1,0 +1,222 @@
+"""What cryo-ET adds: wedge, band limit, voxel spacing, contrast, byte order, store and header."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cryoet_bench.quality.check import Check, Verdict, worst
+from cryoet_bench.quality.qc.kernels import BLOCK
+from cryoet_bench.quality.qc.spectrum import Spectrum
+from cryoet_bench.quality.qc.survey import ArrayLike, Survey
+from cryoet_bench.quality.qc.volume import Volume
+from cryoet_bench.quality.thresholds import LIMITS
+
+Array = npt.NDArray[Any]
+
+
+def cryoet_checks(volume: Volume, survey: Survey, spectrum: Spectrum | None) -> list[Check]:
+    """Return the checks that are particular to tomograms."""
+    return [
+        missing_wedge(spectrum),
+        band_limit(spectrum, volume),
+        voxel_spacing(volume),
+        contrast(survey),
+        byte_order(survey, volume.array),
+        *([stored_chunks(volume)] if volume.missing_chunks is not None else []),
+        header(volume),
+    ]
+
+
+def missing_wedge(spectrum: Spectrum | None) -> Check:
+    """Judge the range of tilts that the power spectrum shows."""
+    limit, title = LIMITS["tilt range"], "Missing wedge"
+    if spectrum is None or spectrum.too_thin:
+        return Check(
+            "missing-wedge", title, None, "degrees", str(limit), "pass",
+            "The volume is too thin or too uniform to see a missing wedge.",
+        )  # fmt: skip
+    wedge = spectrum.wedge
+    if wedge is None:
+        return Check(
+            "missing-wedge", title, None, "degrees", str(limit), "warn",
+            "No missing wedge is seen: the volume is no plain reconstruction of a tilt series "
+            "(averaged, simulated, turned, or filled in by a network), or it holds only noise.",
+            "no-wedge",
+        )  # fmt: skip
+    verdict = limit.verdict(wedge.tilt_range)
+    axis = {0.0: "y", 90.0: "x"}.get(wedge.tilt_axis, f"{wedge.tilt_axis:g} degrees from y")
+    sentence = f"The tilt axis is {axis} and tilts reach about +-{wedge.tilt_range:.0f} degrees" + (
+        "." if verdict == "pass" else ": tilts were lost, and detail along z with them."
+    )
+    return Check(
+        "missing-wedge", title, wedge.tilt_range, "degrees", str(limit), verdict, sentence,
+        "" if verdict == "pass" else "narrow-tilt-range",
+        {"tilt_axis": wedge.tilt_axis, "contrast": wedge.contrast},
+    )  # fmt: skip
+
+
+def band_limit(spectrum: Spectrum | None, volume: Volume) -> Check:
+    """Judge how much of the band the volume's sampling allows is used."""
+    limit, title = LIMITS["band limit"], "Effective band limit"
+    if spectrum is None:
+        return Check(
+            "band-limit", title, None, "cycles/voxel", str(limit), "pass",
+            "The volume is too thin or too uniform for a power spectrum.",
+        )  # fmt: skip
+    verdict = limit.verdict(spectrum.band_limit)
+    length = ""
+    if volume.voxel_spacing:
+        length = f" ({max(volume.voxel_spacing) / spectrum.band_limit:.0f} angstrom)"
+    sentence = (
+        f"99.9 % of the variance lies below {spectrum.band_limit:.2f} cycles/voxel{length}"
+        + ("." if verdict == "pass" else ": the volume is heavily filtered or enlarged; bin it.")
+    )
+    return Check(
+        "band-limit", title, spectrum.band_limit, "cycles/voxel", str(limit), verdict, sentence,
+        "" if verdict == "pass" else "oversampled",
+    )  # fmt: skip
+
+
+def voxel_spacing(volume: Volume) -> Check:
+    """Judge whether the voxel spacing is there, plausible, and the same along all axes."""
+    coarse, fine = LIMITS["spacing"], LIMITS["finest spacing"]
+    rule, title = f"{fine}; {coarse}", "Voxel spacing"
+    spacing = volume.voxel_spacing
+    if spacing is None:
+        return Check(
+            "voxel-spacing", title, None, "angstrom", rule, "warn",
+            "The voxel spacing is not recorded: no length in this volume can be trusted.",
+            "no-spacing",
+        )  # fmt: skip
+    verdict = worst((coarse.verdict(max(spacing)), fine.verdict(min(spacing))))
+    finding, sentence = "", f"Voxels of {spacing[2]:g} angstrom."
+    if verdict != "pass":
+        finding = "implausible-spacing"
+        sentence = f"Voxels of {spacing[2]:g} angstrom are implausible: a unit is wrong."
+    elif max(spacing) > 1.01 * min(spacing):
+        verdict, finding = "warn", "anisotropic-spacing"
+        shown = " x ".join(f"{length:g}" for length in spacing)
+        sentence = f"Voxels are no cubes ({shown} angstrom along z, y, x): most programs assume so."
+    return Check(
+        "voxel-spacing", title, spacing[2], "angstrom", rule, verdict, sentence, finding,
+        {"spacing": spacing},
+    )  # fmt: skip
+
+
+def contrast(survey: Survey) -> Check:
+    """Judge whether protein is dark, by the sign of the skewness."""
+    limit = LIMITS["skewness"]
+    value = survey.skewness
+    verdict: Verdict = "pass" if np.isnan(value) else limit.verdict(value)
+    if verdict != "pass":
+        sentence = (
+            "Dense matter looks bright here: most pickers and templates expect it dark; invert "
+            "the volume or tell them."
+        )
+    elif value < -limit.warn:
+        sentence = "Dense matter is dark, as the field's convention is."
+    else:
+        sentence = "The distribution is nearly symmetric: the sign of the contrast is not evident."
+    return Check(
+        "contrast", "Sign of the contrast", None if np.isnan(value) else value, "skewness",
+        str(limit), verdict, sentence, "" if verdict == "pass" else "inverted-contrast",
+    )  # fmt: skip
+
+
+def byte_order(survey: Survey, array: ArrayLike) -> Check:
+    """Judge whether neighbouring voxels become alike only when their bytes are reversed.
+
+    Only signs of differences from the median are compared, which no damaged exponent can upset.
+    The central box is tried, and the places where values are wildest.
+    """
+    limit, title = LIMITS["byte order"], "Byte order"
+    gains = {}
+    if survey.dtype.itemsize > 1:
+        gains = {place: _gain(box) for place, box in _suspicious(survey, array).items()}
+    worst_place = max(gains, key=lambda place: gains[place], default="")
+    gain = max(gains.get(worst_place, 0.0), 0.0)
+    verdict = limit.verdict(gain)
+    sentence = (
+        f"At {worst_place} the volume makes sense only with its bytes reversed: it was "
+        "written on, or declared for, a machine of the other byte order."
+        if verdict != "pass"
+        else "The bytes of a voxel are in the order that the type says."
+    )
+    return Check(
+        "byte-order", title, gain, "gain in likeness", str(limit), verdict, sentence,
+        "" if verdict == "pass" else "wrong-byte-order",
+    )  # fmt: skip
+
+
+def _suspicious(survey: Survey, array: ArrayLike) -> dict[str, Array]:
+    boxes = {"the centre": survey.pilot}
+    with np.errstate(over="ignore", invalid="ignore"):
+        reach = np.maximum(np.abs(survey.block_low), np.abs(survey.block_high))
+    wild = [np.unravel_index(int(np.argmax(np.where(np.isinf(reach), 0, reach))), reach.shape)]
+    incomplete = np.flatnonzero(survey.profiles[0].count < survey.profiles[0].count.max())
+    if incomplete.size:
+        row = incomplete[len(incomplete) // 2] // BLOCK
+        middle = tuple(n // 2 for n in reach.shape[1:])
+        wild.append((row, *middle))
+    for place in wild:
+        starts = [int(at) * BLOCK for at in place]
+        box = tuple(slice(at, at + BLOCK) for at in starts)
+        boxes["z, y, x = " + ", ".join(str(at) for at in starts)] = np.asarray(array[box])
+    return boxes
+
+
+def _gain(box: Array) -> float:
+    return _likeness(box.byteswap()) - _likeness(box)
+
+
+def _likeness(box: Array) -> float:
+    """Return the mean product of the signs of neighbours, along the axis where it is largest."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        values = box.astype(np.float64)
+    finite = np.isfinite(values)
+    if not finite.any():
+        return 0.0
+    sign = np.sign(values - np.median(values[finite]), where=finite, out=np.zeros(box.shape))
+    return max(
+        (
+            float(np.mean(np.take(sign, range(1, n), axis) * np.take(sign, range(n - 1), axis)))
+            for axis, n in enumerate(sign.shape)
+            if n > 1
+        ),
+        default=0.0,
+    )
+
+
+def stored_chunks(volume: Volume) -> Check:
+    """Judge whether every chunk is in the store."""
+    limit, missing = LIMITS["missing chunks"], volume.missing_chunks or ()
+    verdict: Verdict = "fail" if missing else "pass"
+    if missing:
+        first = ", ".join(str(at) for at in missing[0])
+        sentence = (
+            f"{len(missing)} chunks are not in the store, the first at grid position ({first}): "
+            "they read as fill value, and no reader complains."
+        )
+    else:
+        sentence = "Every chunk is in the store."
+    return Check(
+        "stored-chunks", "Chunks in the store", len(missing), "missing", str(limit), verdict,
+        sentence, "missing-chunk" if missing else "", {"missing": list(missing)[:100]},
+    )  # fmt: skip
+
+
+def header(volume: Volume) -> Check:
+    """Judge whether the header agrees with itself and with the file."""
+    limit, found = LIMITS["header"], volume.disagreements
+    sentence = (
+        f"The header is damaged or stale: {'; '.join(found)}."
+        if found
+        else "Header and voxels agree, as far as the format lets one tell."
+    )
+    return Check(
+        "header", "Header", len(found), "disagreements", str(limit), limit.verdict(len(found)),
+        sentence, "damaged-header" if found else "",
+    )  # fmt: skip
