@@ -1,1 +1,12 @@
-"""Fidelity of a stored copy: what storing a volume did to it."""
+"""Fidelity of a stored copy: what storing a volume did to it.
+
+`compare` measures everything and names what it recognises; `fsc` and `ssim` are there alone, too.
+All take anything that has a shape, a dtype and slices: numpy, memory-mapped and zarr arrays.
+"""
+
+from cryoet_bench.quality.fidelity.comparison import Comparison, compare
+from cryoet_bench.quality.fidelity.fsc import Correlation, fsc
+from cryoet_bench.quality.fidelity.pixels import PixelErrors
+from cryoet_bench.quality.fidelity.ssim import Similarity, ssim
+
+__all__ = ["Comparison", "Correlation", "PixelErrors", "Similarity", "compare", "fsc", "ssim"]

@@ -52,6 +52,9 @@ class CrossSpectrum:
         sums were added.
     tile_shape : tuple of int
         Voxels of what was transformed.
+    reference_range : float
+        Maximum minus minimum of the reference's finite voxels, NaN where there are none; known
+        from here on, so that the pass over the voxels has it for the structural similarity.
     """
 
     reference: Floats
@@ -61,6 +64,7 @@ class CrossSpectrum:
     edge: int
     tiles: int
     tile_shape: Triple
+    reference_range: float
 
     @property
     def frequency(self) -> Floats:
@@ -97,8 +101,12 @@ def cross_spectrum(reference: Voxels, copy: Voxels) -> CrossSpectrum:
     edge = min((extent for extent in tile if extent > 1), default=1)
     sums = np.zeros((4, 2, edge // 2 + 1, SECTORS))
     tiles = 0
+    low, high = np.inf, -np.inf
     with ThreadPoolExecutor(THREADS) as pool:
         for pair in _tiles(reference, copy, tile):
+            finite = pair[0][np.isfinite(pair[0])]
+            low = min(low, float(finite.min(initial=np.inf)))
+            high = max(high, float(finite.max(initial=-np.inf)))
             a, b = _transforms(pair, tapers)
             sectors = _sectors(tile)
             nz = a.shape[0]
@@ -111,7 +119,9 @@ def cross_spectrum(reference: Voxels, copy: Voxels) -> CrossSpectrum:
             ):
                 sums += part
             tiles += 1
-    return CrossSpectrum(sums[0], sums[1], sums[2], sums[3], edge, tiles, tile)
+    return CrossSpectrum(
+        sums[0], sums[1], sums[2], sums[3], edge, tiles, tile, high - low if high >= low else np.nan
+    )
 
 
 def _tile_shape(reference: Voxels, copy: Voxels) -> Triple:

@@ -1,0 +1,234 @@
+"""Everything that is measured on a copy and its reference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.quality.compiled import THREADS
+from cryoet_bench.quality.fidelity.bricks import Triple, Voxels, boxes, brick_shape, walk
+from cryoet_bench.quality.fidelity.diagnosis import Defect, diagnose
+from cryoet_bench.quality.fidelity.fsc import Correlation, correlation
+from cryoet_bench.quality.fidelity.picking import Picker, PickingScore
+from cryoet_bench.quality.fidelity.pixels import PixelErrors, PixelSums
+from cryoet_bench.quality.fidelity.spectrum import cross_spectrum
+from cryoet_bench.quality.fidelity.ssim import APRON, Similarity, SimilaritySums
+from cryoet_bench.tomogram.phantom import Particle
+
+Spacing = tuple[float, float, float]
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how many steps of it are done, and how many there are."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What was measured; all but the first four are None where the shapes differ.
+
+    Parameters
+    ----------
+    reference_shape, copy_shape : tuple of int
+        Along z, y, x.
+    reference_dtype, copy_dtype : str
+        As numpy names them, without the byte order, which a format may choose.
+    reference_spacing, copy_spacing : tuple of float or None
+        In angstrom; None where a volume does not say.
+    pixels, similarity, correlation : PixelErrors, Similarity, Correlation or None
+        The measures.
+    picking : PickingScore or None
+        None too where the voxel spacing is unknown or the volume too small for any particle.
+    defects : sequence of Defect
+        What was recognised, the gravest first.
+    """
+
+    reference_shape: tuple[int, ...]
+    copy_shape: tuple[int, ...]
+    reference_dtype: str
+    copy_dtype: str
+    reference_spacing: Spacing | None
+    copy_spacing: Spacing | None
+    pixels: PixelErrors | None
+    similarity: Similarity | None
+    correlation: Correlation | None
+    picking: PickingScore | None
+    defects: Sequence[Defect]
+
+    @property
+    def same_spacing(self) -> bool:
+        """Both say the same voxel spacing, to the six digits that headers keep, or neither does."""
+        if self.reference_spacing is None or self.copy_spacing is None:
+            return self.reference_spacing == self.copy_spacing
+        return all(
+            math.isclose(a, b, rel_tol=1e-4)
+            for a, b in zip(self.reference_spacing, self.copy_spacing, strict=True)
+        )
+
+    def measures(self) -> dict[str, Any]:
+        """Return every number by its name, None where it could not be measured."""
+        values: dict[str, Any] = {
+            "same_shape": self.reference_shape == self.copy_shape,
+            "same_dtype": self.reference_dtype == self.copy_dtype,
+            "same_spacing": self.same_spacing,
+            "defects": [defect.name for defect in self.defects],
+            "damage": [defect.name for defect in self.defects if defect.damage],
+        }
+        if (pixels := self.pixels) is not None:
+            values |= {
+                "bit_exact": pixels.identical and values["same_dtype"],
+                "n_differing": pixels.n_differing,
+                "first_differing": pixels.first_differing,
+                "nonfinite_reference": pixels.nonfinite_reference,
+                "nonfinite_copy": pixels.nonfinite_copy,
+                "nonfinite_moved": pixels.nonfinite_moved,
+                "max_error": pixels.max_error,
+                "max_error_at": pixels.max_error_at,
+                "max_error_sd": pixels.max_error_sd,
+                "mse": pixels.mse,
+                "nrmse": pixels.nrmse,
+                "psnr": pixels.psnr,
+                "bias_sd": pixels.bias / pixels.reference_sd if pixels.reference_sd else None,
+                "gain": pixels.gain,
+                "pixel_correlation": pixels.correlation,
+                "reference_range": pixels.reference_range,
+                "reference_sd": pixels.reference_sd,
+            }
+        if (similarity := self.similarity) is not None:
+            values |= {"ssim": similarity.mean, "ssim_minimum": similarity.minimum}
+        if (curve := self.correlation) is not None:
+            values |= {
+                "fsc_minimum": curve.minimum,
+                "fsc_minimum_at": curve.minimum_at,
+                "fsc_crossings": {str(level): at for level, at in curve.crossings.items()},
+                "band_edge": curve.band.frequency,
+                "tilt_axis": curve.band.tilt_axis,
+                "tilt_limit": curve.band.tilt_limit,
+                "error_flatness": curve.flatness,
+                "fsc_tiles": curve.tiles,
+                "fsc": {
+                    "frequency": curve.frequency,
+                    "measured": curve.measured,
+                    "whole": curve.whole,
+                    "error_power": curve.error_power,
+                    "reference_power": curve.reference_power,
+                },
+            }
+        if (picking := self.picking) is not None:
+            values |= {
+                "picking_agreement": picking.agreement,
+                "picking_copy": picking.copy,
+                "picking_reference": picking.reference,
+            }
+        return values
+
+
+def compare(
+    reference: Voxels,
+    copy: Voxels,
+    *,
+    reference_spacing: Spacing | None = None,
+    copy_spacing: Spacing | None = None,
+    particles: Sequence[Particle] = (),
+    progress: Progress | None = None,
+) -> Comparison:
+    """Measure what a copy has kept of its reference.
+
+    Parameters
+    ----------
+    reference, copy : array-like, shape (z, y, x)
+        numpy, memory-mapped or zarr arrays of any real dtypes and chunkings. They are read brick
+        by brick: once for the Fourier shell correlation and the range, once for all that is
+        measured voxel by voxel.
+    reference_spacing, copy_spacing : tuple of float, optional
+        Edge lengths of a voxel along z, y, x in angstrom.
+    particles : sequence of Particle, optional
+        What is known to be in the reference.
+    progress : callable, optional
+        Told how far the work is.
+
+    Raises
+    ------
+    InputError
+        One of them is no volume of real numbers.
+    """
+    for volume, what in ((reference, "the reference"), (copy, "the copy")):
+        _require_volume(volume, what)
+    facts: dict[str, Any] = {
+        "reference_shape": tuple(reference.shape),
+        "copy_shape": tuple(copy.shape),
+        "reference_dtype": np.dtype(reference.dtype).name,
+        "copy_dtype": np.dtype(copy.dtype).name,
+        "reference_spacing": reference_spacing,
+        "copy_spacing": copy_spacing,
+    }
+    if facts["reference_shape"] != facts["copy_shape"]:
+        return Comparison(
+            **facts,
+            pixels=None,
+            similarity=None,
+            correlation=None,
+            picking=None,
+            defects=[_different_shape(facts)],
+        )
+    report = progress or (lambda _what, _done, _total: None)
+    report("Fourier shell correlation", 0, 1)
+    spectrum = cross_spectrum(reference, copy)
+    curve = correlation(spectrum)
+    pixels, similarity = _voxel_by_voxel(reference, copy, spectrum.reference_range, report)
+    report("Diagnosis", 0, 1)
+    defects = diagnose(reference, copy, pixels, curve, spectrum)
+    report("Particle picking", 0, 1)
+    picking = None
+    if reference_spacing is not None:
+        picking = Picker(
+            reference,
+            voxel_spacing=reference_spacing[0],
+            band=curve.band,
+            particles=particles,
+        ).score(copy)
+    report("Particle picking", 1, 1)
+    return Comparison(
+        **facts,
+        pixels=pixels,
+        similarity=similarity,
+        correlation=curve,
+        picking=picking,
+        defects=defects,
+    )
+
+
+def _voxel_by_voxel(
+    reference: Voxels, copy: Voxels, data_range: float, report: Progress
+) -> tuple[PixelErrors, Similarity]:
+    z, y, x = reference.shape
+    shape: Triple = (z, y, x)
+    sums, similarity = PixelSums(shape), SimilaritySums(data_range)
+    step = brick_shape(reference, copy)
+    total = sum(1 for _ in boxes(shape, step))
+    with ThreadPoolExecutor(THREADS) as pool:
+        for done, brick in enumerate(walk(reference, copy, apron=APRON, step=step)):
+            report("Voxel by voxel", done, total)
+            sums.add(brick, pool)
+            similarity.add(brick, pool)
+    return sums.result(), similarity.result()
+
+
+def _different_shape(facts: dict[str, Any]) -> Defect:
+    reference, copy = facts["reference_shape"], facts["copy_shape"]
+    if sorted(reference) == sorted(copy):
+        return Defect(
+            "transposed", True, f"the axes are exchanged: {reference} became {copy} along z, y, x"
+        )
+    return Defect("different-shape", True, f"the shape {reference} became {copy}")
+
+
+def _require_volume(volume: Voxels, what: str) -> None:
+    shape, dtype = tuple(volume.shape), np.dtype(volume.dtype)
+    if len(shape) != 3 or 0 in shape:
+        raise InputError(f"{what} is no volume: its shape is {shape}, and three axes are needed")
+    if dtype.kind not in "iuf" or dtype.itemsize > 8:
+        raise InputError(f"{what} holds {dtype} values: a tomogram has real numbers")

@@ -1,0 +1,584 @@
+"""Names for what happened to a copy, each from evidence that nothing else would leave.
+
+Damage is what no way of storing a volume should do; a loss is what some ways of storing do on
+purpose. The numbers say how much, the name says where to look for the cause.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cryoet_bench.quality.fidelity.bricks import Box, Triple, Voxels
+from cryoet_bench.quality.fidelity.fsc import Correlation
+from cryoet_bench.quality.fidelity.pixels import MARKS, PixelErrors
+from cryoet_bench.quality.fidelity.spectrum import CrossSpectrum
+
+Array = npt.NDArray[Any]
+
+_EDGE = 96
+_FEW_SLICES = 16
+_SMALLEST_HALF = 2.0**-14
+_HALF_STEP = 2.0**-24
+
+
+@dataclass(frozen=True)
+class Defect:
+    """Something that was recognised in a copy.
+
+    Parameters
+    ----------
+    name : str
+        Stable identifier, e.g. ``flipped-bit``.
+    damage : bool
+        Never the effect of a way of storing, so wrong whatever the copy is for.
+    sentence : str
+        What was seen, for a microscopist.
+    """
+
+    name: str
+    damage: bool
+    sentence: str
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a diagnosis rests on.
+
+    Parameters
+    ----------
+    reference, copy : array-like
+        The volumes.
+    pixels, correlation, spectrum
+        What was measured on them.
+    box : tuple of slice
+        A box in the middle of both, which every mirror image leaves in place.
+    middle_reference, middle_copy : numpy.ndarray
+        Its voxels, as stored.
+    """
+
+    reference: Voxels
+    copy: Voxels
+    pixels: PixelErrors
+    correlation: Correlation
+    spectrum: CrossSpectrum
+    box: Box
+    middle_reference: Array
+    middle_copy: Array
+
+
+def diagnose(
+    reference: Voxels,
+    copy: Voxels,
+    pixels: PixelErrors,
+    correlation: Correlation,
+    spectrum: CrossSpectrum,
+) -> list[Defect]:
+    """Return what is recognised in a copy that differs from its reference, the gravest first."""
+    if pixels.identical:
+        return []
+    box = _middle(pixels.shape, _EDGE)
+    evidence = Evidence(
+        reference,
+        copy,
+        pixels,
+        correlation,
+        spectrum,
+        box,
+        np.asarray(reference[box]),
+        np.asarray(copy[box]),
+    )
+    for explain in (_byte_order, _orientation, _shift):
+        # These account for every voxel: whatever else would be seen is their effect.
+        if defect := explain(evidence):
+            return [defect]
+    found = [*_nonfinite(evidence)]
+    if pixels.n_differing > pixels.nonfinite_moved:
+        found += _first(evidence, (_single_voxels, _slices, _block, _clipping, _lost_wedge))
+    if not found or all(not defect.damage for defect in found):
+        found += _losses(evidence)
+    return found
+
+
+def _first(
+    evidence: Evidence, explanations: tuple[Callable[[Evidence], Defect | None], ...]
+) -> Iterator[Defect]:
+    for explain in explanations:
+        if defect := explain(evidence):
+            yield defect
+            return
+
+
+def _nonfinite(evidence: Evidence) -> Iterator[Defect]:
+    pixels = evidence.pixels
+    if pixels.nonfinite_moved:
+        yield Defect(
+            "nan-positions",
+            True,
+            f"{pixels.nonfinite_moved:,} voxels are NaN or infinite in one volume and something "
+            f"else in the other, the first at (z, y, x) = {pixels.nonfinite_first}",
+        )
+
+
+def _byte_order(evidence: Evidence) -> Defect | None:
+    a, b = evidence.middle_reference, evidence.middle_copy
+    if a.dtype.itemsize == 1 or a.dtype.itemsize != b.dtype.itemsize:
+        return None
+    swapped = b.view(b.dtype.newbyteorder())
+    if np.array_equal(a, b, equal_nan=_is_float(a)) or not _mostly_equal(a, swapped):
+        return None
+    return Defect(
+        "wrong-byte-order",
+        True,
+        "the copy's voxels equal the reference's with their bytes reversed: it was read or "
+        "written with the wrong byte order",
+    )
+
+
+def _orientation(evidence: Evidence) -> Defect | None:
+    box = _cube(evidence.pixels.shape)
+    a, b = np.asarray(evidence.reference[box]), np.asarray(evidence.copy[box])
+    if _mostly_equal(a, b) or a.min() == a.max():
+        return None
+    for order in itertools.permutations(range(3)):
+        turned = a.transpose(order)
+        for mirrored in itertools.product((1, -1), repeat=3):
+            if _mostly_equal(turned[tuple(slice(None, None, step) for step in mirrored)], b):
+                axes = [axis for axis, step in zip("zyx", mirrored, strict=True) if step < 0]
+                swapped = "" if order == (0, 1, 2) else "its axes are exchanged"
+                flipped = f"it is mirrored along {' and '.join(axes)}" if axes else ""
+                hand = _odd(order) != (len(axes) % 2 == 1)
+                return Defect(
+                    "mirrored" if not swapped else "transposed",
+                    True,
+                    " and ".join(filter(None, (swapped, flipped)))
+                    + (", so its handedness is wrong" if hand else ", with the same handedness"),
+                )
+    return None
+
+
+def _shift(evidence: Evidence) -> Defect | None:
+    a, b = (
+        np.nan_to_num(part.astype(np.float64), posinf=0.0, neginf=0.0)
+        for part in (evidence.middle_reference, evidence.middle_copy)
+    )
+    if min(a.shape) < 4 or a.std() == 0 or b.std() == 0:
+        return None
+    step = _translation(a, b)
+    if step == (0, 0, 0):
+        return None
+    kept, moved = _overlap(a, b, step)
+    before = _correlation(a, b)
+    if not _correlation(kept, moved) > max(0.99, before + 0.001):
+        return None
+    z, y, x = step
+    return Defect(
+        "shifted",
+        True,
+        f"the copy is moved by ({z}, {y}, {x}) voxels along z, y, x",
+    )
+
+
+def _single_voxels(evidence: Evidence) -> Defect | None:
+    pixels = evidence.pixels
+    if pixels.n_differing > MARKS or pixels.n_differing >= math.prod(pixels.shape) / 8:
+        return None
+    pairs = [
+        (np.asarray(evidence.reference[at]), np.asarray(evidence.copy[at])) for at in pixels.marked
+    ]
+    n = len(pairs)
+    voxels, where = ("voxel", "at") if n == 1 else (f"{n} voxels", "the first at")
+    place = f"{where} (z, y, x) = {pixels.first_differing}"
+    if pairs[0][0].dtype == pairs[0][1].dtype:
+        flips = [_differing_bits(*pair) for pair in pairs]
+        if all(count == 1 for count in flips):
+            bit = "one bit" if n == 1 else "one bit each"
+            return Defect("flipped-bit", True, f"{bit} differs in {voxels}, {place}")
+    if pixels.nonfinite_moved == pixels.n_differing:
+        return None
+    largest = pixels.max_error_sd
+    if largest > 6:
+        return Defect("hot-voxels", True, f"{n} voxels are off by up to {largest:.3g} sd, {place}")
+    return Defect(
+        "changed-voxels",
+        True,
+        f"{voxels} differs, {place}"
+        if n == 1
+        else f"{voxels} differ and all others are the same, {place}",
+    )
+
+
+def _slices(evidence: Evidence) -> Defect | None:
+    pixels = evidence.pixels
+    for axis, name in enumerate("zyx"):
+        hit = np.flatnonzero(pixels.differing_along[axis])
+        if not 0 < len(hit) <= min(_FEW_SLICES, pixels.shape[axis] // 2):
+            continue
+        others = [i for i in range(3) if i != axis]
+        touched = [np.count_nonzero(pixels.differing_along[i]) for i in others]
+        if any(count < 0.5 * pixels.shape[i] for count, i in zip(touched, others, strict=True)):
+            continue
+        near = sorted({*hit.tolist(), *(hit - 1).tolist(), *(hit + 1).tolist()})
+        near = [i for i in near if 0 <= i < pixels.shape[axis]]
+        originals = {i: _slice(evidence.reference, axis, i) for i in near}
+        copies = {int(i): _slice(evidence.copy, axis, int(i)) for i in hit}
+        sources = {
+            i: next((j for j in near if j != i and np.array_equal(plane, originals[j])), None)
+            for i, plane in copies.items()
+        }
+        found = _rearranged(sources, name)
+        if found:
+            return found
+        constant = [i for i, plane in copies.items() if plane.min() == plane.max()]
+        if len(constant) == len(copies):
+            value = copies[constant[0]].flat[0]
+            return Defect(
+                "constant-slices",
+                True,
+                f"{name} slices {_listed(constant)} hold nothing but {value:g}",
+            )
+    return None
+
+
+def _rearranged(sources: dict[int, int | None], axis: str) -> Defect | None:
+    pairs = [(i, j) for i, j in sources.items() if j is not None and sources.get(j) == i and i < j]
+    if pairs and 2 * len(pairs) == len(sources):
+        text = ", ".join(f"{i} and {j}" for i, j in pairs)
+        return Defect("swapped-slices", True, f"{axis} slices {text} have changed places")
+    known = {i: j for i, j in sources.items() if j is not None}
+    if known and len(known) == len(sources):
+        text = ", ".join(f"{i} repeats {j}" for i, j in known.items())
+        return Defect("duplicated-slice", True, f"{axis} slice {text}")
+    return None
+
+
+def _block(evidence: Evidence) -> Defect | None:
+    box = _bounding_box(evidence.pixels)
+    values = [np.asarray(evidence.copy[at]) for at in evidence.pixels.marked]
+    if any(value != values[0] for value in values):
+        return None
+    region = _clipped(box, 128)
+    a, b = np.asarray(evidence.reference[region]), np.asarray(evidence.copy[region])
+    different = a != b
+    if not different.any() or (b[different] != values[0]).any():
+        return None
+    lost = a[different]
+    if (lost > values[0]).all() or (lost < values[0]).all():
+        # All on one side: cut off at a limit rather than lost.
+        return None
+    spans = ", ".join(
+        f"{axis} {part.start}:{part.stop}" for axis, part in zip("zyx", box, strict=True)
+    )
+    return Defect(
+        "missing-block",
+        True,
+        f"{evidence.pixels.n_differing:,} voxels within {spans} read as {values[0]:g}: a chunk "
+        "that is missing or was never written reads as the fill value",
+    )
+
+
+def _clipping(evidence: Evidence) -> Defect | None:
+    pixels = evidence.pixels
+    a, b = _where_it_differs(evidence)
+    different = (a != b) & np.isfinite(a) & np.isfinite(b)
+    if not different.any() or different.mean() > 0.5:
+        return None
+    low, high = b == pixels.copy_minimum, b == pixels.copy_maximum
+    cut = (low & (a < b)) | (high & (a > b))
+    if (different & ~cut).any():
+        return None
+    share = pixels.n_differing / math.prod(pixels.shape)
+    return Defect(
+        "clipping",
+        True,
+        f"{100 * share:.2g} % of the voxels are cut off at {pixels.copy_minimum:.4g} or "
+        f"{pixels.copy_maximum:.4g}; all others are the same",
+    )
+
+
+def _lost_wedge(evidence: Evidence) -> Defect | None:
+    spectrum, band = evidence.spectrum, evidence.correlation.band
+    if not band.edge:
+        return None
+    for axis, name in enumerate("yx"):
+        kept = _ratio(
+            spectrum.copy[axis][1 : band.edge + 1].sum(0),
+            spectrum.reference[axis][1 : band.edge + 1].sum(0),
+        )
+        lost = band.sectors[axis] & (kept < 0.1)
+        whole = band.sectors[axis] & (kept > 0.5)
+        # A wedge is lost from one side on; what stands beside it is kept.
+        if lost.any() and whole.any() and np.flatnonzero(whole).max() < np.flatnonzero(lost).min():
+            limit = 5 * int(np.flatnonzero(lost).min())
+            return Defect(
+                "lost-wedge",
+                True,
+                f"the copy has lost what the reference holds at tilts beyond {limit} degrees "
+                f"about {name}",
+            )
+    return None
+
+
+def _losses(evidence: Evidence) -> list[Defect]:
+    found = list(_line(evidence))
+    found += _first(evidence, (_gradient,))
+    found += _first(evidence, (_half_precision, _levels, _mantissa))
+    found += _first(evidence, (_smoothing,))
+    if not found:
+        found += _first(evidence, (_noise,))
+    return found
+
+
+def _line(evidence: Evidence) -> Iterator[Defect]:
+    """Look for a straight line from reference to copy that explains most of the error."""
+    pixels = evidence.pixels
+    if not pixels.reference_sd > 0 or not pixels.copy_sd > 0:
+        return
+    left = pixels.residual_sd * pixels.copy_sd
+    if not left < 0.2 * pixels.rmse:
+        return
+    gain, bias = pixels.gain, pixels.bias / pixels.reference_sd
+    if gain < -0.5:
+        yield Defect(
+            "inverted-contrast",
+            True,
+            f"the copy is the reference times {gain:.4g}: dark and bright have changed places",
+        )
+        return
+    if abs(gain - 1) * pixels.reference_sd > 2 * left:
+        yield Defect("gain-error", True, f"the copy is the reference times {gain:.6g}")
+    # The offset that a gain does not explain.
+    rest = bias - (gain - 1) * pixels.reference_mean / pixels.reference_sd
+    if abs(rest) * pixels.reference_sd > 2 * left and abs(rest) > 1e-6:
+        yield Defect("offset-error", True, f"the copy is the reference plus {rest:.4g} of its sd")
+
+
+def _gradient(evidence: Evidence) -> Defect | None:
+    error = evidence.spectrum.error[0].sum(1)
+    if error[1:].sum() <= 0 or len(error) < 8 or error[1:4].sum() < 0.9 * error[1:].sum():
+        return None
+    return Defect(
+        "gradient-drift",
+        True,
+        f"{100 * error[1:4].sum() / error[1:].sum():.0f} % of the error varies only across the "
+        "whole volume: a gradient was added or taken away",
+    )
+
+
+def _half_precision(evidence: Evidence) -> Defect | None:
+    a, b = evidence.middle_reference, evidence.middle_copy
+    values = b.astype(np.float64)
+    values = values[np.isfinite(values) & (values != 0)]
+    if not values.size or not _is_float(b) or _survives_half(a):
+        return None
+    if not _survives_half(b):
+        return None
+    small = float((np.abs(values) < _SMALLEST_HALF).mean())
+    if small > 0.01:
+        sd = evidence.pixels.reference_sd
+        return Defect(
+            "half-precision-subnormals",
+            False,
+            f"{100 * small:.0f} % of the voxels lie below the smallest normal half-precision "
+            f"number, where its steps are {_HALF_STEP / sd:.2g} sd: scale before storing it",
+        )
+    return Defect("half-precision", False, "the copy's values are those of half precision")
+
+
+def _levels(evidence: Evidence) -> Defect | None:
+    a, b = evidence.middle_reference, evidence.middle_copy
+    levels = np.unique(b[np.isfinite(b)] if _is_float(b) else b)
+    before = np.unique(a[np.isfinite(a)] if _is_float(a) else a)
+    if not 2 <= len(levels) < min(65536, b.size // 4) or len(levels) >= len(before):
+        return None
+    gaps = np.diff(levels.astype(np.float64))
+    step = float(gaps.min())
+    away = np.abs(gaps / step - np.rint(gaps / step))
+    if away.max() > 0.05 * max(1.0, float(np.rint(gaps / step).max())) * 0.5:
+        return None
+    spread = evidence.pixels.copy_maximum - evidence.pixels.copy_minimum
+    count = round(spread / step) + 1
+    bits = max(1, math.ceil(math.log2(count)))
+    if bits > 16:
+        return None
+    name = "int8-round-trip" if bits <= 8 else "int16-round-trip"
+    return Defect(
+        name,
+        False,
+        f"the copy has {count:,} evenly spaced levels ({bits} bits), "
+        f"{step / evidence.pixels.reference_sd:.2g} sd apart",
+    )
+
+
+def _mantissa(evidence: Evidence) -> Defect | None:
+    a, b = evidence.middle_reference, evidence.middle_copy
+    if a.dtype != b.dtype or b.dtype not in (np.float32, np.float64):
+        return None
+    mantissa = 23 if b.dtype == np.float32 else 52
+    before, after = (_trailing_zeros(part) for part in (a, b))
+    if after < before + 2:
+        return None
+    return Defect(
+        "rounded-mantissa",
+        False,
+        f"the copy keeps {mantissa - min(after, mantissa)} of the {mantissa} bits of the mantissa",
+    )
+
+
+def _smoothing(evidence: Evidence) -> Defect | None:
+    edge = evidence.correlation.band.edge
+    reference, copy = evidence.spectrum.reference[0].sum(1), evidence.spectrum.copy[0].sum(1)
+    kept = _ratio(copy, reference)[1 : edge + 1]
+    if len(kept) < 4 or np.nanmedian(kept[: max(1, len(kept) // 8)]) < 0.5:
+        return None
+    lost = np.flatnonzero(kept < 0.5)
+    if not lost.size or kept[-1] >= 0.5:
+        return None
+    frequency = evidence.correlation.frequency[lost[0] + 1]
+    return Defect(
+        "smoothing",
+        False,
+        f"beyond {frequency:.3g} cycles per voxel the copy has less than half of the reference's "
+        "power: it was filtered or binned",
+    )
+
+
+def _noise(evidence: Evidence) -> Defect | None:
+    flatness = evidence.correlation.flatness
+    if flatness > 0.9:
+        return Defect(
+            "white-error", False, f"the error is white (spectral flatness {flatness:.2f}), as noise"
+        )
+    if math.isfinite(flatness):
+        return Defect(
+            "structured-error",
+            False,
+            f"the error is structured (spectral flatness {flatness:.2f}): some frequencies suffer "
+            "more than others",
+        )
+    return None
+
+
+# --- evidence, piece by piece
+
+
+def _is_float(part: Array) -> bool:
+    return part.dtype.kind == "f"
+
+
+def _mostly_equal(a: Array, b: Array) -> bool:
+    if a.shape != b.shape:
+        return False
+    same = a == b
+    if _is_float(a) and _is_float(b):
+        same |= np.isnan(a) & np.isnan(b)
+    return float(same.mean()) > 0.95
+
+
+def _middle(shape: Triple, edge: int) -> Box:
+    z, y, x = (
+        slice((extent - size) // 2, (extent - size) // 2 + size)
+        for extent, size in ((n, n - (n - min(n, edge)) // 2 * 2) for n in shape)
+    )
+    return z, y, x
+
+
+def _cube(shape: Triple) -> Box:
+    """Return a box in the middle that is a cube along axes of equal length."""
+    return _middle(shape, min(32, max(shape)))
+
+
+def _bounding_box(pixels: PixelErrors) -> Box:
+    hits = [np.flatnonzero(along) for along in pixels.differing_along]
+    z, y, x = (slice(int(hit[0]), int(hit[-1]) + 1) for hit in hits)
+    return z, y, x
+
+
+def _clipped(box: Box, edge: int) -> Box:
+    z, y, x = (slice(part.start, min(part.stop, part.start + edge)) for part in box)
+    return z, y, x
+
+
+def _where_it_differs(evidence: Evidence) -> tuple[Array, Array]:
+    box = _bounding_box(evidence.pixels)
+    z, y, x = (
+        slice(part.start + inner.start, part.start + inner.stop)
+        for part, inner in zip(box, _middle(_extent(box), _EDGE), strict=True)
+    )
+    return np.asarray(evidence.reference[z, y, x]), np.asarray(evidence.copy[z, y, x])
+
+
+def _extent(box: Box) -> Triple:
+    z, y, x = (part.stop - part.start for part in box)
+    return z, y, x
+
+
+def _odd(order: tuple[int, ...]) -> bool:
+    return order in {(0, 2, 1), (1, 0, 2), (2, 1, 0)}
+
+
+def _slice(volume: Voxels, axis: int, index: int) -> Array:
+    place: list[Any] = [slice(None)] * 3
+    place[axis] = index
+    return np.asarray(volume[tuple(place)])
+
+
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def _ratio(above: Array, below: Array) -> Array:
+    unknown = np.full(above.shape, np.nan)
+    return np.asarray(np.divide(above, below, out=unknown, where=below > 0))
+
+
+def _correlation(a: Array, b: Array) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    below = math.sqrt(float((a * a).sum()) * float((b * b).sum()))
+    return float((a * b).sum()) / below if below > 0 else 0.0
+
+
+def _translation(a: Array, b: Array) -> Triple:
+    """Return the shift of b against a from the peak of their phase correlation."""
+    import scipy.fft  # noqa: PLC0415
+
+    product = scipy.fft.rfftn(b - b.mean()) * np.conj(scipy.fft.rfftn(a - a.mean()))
+    size = np.abs(product)
+    # Frequencies without power have no phase that means anything.
+    product = np.where(size > 1e-6 * size.max(), product / np.where(size > 0, size, 1), 0)
+    peak = np.unravel_index(int(np.argmax(scipy.fft.irfftn(product, a.shape))), a.shape)
+    z, y, x = (
+        int(at) if at <= extent // 2 else int(at) - extent
+        for at, extent in zip(peak, a.shape, strict=True)
+    )
+    return z, y, x
+
+
+def _overlap(a: Array, b: Array, step: Triple) -> tuple[Array, Array]:
+    first = tuple(slice(max(0, -s), n - max(0, s)) for s, n in zip(step, a.shape, strict=True))
+    second = tuple(slice(max(0, s), n - max(0, -s)) for s, n in zip(step, a.shape, strict=True))
+    return a[first], b[second]
+
+
+def _differing_bits(a: Array, b: Array) -> int:
+    return sum((x ^ y).bit_count() for x, y in zip(a.tobytes(), b.tobytes(), strict=True))
+
+
+def _survives_half(part: Array) -> bool:
+    if not _is_float(part):
+        return False
+    with np.errstate(over="ignore"):
+        half = part.astype(np.float16).astype(part.dtype)
+    return bool(np.array_equal(half, part, equal_nan=True))
+
+
+def _trailing_zeros(part: Array) -> int:
+    bits = np.ascontiguousarray(part[np.isfinite(part)]).view(f"u{part.dtype.itemsize}")
+    joined = int(np.bitwise_or.reduce(bits, axis=None)) if bits.size else 0
+    return (joined & -joined).bit_length() - 1 if joined else 8 * part.dtype.itemsize
