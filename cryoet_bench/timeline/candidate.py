@@ -122,7 +122,7 @@ def _build(sources: Path, folder: Path, resolver: Resolver) -> Path:
     if not (sources / "pyproject.toml").is_file() and not (sources / "setup.py").is_file():
         raise InputError(f"{sources} holds no Python project: give a folder with a pyproject.toml")
     command = [
-        resolver.uv, "build", "--wheel", "--quiet", "--no-config", "--python", resolver.python,
+        resolver.uv, "build", "--wheel", "--quiet", "--python", resolver.python,
         "--out-dir", str(folder), *resolver.options, str(sources.absolute()),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)

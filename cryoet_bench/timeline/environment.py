@@ -60,7 +60,7 @@ class Environment:
     def create(self, python: str) -> None:
         """Make it, empty, with an interpreter of that path, in place of what is there."""
         if self.uv:
-            command = [self.uv, "venv", "--quiet", "--no-project", "--no-config", "--clear"]
+            command = [self.uv, "venv", "--quiet", "--no-project", "--clear"]
             _run([*command, "--python", python, str(self.path)])
         else:
             shutil.rmtree(self.path, ignore_errors=True)
@@ -96,7 +96,7 @@ class Environment:
         # Compiled here, so that no benchmark's process compiles: it would show in peak memory.
         _run(
             [
-                str(self.uv), "pip", "sync", "--quiet", "--no-config", "--compile-bytecode",
+                str(self.uv), "pip", "sync", "--quiet", "--compile-bytecode",
                 "--python", str(self.python), "--allow-empty-requirements",
                 *wheels_only(requirements), *self.options, file,
             ]
@@ -169,7 +169,7 @@ def _pythons(uv: str | None) -> Iterator[str]:
     for version in sorted(pyenv.glob(f"{PYTHON}*"), key=_natural, reverse=True):
         yield str(version / "bin" / name)
     if uv:
-        find = [uv, "python", "find", "--no-config", "--no-project", PYTHON]
+        find = [uv, "python", "find", "--no-project", PYTHON]
         for preparation in ([], [uv, "python", "install", "--quiet", PYTHON]):
             if preparation:
                 subprocess.run(preparation, capture_output=True, check=False)

@@ -150,7 +150,7 @@ class Resolver:
             requirements.write_text("".join(f"{line}\n" for line in wanted), "utf-8")
             command = [
                 self.uv, "pip", "compile", str(requirements), "--output-file", str(output),
-                "--quiet", "--no-header", "--no-config", "--python", self.python,
+                "--quiet", "--no-header", "--python", self.python,
                 "--python-version", PYTHON,
                 *environment.wheels_only(wanted), *arguments, *self.options,
             ]  # fmt: skip

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.timeline import environment, releases, resolver
+from cryoet_bench.timeline.environment import UnreachableError
+from cryoet_bench.timeline.resolver import Resolver
+from tests.timeline.package_index import CODE, Index, serve
+
+DAY = timedelta(days=1)
+START = resolver.BEGINNING
+# Half a second in: the index's clock is finer than what uv writes down.
+HALF = timedelta(milliseconds=500)
+
+
+@pytest.fixture
+def index(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Index]:
+    """The first entry of a timeline: numpy 1, numcodecs 0.12 and zarr 2.0."""
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "uv"))
+    monkeypatch.setenv("UV_NO_CONFIG", "1")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    for variable in ("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS"):
+        monkeypatch.delenv(variable, raising=False)
+    with serve() as index:
+        index.upload("numpy", "1.0", START - 9 * DAY)
+        index.upload("zarr", "2.0", START - 5 * DAY, ["numcodecs", "numpy"])
+        index.upload("numcodecs", "0.12", START + HALF, ["numpy"])
+        yield index
+
+
+@pytest.fixture
+def uv(index: Index) -> Resolver:
+    found = environment.find_uv()
+    assert found
+    return Resolver(found, sys.executable, index.options)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "timeline.toml"
+
+
+def tags(path: Path) -> list[str]:
+    return [release.tag for release in releases.load(path).releases]
+
+
+class TestUpdate:
+    def test_the_beginning(self, uv: Resolver, path: Path) -> None:
+        (first,) = resolver.update(path, uv)
+        assert first.tag == "numcodecs-0.12"
+        assert first.date == START
+        assert first.pins == {"numcodecs": "0.12", "numpy": "1.0", "zarr": "2.0"}
+        assert first.broken is None
+
+    def test_new_releases_in_order_one_entry_each(
+        self, index: Index, uv: Resolver, path: Path
+    ) -> None:
+        index.upload("zarr", "2.1", START + 1 * DAY, ["numcodecs", "numpy"])
+        index.upload("zarr", "2.2", START + 3 * DAY, ["numcodecs", "numpy"])
+        index.upload("numcodecs", "0.13", START + 2 * DAY, ["numpy"])
+        said: list[str] = []
+        resolver.update(path, uv, said.append)
+        assert tags(path) == ["numcodecs-0.12", "zarr-2.1", "numcodecs-0.13", "zarr-2.2"]
+        assert "trying zarr 2.1" in said
+        assert releases.load(path).find("zarr-2.1").pins["numcodecs"] == "0.12"
+
+    def test_a_second_time_changes_nothing(self, index: Index, uv: Resolver, path: Path) -> None:
+        index.upload("zarr", "2.1", START + DAY + HALF, ["numcodecs", "numpy"])
+        resolver.update(path, uv)
+        before = path.read_bytes()
+        assert resolver.update(path, uv) == []
+        assert path.read_bytes() == before
+
+    def test_old_entries_are_never_edited(self, index: Index, uv: Resolver, path: Path) -> None:
+        resolver.update(path, uv)
+        before = path.read_text()
+        index.upload("zarr", "2.1", START + DAY, ["numcodecs", "numpy"])
+        index.withdraw("numcodecs", "0.12")
+        index.upload("numcodecs", "0.11", START - DAY, ["numpy"])
+        resolver.update(path, uv)
+        assert path.read_text().startswith(before)
+        assert tags(path) == ["numcodecs-0.12", "zarr-2.1"]
+
+    def test_withdrawn_releases_are_passed_over(
+        self, index: Index, uv: Resolver, path: Path
+    ) -> None:
+        index.upload("zarr", "2.1", START + 1 * DAY, ["numcodecs", "numpy"])
+        index.upload("zarr", "2.2", START + 2 * DAY, ["numcodecs", "numpy"])
+        index.withdraw("zarr", "2.1")
+        resolver.update(path, uv)
+        assert tags(path) == ["numcodecs-0.12", "zarr-2.2"]
+
+    def test_releases_that_cannot_be_combined_are_passed_over(
+        self, index: Index, uv: Resolver, path: Path
+    ) -> None:
+        index.upload("zarr", "2.1", START + 1 * DAY, ["numcodecs<0.13", "numpy"])
+        index.upload("numcodecs", "0.13", START + 2 * DAY, ["numpy"])
+        resolver.update(path, uv)
+        assert tags(path) == ["numcodecs-0.12", "zarr-2.1"]
+
+    def test_other_pins_stay_until_forced(self, index: Index, uv: Resolver, path: Path) -> None:
+        index.upload("numpy", "1.5", START + 1 * DAY)
+        index.upload("zarr", "2.1", START + 2 * DAY, ["numcodecs", "numpy"])
+        index.upload("typing", "4", START + 3 * DAY)
+        index.upload("zarr", "2.2", START + 4 * DAY, ["numcodecs", "numpy", "typing"])
+        resolver.update(path, uv)
+        newest = releases.load(path).releases[-1]
+        assert newest.pins["numpy"] == "1.0"
+        assert newest.moved == ("adds typing 4",)
+
+    def test_forced_moves_get_an_entry_of_their_own(
+        self, index: Index, uv: Resolver, path: Path
+    ) -> None:
+        index.upload("numcodecs", "0.14", START + 1 * DAY, ["numpy"])
+        index.upload("numpy", "2.0", START + 2 * DAY)
+        index.upload("zarr", "2.1", START + 3 * DAY, ["numcodecs<0.14", "numpy>=2"])
+        resolver.update(path, uv)
+        assert tags(path) == [
+            "numcodecs-0.12", "numcodecs-0.14", "numcodecs-0.12-for-zarr-2.1",
+            "numpy-2.0-for-zarr-2.1", "zarr-2.1",
+        ]  # fmt: skip
+        assert all(release.moved == () for release in releases.load(path).releases)
+
+    def test_forced_moves_that_cannot_stand_alone_are_named(
+        self, index: Index, uv: Resolver, path: Path
+    ) -> None:
+        index.upload("zarr", "2.1", START + 1 * DAY, ["numcodecs==0.12", "numpy==1.0"])
+        index.upload("numpy", "2.0", START + 2 * DAY)
+        index.upload("numcodecs", "0.13", START + 3 * DAY, ["numpy>=2"])
+        index.upload("zarr", "2.2", START + 4 * DAY, ["numcodecs>=0.13", "numpy"])
+        resolver.update(path, uv)
+        assert tags(path) == ["numcodecs-0.12", "zarr-2.1", "zarr-2.2"]
+        assert releases.load(path).releases[-1].moved == (
+            "numcodecs 0.12 to 0.13",
+            "numpy 1.0 to 2.0",
+        )
+
+    def test_a_release_that_upstream_broke_is_recorded(
+        self, index: Index, uv: Resolver, path: Path
+    ) -> None:
+        broken = "import crc32c\n" + CODE["numcodecs"]
+        index.upload("numcodecs", "0.13", START + 1 * DAY, ["numpy"], code=broken)
+        index.upload("numcodecs", "0.14", START + 2 * DAY, ["numpy"])
+        resolver.update(path, uv)
+        assert [release.broken for release in releases.load(path).releases] == [
+            None, "ModuleNotFoundError: No module named 'crc32c'", None,
+        ]  # fmt: skip
+
+    def test_a_release_that_reads_wrongly_is_broken(
+        self, index: Index, uv: Resolver, path: Path
+    ) -> None:
+        lossy = CODE["numcodecs"].replace("data.tobytes()", "b'other'")
+        index.upload("numcodecs", "0.13", START + 1 * DAY, ["numpy"], code=lossy)
+        resolver.update(path, uv)
+        assert releases.load(path).releases[-1].broken == "AssertionError"
+
+
+class TestFaults:
+    def test_no_network(self, uv: Resolver, path: Path) -> None:
+        nowhere = Resolver(uv.uv, uv.python, ("--index-url", "http://127.0.0.1:9/simple"))
+        with pytest.raises(UnreachableError, match="check the network"):
+            resolver.update(path, nowhere)
+        assert not path.exists()
+
+    def test_network_lost_on_the_way(self, index: Index, uv: Resolver, path: Path) -> None:
+        resolver.update(path, uv)
+        before = path.read_bytes()
+        index.upload("zarr", "2.1", START + 1 * DAY, ["numcodecs", "numpy"])
+
+        def cut(doing: str) -> None:
+            if doing == "trying zarr 2.1":
+                index.files.clear()
+
+        with pytest.raises(InputError):
+            resolver.update(path, uv, cut)
+        assert path.read_bytes() == before
+
+    def test_index_without_upload_times(self, index: Index, uv: Resolver, path: Path) -> None:
+        index.tells_times = False
+        index.upload("zarr", "2.1", START + 1 * DAY, ["numcodecs", "numpy"])
+        with pytest.raises(InputError, match="does not tell when files were uploaded"):
+            resolver.update(path, uv)
+
+    def test_damaged_timeline(self, uv: Resolver, path: Path) -> None:
+        path.write_text("[[release]]\n")
+        with pytest.raises(InputError, match="is damaged"):
+            resolver.update(path, uv)
+
+    def test_no_uv(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(environment, "find_uv", lambda: None)
+        with pytest.raises(InputError, match="needs uv"):
+            resolver.find_resolver()
+
+
+def test_the_machine_has_a_resolver() -> None:
+    found = resolver.find_resolver(["--offline"])
+    assert Path(found.uv).is_file()
+    assert found.options == ("--offline",)
+
+
+@pytest.mark.network
+def test_the_real_index_knows_the_newest_entry() -> None:
+    newest = releases.load().releases[-1]
+    try:
+        found = resolver.find_resolver().newest(newest.package)
+    except UnreachableError:
+        pytest.skip("the package index cannot be reached from here")
+    assert found is not None
+    assert found.time >= newest.date
+    assert found.time <= datetime.now(UTC)
