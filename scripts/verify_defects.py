@@ -152,7 +152,8 @@ def lost_wedge(volume: Array, degrees: float) -> Array:
     transform = np.fft.rfftn(volume)
     kz, kx = np.abs(np.fft.fftfreq(volume.shape[0])), np.fft.rfftfreq(volume.shape[2])
     keep = np.degrees(np.arctan2(kz[:, None], kx)) <= degrees
-    return np.fft.irfftn(transform * keep[:, None], volume.shape).astype(np.float32)
+    kept = np.fft.irfftn(transform * keep[:, None], volume.shape, axes=(0, 1, 2))
+    return kept.astype(np.float32)
 
 
 def low_pass(volume: Array, frequency: float) -> Array:

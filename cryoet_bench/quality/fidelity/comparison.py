@@ -59,10 +59,15 @@ class Comparison:
     defects: Sequence[Defect]
 
     @property
-    def same_spacing(self) -> bool:
-        """Both say the same voxel spacing, to the six digits that headers keep, or neither does."""
+    def same_spacing(self) -> bool | None:
+        """Both say the same voxel spacing, or neither says one; None where only one does.
+
+        Four digits have to agree: headers keep lengths of the whole volume as float32.
+        """
+        if self.reference_spacing is None and self.copy_spacing is None:
+            return True
         if self.reference_spacing is None or self.copy_spacing is None:
-            return self.reference_spacing == self.copy_spacing
+            return None
         return all(
             math.isclose(a, b, rel_tol=1e-4)
             for a, b in zip(self.reference_spacing, self.copy_spacing, strict=True)
@@ -93,6 +98,7 @@ class Comparison:
                 "psnr": pixels.psnr,
                 "bias_sd": pixels.bias / pixels.reference_sd if pixels.reference_sd else None,
                 "gain": pixels.gain,
+                "gain_error": pixels.gain - 1,
                 "pixel_correlation": pixels.correlation,
                 "reference_range": pixels.reference_range,
                 "reference_sd": pixels.reference_sd,
@@ -123,7 +129,11 @@ class Comparison:
                 "picking_copy": picking.copy,
                 "picking_reference": picking.reference,
             }
-        return values
+        return {key: None if _is_nan(value) else value for key, value in values.items()}
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def compare(

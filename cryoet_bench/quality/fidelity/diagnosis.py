@@ -24,6 +24,7 @@ Array = npt.NDArray[Any]
 
 _EDGE = 96
 _FEW_SLICES = 16
+_BESIDE_A_LOSS = {"missing-block", "local-damage"}
 _SMALLEST_HALF = 2.0**-14
 _HALF_STEP = 2.0**-24
 
@@ -84,24 +85,31 @@ def diagnose(
     if pixels.identical:
         return []
     box = _middle(pixels.shape, _EDGE)
-    evidence = Evidence(
-        reference,
-        copy,
-        pixels,
-        correlation,
-        spectrum,
-        box,
-        np.asarray(reference[box]),
-        np.asarray(copy[box]),
-    )
+    with np.errstate(invalid="ignore"):
+        return _diagnose(
+            Evidence(
+                reference,
+                copy,
+                pixels,
+                correlation,
+                spectrum,
+                box,
+                np.asarray(reference[box]),
+                np.asarray(copy[box]),
+            )
+        )
+
+
+def _diagnose(evidence: Evidence) -> list[Defect]:
+    pixels = evidence.pixels
     for explain in (_byte_order, _orientation, _shift):
         # These account for every voxel: whatever else would be seen is their effect.
         if defect := explain(evidence):
             return [defect]
     found = [*_nonfinite(evidence)]
     if pixels.n_differing > pixels.nonfinite_moved:
-        found += _first(evidence, (_single_voxels, _slices, _block, _clipping, _lost_wedge))
-    if not found or all(not defect.damage for defect in found):
+        found += _first(evidence, (_single_voxels, _slices, _block, _clipping, _lost_wedge, _local))
+    if not found or found[0].name in _BESIDE_A_LOSS:
         found += _losses(evidence)
     return found
 
@@ -283,6 +291,37 @@ def _block(evidence: Evidence) -> Defect | None:
     )
 
 
+def _local(evidence: Evidence) -> Defect | None:
+    """Look for damage that stands out of a loss everywhere else."""
+    rms = evidence.pixels.cell_rms
+    usual = float(np.median(rms))
+    # Particles suffer up to twice what the ice around them does, from any way of storing.
+    bad = (rms > 6 * usual) & (rms > 0.5 * evidence.pixels.reference_sd)
+    if usual == 0 or not bad.any() or bad.mean() > 0.5:
+        return None
+    cell = evidence.pixels.cell
+    z, y, x = (
+        slice(int(at.min()) * cell, min((int(at.max()) + 1) * cell, extent))
+        for at, extent in zip(np.nonzero(bad), evidence.pixels.shape, strict=True)
+    )
+    worst = np.unravel_index(int(np.argmax(rms)), rms.shape)
+    inside = tuple(slice(int(at) * cell, (int(at) + 1) * cell) for at in worst)
+    voxels = np.asarray(evidence.copy[inside])
+    spans = f"z {z.start}:{z.stop}, y {y.start}:{y.stop}, x {x.start}:{x.stop}"
+    if voxels.min() == voxels.max():
+        return Defect(
+            "missing-block",
+            True,
+            f"cells within {spans} hold nothing but {voxels.flat[0]:g}: a chunk that is missing "
+            "or was never written reads as the fill value",
+        )
+    return Defect(
+        "local-damage",
+        True,
+        f"within {spans} the error is more than six times that of the rest of the volume",
+    )
+
+
 def _clipping(evidence: Evidence) -> Defect | None:
     pixels = evidence.pixels
     a, b = _where_it_differs(evidence)
@@ -351,23 +390,33 @@ def _line(evidence: Evidence) -> Iterator[Defect]:
             f"the copy is the reference times {gain:.4g}: dark and bright have changed places",
         )
         return
-    if abs(gain - 1) * pixels.reference_sd > 2 * left:
+    # Rounding leaves a trace of a gain beside an offset and the other way round.
+    share = max(2 * left, 0.05 * pixels.rmse)
+    if abs(gain - 1) * pixels.reference_sd > share:
         yield Defect("gain-error", True, f"the copy is the reference times {gain:.6g}")
-    # The offset that a gain does not explain.
     rest = bias - (gain - 1) * pixels.reference_mean / pixels.reference_sd
-    if abs(rest) * pixels.reference_sd > 2 * left and abs(rest) > 1e-6:
+    if abs(rest) * pixels.reference_sd > share:
         yield Defect("offset-error", True, f"the copy is the reference plus {rest:.4g} of its sd")
 
 
 def _gradient(evidence: Evidence) -> Defect | None:
-    error = evidence.spectrum.error[0].sum(1)
-    if error[1:].sum() <= 0 or len(error) < 8 or error[1:4].sum() < 0.9 * error[1:].sum():
+    error = evidence.middle_copy.astype(np.float64) - evidence.middle_reference.astype(np.float64)
+    if min(error.shape) < 4 or not np.isfinite(error).all() or not error.std() > 0:
+        return None
+    z, y, x = np.meshgrid(*(np.linspace(-1, 1, extent) for extent in error.shape), indexing="ij")
+    terms = (np.ones_like(z), z, y, x, z * z, y * y, x * x, z * y, z * x, y * x)
+    surface = np.stack([term.ravel() for term in terms], axis=1)
+    _, left, rank, _ = np.linalg.lstsq(surface, error.ravel(), rcond=None)
+    if rank < len(terms):
+        return None
+    share = 1 - float(left[0]) / float(np.square(error - error.mean()).sum())
+    if share < 0.8:
         return None
     return Defect(
         "gradient-drift",
         True,
-        f"{100 * error[1:4].sum() / error[1:].sum():.0f} % of the error varies only across the "
-        "whole volume: a gradient was added or taken away",
+        f"{100 * share:.0f} % of the error is a smooth surface across the volume: a gradient was "
+        "added or taken away",
     )
 
 

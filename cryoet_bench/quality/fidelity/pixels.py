@@ -92,18 +92,14 @@ class PixelErrors:
 
     @property
     def correlation(self) -> float:
-        """Pearson correlation of copy and reference."""
-        return _ratio(self.covariance, self.reference_sd * self.copy_sd)
+        """Pearson correlation of copy and reference; NaN where one of them is constant."""
+        below = self.reference_sd * self.copy_sd
+        return self.covariance / below if below > 0 else math.nan
 
     @property
     def gain(self) -> float:
-        """Slope of the least-squares line copy = gain * reference + offset."""
-        return _ratio(self.covariance, self.reference_sd**2)
-
-    @property
-    def offset(self) -> float:
-        """Intercept of that line, in the copy's units."""
-        return self.copy_mean - self.gain * self.reference_mean
+        """Slope of the least-squares line copy = gain * reference + offset; NaN as above."""
+        return self.covariance / self.reference_sd**2 if self.reference_sd > 0 else math.nan
 
     @property
     def residual_sd(self) -> float:

@@ -107,7 +107,8 @@ def cross_spectrum(reference: Voxels, copy: Voxels) -> CrossSpectrum:
             finite = pair[0][np.isfinite(pair[0])]
             low = min(low, float(finite.min(initial=np.inf)))
             high = max(high, float(finite.max(initial=-np.inf)))
-            a, b = _transforms(pair, tapers)
+            with np.errstate(invalid="ignore"):
+                a, b = _transforms(pair, tapers)
             sectors = _sectors(tile)
             nz = a.shape[0]
             edges = [nz * i // THREADS for i in range(THREADS + 1)]
