@@ -7,6 +7,12 @@ import pytest
 REAL_DATA = Path(__file__).parents[2] / "shared" / "tomograms"
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs the internet unless it is asked for."""
+    if item.get_closest_marker("network") and "network" not in item.config.getoption("markexpr"):
+        pytest.skip("needs the internet: run pytest -m network")
+
+
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder that everything in this test uses."""
