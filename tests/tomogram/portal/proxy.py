@@ -25,7 +25,7 @@ SLOW_DOWN = (
 )
 
 
-def any_path(_path: str) -> bool:
+def any_request(_method: str, _path: str) -> bool:
     return True
 
 
@@ -41,14 +41,14 @@ class Fault:
     ``stall`` sends no more; ``reset`` and ``cut`` end the connection, by RST and FIN; ``error``
     and ``slow down`` answer 5xx; ``short`` announces and sends less; ``garbled`` flips one bit;
     ``empty`` sends no body; ``changed`` answers as if another object were there, ``gone`` as if
-    none were.
+    none were. `only` says which methods and paths are counted.
     """
 
     kind: Kind
     first: int = 0
     last: int = 0
     part: float = 0.5
-    only: Callable[[str], bool] = any_path
+    only: Callable[[str, str], bool] = any_request
 
 
 @dataclass
@@ -88,7 +88,7 @@ class Proxy:
         """Count a request, and return what is to go wrong with it."""
         with self.lock:
             self.requests.append((method, path))
-            if self.fault is None or not self.fault.only(path):
+            if self.fault is None or not self.fault.only(method, path):
                 return None
             self.matched += 1
             return self.fault if self.fault.first < self.matched <= self.fault.last + 1 else None

@@ -240,8 +240,17 @@ def test_a_chunk_that_cannot_be_decoded(
 
 
 @pytest.mark.usefixtures("cache")
-@pytest.mark.parametrize("name", [".zarray", "../.zattrs"])
-@pytest.mark.parametrize("content", [None, b"", b"[]", b'{"shape": [1, 2]}', b"\xff"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (".zarray", None),
+        (".zarray", b'{"shape": [1, 2]}'),
+        (".zarray", b"\xff"),
+        ("../.zattrs", None),
+        ("../.zattrs", b""),
+        ("../.zattrs", b"[]"),
+    ],
+)
 def test_metadata_that_is_not_there_or_not_understood(
     own_copy: Path,
     filtered: Stored,

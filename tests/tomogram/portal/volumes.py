@@ -81,9 +81,7 @@ class Stored:
             }
         ]
         if self.kept is not None:
-            array = self._array(group, 0, self.shape)
-            for index in self.kept:
-                array.blocks[index] = self._inside(index)
+            self._write_kept(self._array(group, 0, self.shape), folder)
             return
         volume = self.voxels()
         if self.mrc:
@@ -92,6 +90,20 @@ class Stored:
         for level in levels:
             self._array(group, level, volume.shape)[:] = volume
             volume = halved(volume)
+
+    def _write_kept(self, array: Any, folder: Path) -> None:
+        assert self.kept is not None
+        for index in self.kept:
+            array.blocks[index] = self._inside(index)
+        if self.mrc:
+            path = folder / f"{self.run}.mrc"
+            with mrcfile.new_mmap(path, self.shape, mrc_mode=2) as file:
+                file.voxel_size = self.spacing
+                for z, y, x in self.kept:
+                    part = self._inside((z, y, x))
+                    corner = (z * self.chunk, y * self.chunk, x * self.chunk)
+                    place = (slice(c, c + n) for c, n in zip(corner, part.shape, strict=True))
+                    file.data[tuple(place)] = part
 
     def _array(self, group: zarr.Group, level: int, shape: tuple[int, ...]) -> Any:
         return group.create_array(
@@ -174,24 +186,28 @@ def _tomogram_row(stored: Stored, run: int, prefix: str) -> dict[str, Any]:
 def challenge(scale: int = 1, *, chunk: int = 256) -> list[Stored]:
     """The tomograms of the stand-in, a `scale`-th of the real ones along every axis.
 
-    At full size the 4.99 angstrom ones are stored around their middle only.
+    At full size they are stored around their middle only.
     """
     coarse = (184 // scale, 630 // scale, 630 // scale)
     fine = (368 // scale, 1260 // scale, 1260 // scale)
-    middle = None if scale > 1 else [(0, y, x) for y in (2,) for x in (2,)]
+    middle = [(0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1)]
+    kept = {"coarse": middle, "fine": [(0, 2, 2)], "other": [(0, 0, 0)]} if scale == 1 else {}
+    of_fine = {"shape": fine, "spacing": 4.99, "kept": kept.get("fine")}
+    of_coarse = {"shape": coarse, "spacing": 10.012, "kept": kept.get("coarse")}
+    other = {"shape": coarse, "kept": kept.get("other"), "mrc": False, "chunk": chunk}
     run = {"dataset": 10445, "run": "TS_100_3", "chunk": chunk}
-    small = {"chunk": chunk, "shape": tuple(it // 2 for it in coarse), "mrc": False}
+    pombe = {"dataset": 10000, "run": "TS_026", "spacing": 13.48, "processing": "raw"}
     return [
-        Stored(id=17001, spacing=4.99, processing="denoised", shape=fine, kept=middle, **run),
-        Stored(id=17002, spacing=4.99, processing="filtered", shape=fine, kept=middle, **run),
-        Stored(id=17003, spacing=10.012, processing="denoised", shape=coarse, **run),
-        Stored(id=17004, spacing=10.012, processing="filtered", shape=coarse, **run),
+        Stored(id=17001, processing="denoised", **of_fine, **run),
+        Stored(id=17002, processing="filtered", **of_fine, **run),
+        Stored(id=17003, processing="denoised", **of_coarse, **run),
+        Stored(id=17004, processing="filtered", **of_coarse, **run),
         Stored(
-            id=17010, dataset=10445, run="TS_10_8", spacing=10.012, processing="denoised", **small
+            id=17010, dataset=10445, run="TS_10_8", spacing=10.012, processing="denoised", **other
         ),
         Stored(
-            id=16001, dataset=10440, run="TS_5_4", spacing=10.012, processing="denoised", **small
+            id=16001, dataset=10440, run="TS_5_4", spacing=10.012, processing="denoised", **other
         ),
-        Stored(id=101, dataset=10000, run="TS_026", spacing=13.48, processing="raw", **small),
-        Stored(id=102, dataset=10000, run="TS_026", spacing=13.48, processing="raw", **small),
+        Stored(id=101, **pombe, **other),
+        Stored(id=102, **pombe, **other),
     ]
