@@ -73,45 +73,54 @@ def compare(
     benchmarks: Iterable[Mapping[str, Any]], before: Journal, after: Journal
 ) -> list[Change]:
     """Compare all cases that either release has, those that stand out most first."""
-    changes: list[Change] = []
-    for benchmark in benchmarks:
-        changes += _compare_benchmark(benchmark, before.of(benchmark), after.of(benchmark))
+    pairs = [(benchmark, before.of(benchmark), after.of(benchmark)) for benchmark in benchmarks]
+    differences: dict[str, list[list[float]]] = {}
+    for benchmark, old, new in pairs:
+        differences.setdefault(_family(benchmark), []).extend(
+            _log_ratios(old.get(case, ()), measured) for case, measured in new.items()
+        )
+    noise = {family: _pooled_noise(values) for family, values in differences.items()}
+    changes = [
+        _compare_case(benchmark, case, old.get(case, ()), measured, noise[_family(benchmark)])
+        for benchmark, old, new in pairs
+        for case, measured in new.items()
+    ]
     return sorted(changes, key=_prominence)
 
 
-def _compare_benchmark(
+def _family(benchmark: Mapping[str, Any]) -> str:
+    """Return the class of a benchmark: its benchmarks do similar work, with similar noise."""
+    return str(benchmark["name"]).rpartition(".")[0]
+
+
+def _compare_case(
     benchmark: Mapping[str, Any],
-    before: Mapping[Case, Sequence[Measured]],
-    after: Mapping[Case, Sequence[Measured]],
-) -> list[Change]:
-    differences = {case: _log_ratios(before.get(case, ()), after[case]) for case in after}
-    noise, degrees = _pooled_noise(list(differences.values()))
-    changes = []
-    for case, measured in after.items():
-        old, new = _outcome(before.get(case, ())), _outcome(measured)
-        verdict, ratio, interval = _status_verdict(old, new), None, None
-        if verdict is None and is_timed(benchmark):
-            verdict, ratio, interval = _judge_times(differences[case], noise, degrees)
-        elif verdict is None:
-            ratio = _ratio(old.value, new.value)
-            verdict = "same" if old.value == new.value else _direction(ratio, old.value, new.value)
-        if verdict in {"worse", "better"} and benchmark.get("higher_is_better"):
-            verdict = "better" if verdict == "worse" else "worse"
-        changes.append(
-            Change(
-                str(benchmark["name"]),
-                title(benchmark),
-                words(case),
-                str(benchmark.get("unit", "")),
-                old.value,
-                new.value,
-                ratio,
-                interval,
-                verdict,
-                new.reason or old.reason,
-            )
-        )
-    return changes
+    case: Case,
+    before: Sequence[Measured],
+    after: Sequence[Measured],
+    noise: tuple[float, int],
+) -> Change:
+    old, new = _outcome(before), _outcome(after)
+    verdict, ratio, interval = _status_verdict(old, new), None, None
+    if verdict is None and is_timed(benchmark):
+        verdict, ratio, interval = _judge_times(_log_ratios(before, after), *noise)
+    elif verdict is None:
+        ratio = _ratio(old.value, new.value)
+        verdict = "same" if old.value == new.value else _direction(ratio, old.value, new.value)
+    if verdict in {"worse", "better"} and benchmark.get("higher_is_better"):
+        verdict = "better" if verdict == "worse" else "worse"
+    return Change(
+        str(benchmark["name"]),
+        title(benchmark),
+        words(case),
+        str(benchmark.get("unit", "")),
+        old.value,
+        new.value,
+        ratio,
+        interval,
+        verdict,
+        new.reason or old.reason,
+    )
 
 
 def _outcome(rounds: Sequence[Measured]) -> Measured:
@@ -153,7 +162,7 @@ def _log_ratios(before: Sequence[Measured], after: Sequence[Measured]) -> list[f
 def _pooled_noise(differences: Sequence[Sequence[float]]) -> tuple[float, int]:
     """Return the standard deviation of one paired log ratio, and its degrees of freedom.
 
-    Few rounds say little about one case, so all cases of a benchmark lend each other their
+    Few rounds say little about one case, so all cases of a class lend each other their
     spread: the pooled variance of the analysis of variance.
     """
     squares, degrees = 0.0, 0

@@ -305,7 +305,10 @@ def _print_changes(
     folded = [f"{counts[verdict]} {words}" for verdict, words in _FOLDED.items() if counts[verdict]]
     more = [f"{len(outstanding) - _SHOWN} more that stand out"] if len(outstanding) > _SHOWN else []
     if not verbose and (more or folded):
-        _console.print(f"Not listed: {', '.join(more + folded)} (--verbose lists them).")
+        _console.print(
+            f"Not listed: {', '.join(more + folded)} "
+            "(--verbose lists them, --rounds N measures more)."
+        )
     drifted = [change for change in changes if change.is_control and change.stands_out]
     if drifted:
         _console.print(
@@ -316,7 +319,7 @@ def _print_changes(
 
 _FOLDED = {
     "same": "do not stand out of the noise",
-    "unclear": "with not enough rounds to tell (--rounds 3)",
+    "unclear": "with not enough rounds to tell",
     "n/a": "not available on one of the two",
 }
 
