@@ -325,7 +325,7 @@ class _Sweeper:
             1, min(workers, IN_FLIGHT_BYTES // (largest if chunks is None else 2 * largest))
         )
         self.progress = progress
-        self._done = 0
+        self._sweeps = 0
 
     def sum(self, frame: Frame) -> _Sums:
         """Run the first sweep."""
@@ -379,22 +379,17 @@ class _Sweeper:
 
     def _map[Result](self, work: Callable[[Box], Result]) -> Iterator[Result]:
         """Yield the results for all boxes in order, with few boxes in memory at a time."""
-        self._done = 0
+        started = len(self.boxes) * min(self._sweeps, 1)
+        self._sweeps += 1
         with ThreadPoolExecutor(self.workers) as pool:
             running: list[Future[Result]] = []
-            for box in self.boxes:
-                running.append(pool.submit(work, box))
-                if len(running) > self.workers:
-                    yield self._finished(running.pop(0))
-            for future in running:
-                yield self._finished(future)
-
-    def _finished[Result](self, future: Future[Result]) -> Result:
-        result = future.result()
-        self._done += 1
-        if self.progress is not None:
-            self.progress(self._done / len(self.boxes))
-        return result
+            waiting = iter(self.boxes)
+            for done in range(1, len(self.boxes) + 1):
+                room = self.workers + 1 - len(running)
+                running += [pool.submit(work, box) for box in itertools.islice(waiting, room)]
+                yield running.pop(0).result()
+                if self.progress is not None:
+                    self.progress((started + done) / (2 * len(self.boxes)))
 
     def _read(self, box: Box) -> Array:
         return np.ascontiguousarray(np.asarray(self.array[box]), dtype=self.dtype)

@@ -156,8 +156,8 @@ def markdown(report: Report) -> str:
 def shown(value: float | str | bool | None, unit: str = "") -> str:
     """Return a value as people read it: four significant digits, then its unit."""
     if value is None:
-        text = "not available"
-    elif isinstance(value, bool):
+        return "not available"
+    if isinstance(value, bool):
         text = "yes" if value else "no"
     elif isinstance(value, str):
         text = value

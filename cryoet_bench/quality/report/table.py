@@ -1,0 +1,102 @@
+"""One table of many examined volumes: Parquet that PixelPatrol's viewer opens, and HTML.
+
+PixelPatrol reads any Parquet that has an ``obs_level`` column: 0 is a row for a whole image, 1 a
+row for a slice of it; ``thumbnail`` holds 64 x 64 RGBA bytes and ``histogram_counts`` 256 bins.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cryoet_bench import __version__
+from cryoet_bench.quality.report.writers import render, write_whole
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Row = Mapping[str, Any]
+THUMBNAIL_EDGE = 64
+HISTOGRAM_BINS = 256
+
+DESCRIPTIONS = {
+    "obs_level": "0 is a whole tomogram, 1 one of its slices along z",
+    "dim_z": "Index of the slice, null for a whole tomogram",
+    "path": "The source as it was given",
+    "name": "Name of the tomogram",
+    "verdict": "The gravest verdict of all checks: pass, warn, fail; error if it was unreadable",
+    "findings": "Names of the defects that were recognised",
+    "message": "Why the tomogram could not be examined",
+}  # fmt: skip
+
+
+def write_parquet(rows: Sequence[Row], path: Path) -> None:
+    """Write rows as Parquet; columns are those of the first row that has them, in order.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = {name: _column(name, [row.get(name) for row in rows]) for name in names}
+    fields = [
+        pa.field(
+            name,
+            column.type,
+            metadata={"description": DESCRIPTIONS[name]} if name in DESCRIPTIONS else None,
+        )
+        for name, column in columns.items()
+    ]
+    metadata = {
+        "pp_project_name": "cryoet-bench QC",
+        "pp_description": "Quality of tomograms, one row each, and one a slice along z",
+        "pp_version": __version__,
+        "cryoet_bench_version": __version__,
+    }
+    table = pa.Table.from_arrays(
+        list(columns.values()), schema=pa.schema(fields, metadata=metadata)
+    )
+    stream = io.BytesIO()
+    pq.write_table(table, stream, compression="zstd", row_group_size=2048)
+    write_whole(path, stream.getvalue())
+
+
+def write_table_html(rows: Sequence[Row], path: Path) -> None:
+    """Write the rows of whole tomograms as one page that needs nothing but itself.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    whole = [row for row in rows if row["obs_level"] == 0]
+    checks = list(
+        dict.fromkeys(name for row in whole for name in row if name.startswith("verdict_"))
+    )
+    page = render("table.html.j2", rows=whole, checks=checks)
+    write_whole(path, page.encode("utf-8"))
+
+
+def _column(name: str, values: list[Any]) -> pa.Array:
+    import pyarrow as pa  # noqa: PLC0415
+
+    types = {
+        "obs_level": pa.int8(),
+        "dim_z": pa.int32(),
+        "histogram_counts": pa.list_(pa.int64(), HISTOGRAM_BINS),
+        "thumbnail": pa.large_binary(),
+    }
+    if name in types:
+        return pa.array(values, types[name])
+    known = [value for value in values if value is not None]
+    if all(isinstance(value, str) for value in known):
+        return pa.array(values, pa.large_string())
+    if all(isinstance(value, int) for value in known):
+        return pa.array(values, pa.int64())
+    return pa.array([None if value is None else float(value) for value in values], pa.float64())
