@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cryoet_bench.storage import arrays, conditions, stores
@@ -80,7 +78,7 @@ class Timed:
 
 
 class Stored:
-    """A volume in one way of storing it, in a folder of its own below the working folder.
+    """A volume in one way of storing it, in a folder of its own.
 
     Parameters
     ----------
@@ -88,6 +86,8 @@ class Stored:
         The way.
     volume : numpy.ndarray, optional
         The tomogram that is measured, where none is given.
+    on_disk : bool
+        Keep the files on the disk, rather than in memory where the machine can.
 
     Raises
     ------
@@ -95,12 +95,14 @@ class Stored:
         The installed releases cannot store it so.
     """
 
-    def __init__(self, storage: Storage, volume: npt.NDArray[Any] | None = None) -> None:
+    def __init__(
+        self, storage: Storage, volume: npt.NDArray[Any] | None = None, *, on_disk: bool = False
+    ) -> None:
         storage.require()
         conditions.settle()
         self.storage = storage
         self.volume = tomogram().data if volume is None else volume
-        self.folder = Path(tempfile.mkdtemp(dir=Path.cwd()))
+        self.folder = conditions.new_folder(on_disk=on_disk)
 
     def create(self, store: Any = None) -> Any:
         """Return a new array that the volume fits into, in the folder or in a given store."""
@@ -138,7 +140,7 @@ class Stored:
 
     def clear(self) -> None:
         """Remove everything that was written."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.folder)
         self.folder.mkdir()
 
 

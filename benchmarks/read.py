@@ -168,7 +168,8 @@ class Cold(Timed):
 
     def setup(self, pattern: str, array: str) -> None:
         if self.stored is None:
-            self.stored = Stored(Storage.named("blosc-lz4-5", *array.split()))
+            storage = Storage.named("blosc-lz4-5", *array.split())
+            self.stored = Stored(storage, on_disk=True)
             self.stored.write()
             self.array: Any = self.stored.open()
             self.selections = READS[pattern](self.array.shape)
