@@ -81,7 +81,7 @@ def propose(spec: str, timeline: Timeline, path: Path, resolver: Resolver) -> Ca
 
 def _requirement(spec: str, wheels: Path, resolver: Resolver) -> tuple[str, str]:
     """Return the package and the requirement that a person means."""
-    location = Path(spec).expanduser()
+    location = Path(spec.strip() or "no candidate").expanduser()
     if location.suffix == ".whl" or location.is_dir():
         wheel = _keep(location, wheels, resolver)
         package = canonicalize_name(wheel.name.partition("-")[0])
@@ -91,10 +91,7 @@ def _requirement(spec: str, wheels: Path, resolver: Resolver) -> tuple[str, str]
     try:
         requirement = Requirement(text)
     except InvalidRequirement as error:
-        raise InputError(
-            f"{spec!r} is no candidate: give a version such as zarr==3.5.0rc1, a wheel, "
-            f"a folder with the sources, or a requirement such as 'zarr @ git+https://…'"
-        ) from error
+        raise _no_candidate(spec) from error
     return _tracked(canonicalize_name(requirement.name), spec), str(requirement)
 
 
@@ -134,8 +131,16 @@ def _build(sources: Path, folder: Path, resolver: Resolver) -> Path:
 
 def _tracked(package: str, spec: str) -> str:
     if package not in TRACKED:
-        raise InputError(f"{spec!r} is {package}: a candidate is one of {' and '.join(TRACKED)}")
+        raise _no_candidate(spec)
     return package
+
+
+def _no_candidate(spec: str) -> InputError:
+    return InputError(
+        f"{spec!r} is no candidate: give a version such as zarr==3.5.0rc1, "
+        f"a wheel, a folder with the sources, or a requirement such as 'zarr @ git+https://…', "
+        f"of {' or '.join(TRACKED)}"
+    )
 
 
 def _pin(line: str) -> tuple[str, str]:

@@ -23,10 +23,10 @@ PYTHON = "3.12"
 SOURCE_ONLY = "asciitree"
 OFFLINE = "cannot reach the package index: check the network, then run the same again"
 _SIGNS = re.compile(
-    r"error sending request|failed to fetch|could not fetch|dns error|connection|timed out"
-    r"|network is unreachable|temporary failure in name resolution|retrieving from the cache"
-    r"|network connectivity is disabled|no solution found.*offline",
-    re.IGNORECASE | re.DOTALL,
+    r"error sending request|failed to fetch|could not fetch url|dns error|timed out"
+    r"|connection ?(?:refused|reset|error|broken|aborted|closed)|network is unreachable"
+    r"|name resolution|network (?:connectivity )?(?:is|was) disabled",
+    re.IGNORECASE,
 )
 
 
@@ -221,8 +221,9 @@ def is_offline(said: str) -> bool:
 
 
 def cause(said: str) -> str:
-    """Return the cause that uv or pip names for a failure, without hints."""
-    lines = [line.strip() for line in said.partition("hint:")[0].splitlines() if line.strip()]
+    """Return the cause that uv or pip names for a failure, in one line and without hints."""
+    told, _, log = re.sub(r"\n *hint: .*", "", said, flags=re.DOTALL).partition("[std")
     mark = re.compile(r"(?:error|cause)\s*:\s*|[^\w\s]+\s+(?=[A-Z])", re.IGNORECASE)
-    causes = [line for line in lines if mark.match(line)] or lines[-1:]
-    return " ".join(mark.sub("", line, count=1) for line in causes) or "no reason given"
+    lines = [mark.sub("", line.strip(), count=1) for line in told.splitlines() if line.strip()]
+    lines += [line.strip() for line in log.splitlines()[1:] if line.strip()][-1:]
+    return " ".join(lines) or "no reason given"

@@ -161,9 +161,8 @@ class Resolver:
                 return output.read_text("utf-8")
         if environment.is_offline(done.stderr):
             raise UnreachableError(environment.OFFLINE)
-        if "No solution found" in done.stderr:
-            raise NoSolutionError(environment.cause(done.stderr))
-        raise InputError(f"uv cannot resolve {', '.join(wanted)}: {environment.cause(done.stderr)}")
+        kind = NoSolutionError if "No solution found" in done.stderr else InputError
+        raise kind(f"cannot install {' with '.join(wanted)}: {environment.cause(done.stderr)}")
 
 
 class NoSolutionError(InputError):
