@@ -195,6 +195,8 @@ DEFECTS: dict[str, tuple[Plant, tuple[float, float, float], str]] = {
     "white noise (sd)": (noise, (0.01, 0.1, 0.5), "white-error"),
 }
 
+NEEDS_FLOATS = {"half-precision-subnormals", "rounded-mantissa"}
+
 
 def main() -> int:
     """Print the table; the exit code tells whether everything was named."""
@@ -206,17 +208,22 @@ def main() -> int:
 
     volume = obtain(sys.argv[1] if len(sys.argv) > 1 else "phantom-10A").data
     table = Table("planted", "name", "weak", "middle", "strong")
-    missed = 0
+    planted = missed = 0
     for title, (plant, strengths, name) in DEFECTS.items():
         cells = []
+        if (name in NEEDS_FLOATS and volume.dtype.kind != "f") or (
+            name == "wrong-byte-order" and volume.itemsize == 1
+        ):
+            continue
         for strength in strengths:
             found = [defect.name for defect in compare(volume, plant(volume, strength)).defects]
             right = found[:1] == [name]
+            planted += 1
             missed += not right
             cells.append(f"{strength:g}: " + ("found" if right else f"{found}"))
         table.add_row(title, name, *cells)
     Console(width=140).print(table)
-    print(f"{missed} missed or wrongly named of {3 * len(DEFECTS)}")
+    print(f"{missed} missed or wrongly named of {planted}")
     return int(missed > 0)
 
 

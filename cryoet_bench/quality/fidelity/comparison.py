@@ -188,7 +188,7 @@ def compare(
     report("Fourier shell correlation", 0, 1)
     spectrum = cross_spectrum(reference, copy)
     curve = correlation(spectrum)
-    pixels, similarity = _voxel_by_voxel(reference, copy, spectrum.reference_range, report)
+    pixels, similarity = voxel_by_voxel(reference, copy, spectrum.reference_range, report)
     report("Diagnosis", 0, 1)
     defects = diagnose(reference, copy, pixels, curve, spectrum)
     report("Particle picking", 0, 1)
@@ -211,9 +211,13 @@ def compare(
     )
 
 
-def _voxel_by_voxel(
-    reference: Voxels, copy: Voxels, data_range: float, report: Progress
+def voxel_by_voxel(
+    reference: Voxels,
+    copy: Voxels,
+    data_range: float,
+    report: Progress = lambda _what, _done, _total: None,
 ) -> tuple[PixelErrors, Similarity]:
+    """Return all that is measured in real space, in one pass over two volumes of one shape."""
     z, y, x = reference.shape
     shape: Triple = (z, y, x)
     sums, similarity = PixelSums(shape), SimilaritySums(data_range)

@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 
 _EDGE = 96
 _FEW_SLICES = 16
-_BESIDE_A_LOSS = {"missing-block", "local-damage"}
+_CELLS = 256
 _SMALLEST_HALF = 2.0**-14
 _HALF_STEP = 2.0**-24
 
@@ -109,7 +109,7 @@ def _diagnose(evidence: Evidence) -> list[Defect]:
     found = [*_nonfinite(evidence)]
     if pixels.n_differing > pixels.nonfinite_moved:
         found += _first(evidence, (_single_voxels, _slices, _block, _clipping, _lost_wedge, _local))
-    if not found or found[0].name in _BESIDE_A_LOSS:
+    if not found or found[0].name == "missing-block":
         found += _losses(evidence)
     return found
 
@@ -276,9 +276,7 @@ def _block(evidence: Evidence) -> Defect | None:
     different = a != b
     if not different.any() or (b[different] != values[0]).any():
         return None
-    lost = a[different]
-    if (lost > values[0]).all() or (lost < values[0]).all():
-        # All on one side: cut off at a limit rather than lost.
+    if _cut_off(a[different], values[0], evidence.pixels):
         return None
     spans = ", ".join(
         f"{axis} {part.start}:{part.stop}" for axis, part in zip("zyx", box, strict=True)
@@ -292,34 +290,43 @@ def _block(evidence: Evidence) -> Defect | None:
 
 
 def _local(evidence: Evidence) -> Defect | None:
-    """Look for damage that stands out of a loss everywhere else."""
-    rms = evidence.pixels.cell_rms
-    usual = float(np.median(rms))
-    # Particles suffer up to twice what the ice around them does, from any way of storing.
-    bad = (rms > 6 * usual) & (rms > 0.5 * evidence.pixels.reference_sd)
-    if usual == 0 or not bad.any() or bad.mean() > 0.5:
+    """Look for lost chunks in a copy that differs everywhere else as well."""
+    pixels, cell = evidence.pixels, evidence.pixels.cell
+    rms = pixels.cell_rms
+    bad = (rms > 4 * np.median(rms)) & (rms > 0.5 * pixels.reference_sd)
+    lost: list[tuple[int, ...]] = []
+    value = None
+    for place in sorted(map(tuple, np.argwhere(bad).tolist()), key=lambda at: -rms[at])[:_CELLS]:
+        box = tuple(slice(at * cell, (at + 1) * cell) for at in place)
+        voxels = np.asarray(evidence.copy[box])
+        first = voxels.flat[0]
+        if (voxels != first).any() or (value is not None and first != value):
+            continue
+        if not _cut_off(np.asarray(evidence.reference[box]), first, pixels):
+            lost.append(place)
+            value = first
+    if not lost:
         return None
-    cell = evidence.pixels.cell
-    z, y, x = (
-        slice(int(at.min()) * cell, min((int(at.max()) + 1) * cell, extent))
-        for at, extent in zip(np.nonzero(bad), evidence.pixels.shape, strict=True)
-    )
-    worst = np.unravel_index(int(np.argmax(rms)), rms.shape)
-    inside = tuple(slice(int(at) * cell, (int(at) + 1) * cell) for at in worst)
-    voxels = np.asarray(evidence.copy[inside])
-    spans = f"z {z.start}:{z.stop}, y {y.start}:{y.stop}, x {x.start}:{x.stop}"
-    if voxels.min() == voxels.max():
-        return Defect(
-            "missing-block",
-            True,
-            f"cells within {spans} hold nothing but {voxels.flat[0]:g}: a chunk that is missing "
-            "or was never written reads as the fill value",
+    corners = np.array(lost) * cell
+    spans = ", ".join(
+        f"{axis} {low}:{min(high + cell, extent)}"
+        for axis, low, high, extent in zip(
+            "zyx", corners.min(0), corners.max(0), pixels.shape, strict=True
         )
-    return Defect(
-        "local-damage",
-        True,
-        f"within {spans} the error is more than six times that of the rest of the volume",
     )
+    return Defect(
+        "missing-block",
+        True,
+        f"cells within {spans} hold nothing but {value:g}: a chunk that is missing or was never "
+        "written reads as the fill value",
+    )
+
+
+def _cut_off(lost: Array, value: Any, pixels: PixelErrors) -> bool:
+    """Whether voxels that read as one value lay beyond it, at an end of the copy's range."""
+    below = value == pixels.copy_minimum and bool((lost <= value).all())
+    above = value == pixels.copy_maximum and bool((lost >= value).all())
+    return below or above
 
 
 def _clipping(evidence: Evidence) -> Defect | None:
@@ -400,7 +407,10 @@ def _line(evidence: Evidence) -> Iterator[Defect]:
 
 
 def _gradient(evidence: Evidence) -> Defect | None:
-    error = evidence.middle_copy.astype(np.float64) - evidence.middle_reference.astype(np.float64)
+    # A smooth surface needs no more than some thirty points along an axis.
+    thin = tuple(slice(None, None, max(1, n // 32)) for n in evidence.middle_copy.shape)
+    a, b = evidence.middle_reference[thin], evidence.middle_copy[thin]
+    error = b.astype(np.float64) - a.astype(np.float64)
     if min(error.shape) < 4 or not np.isfinite(error).all() or not error.std() > 0:
         return None
     z, y, x = np.meshgrid(*(np.linspace(-1, 1, extent) for extent in error.shape), indexing="ij")

@@ -26,8 +26,9 @@ Positions = npt.NDArray[np.float64]
 
 BETA = 4
 RADIUS_SHARE = 0.5
-LARGEST = 2**24
-"""Up to so many voxels a volume is searched; of a larger one, a box in its centre."""
+LARGEST = 2**22
+"""Up to so many voxels, after binning, a volume is searched; of a larger one, a box in its centre:
+the search holds about ten volumes of float32."""
 
 # Where nothing is known of a volume, the reference's own best picks are what a copy must find.
 _BEST = 50
@@ -91,16 +92,24 @@ class Picker:
         band: Band,
         particles: Sequence[Particle] = (),
     ) -> None:
-        self._box = _central_box(reference.shape)
         self._band = band
+        known = {particle.radius for particle in particles}
+        radii = sorted(known) or [radius / voxel_spacing for radius in RADII]
+        radii = [radius for radius in radii if radius >= _SMALLEST_RADIUS]
+        finest = _binning(min(radii, default=_SMALLEST_RADIUS))
+        self._box = _central_box(reference.shape, LARGEST * finest**3)
         shape = tuple(part.stop - part.start for part in self._box)
         self._known = _known(particles, [part.start for part in self._box], shape)
-        radii = sorted(self._known) or [radius / voxel_spacing for radius in RADII]
-        self._radii = [radius for radius in radii if _SMALLEST_RADIUS <= radius <= min(shape) / 4]
+        self._radii = [
+            radius
+            for radius in radii
+            if radius <= min(shape) / 4 and (not known or radius in self._known)
+        ]
         found = [picks for picks in self._search(reference) if len(picks.scores)]
         self._radii = [picks.radius for picks in found]
         best = [self._against_known(picks) for picks in found]
-        self._reference = float(np.mean([score for score, _ in best])) if self._known else None
+        scores = [score for score, _ in best]
+        self._reference = float(np.mean(scores)) if self._known and scores else None
         self._wanted = [
             picks.positions[: count or _BEST] for picks, (_, count) in zip(found, best, strict=True)
         ]
@@ -160,7 +169,7 @@ def match(volume: npt.NDArray[Any], radii: Sequence[float], band: Band) -> list[
     if not spread > 0:
         return [Picks(radius, np.empty((0, 3)), np.empty(0)) for radius in radii]
     voxels /= spread
-    factors = [max(1, 2 ** int(math.log2(radius / _COARSEST))) for radius in radii]
+    factors = [_binning(radius) for radius in radii]
     picks = []
     for factor in sorted(set(factors)):
         among = [
@@ -170,6 +179,11 @@ def match(volume: npt.NDArray[Any], radii: Sequence[float], band: Band) -> list[
             positions = (found.positions + 0.5) * factor - 0.5
             picks.append(Picks(found.radius * factor, positions, found.scores))
     return picks
+
+
+def _binning(radius: float) -> int:
+    """Return the power of two by which a volume is binned to look for balls of a radius."""
+    return 1 << max(0, math.floor(math.log2(radius / _COARSEST)))
 
 
 def _binned(voxels: npt.NDArray[np.float32], factor: int) -> npt.NDArray[np.float32]:
@@ -230,13 +244,12 @@ def _peaks(score: npt.NDArray[Any], radius: float) -> Picks:
     return Picks(radius, positions[order].astype(np.float64), scores[order])
 
 
-def _central_box(shape: tuple[int, ...]) -> tuple[slice, slice, slice]:
-    extents = list(shape)
-    while math.prod(extents) > LARGEST:
-        longest = extents.index(max(extents))
-        others = math.prod(extents) // extents[longest]
-        second = max((e for i, e in enumerate(extents) if i != longest), default=1)
-        extents[longest] = max(LARGEST // others, min(second, extents[longest] // 2), 1)
+def _central_box(shape: tuple[int, ...], largest: int) -> tuple[slice, slice, slice]:
+    """Return the box in the middle with at most so many voxels, as near to a cube as can be."""
+    edge = max(shape)
+    while math.prod(min(extent, edge) for extent in shape) > largest:
+        edge -= 1
+    extents = [min(extent, edge) for extent in shape]
     starts = [(whole - part) // 2 for whole, part in zip(shape, extents, strict=True)]
     z, y, x = (slice(first, first + part) for first, part in zip(starts, extents, strict=True))
     return z, y, x

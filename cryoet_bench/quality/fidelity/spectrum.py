@@ -6,6 +6,7 @@ filled in one pass over the two transforms.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -104,11 +105,11 @@ def cross_spectrum(reference: Voxels, copy: Voxels) -> CrossSpectrum:
     low, high = np.inf, -np.inf
     with ThreadPoolExecutor(THREADS) as pool:
         for pair in _tiles(reference, copy, tile):
-            finite = pair[0][np.isfinite(pair[0])]
-            low = min(low, float(finite.min(initial=np.inf)))
-            high = max(high, float(finite.max(initial=-np.inf)))
             with np.errstate(invalid="ignore"):
-                a, b = _transforms(pair, tapers)
+                finite = _finite(pair)
+                bottom, top = _extremes(pair[0])
+                a, b = (_transform(pair.pop(0), finite, tapers) for _ in range(2))
+            low, high = min(low, bottom), max(high, top)
             sectors = _sectors(tile)
             nz = a.shape[0]
             edges = [nz * i // THREADS for i in range(THREADS + 1)]
@@ -138,31 +139,16 @@ def _tile_shape(reference: Voxels, copy: Voxels) -> Triple:
     return edges[0], edges[1], edges[2]
 
 
-def _tiles(
-    reference: Voxels, copy: Voxels, tile: Triple
-) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
-    """Yield the two volumes tile by tile; the last along an axis reaches back to be whole."""
-    if tile == tuple(reference.shape):
-        dtype = working_dtype(reference.dtype, copy.dtype)
-        yield _whole(reference, dtype), _whole(copy, dtype)
-        return
+def _tiles(reference: Voxels, copy: Voxels, tile: Triple) -> Iterator[list[npt.NDArray[Any]]]:
+    """Yield both volumes tile by tile; the last along an axis reaches back to be whole."""
     dtype = working_dtype(reference.dtype, copy.dtype)
     starts = [
         sorted({min(first, extent - size) for first in range(0, extent, size)})
         for extent, size in zip(reference.shape, tile, strict=True)
     ]
-    for z in starts[0]:
-        for y in starts[1]:
-            for x in starts[2]:
-                box = slice(z, z + tile[0]), slice(y, y + tile[1]), slice(x, x + tile[2])
-                yield (
-                    np.array(reference[box], dtype=dtype),
-                    np.array(copy[box], dtype=dtype),
-                )
-
-
-def _whole(volume: Voxels, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    return np.array(volume[:], dtype=dtype)
+    for corner in itertools.product(*starts):
+        box = tuple(slice(at, at + size) for at, size in zip(corner, tile, strict=True))
+        yield [np.array(volume[box], dtype=dtype) for volume in (reference, copy)]
 
 
 def _taper(extent: int) -> Floats:
@@ -175,27 +161,36 @@ def _taper(extent: int) -> Floats:
     return window
 
 
-def _transforms(
-    pair: tuple[npt.NDArray[Any], npt.NDArray[Any]], tapers: list[Floats] | None
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    import scipy.fft  # noqa: PLC0415
-
+def _finite(pair: list[npt.NDArray[Any]]) -> npt.NDArray[np.bool_] | None:
+    """Return where both volumes are finite, None for everywhere."""
     finite = np.isfinite(pair[0])
     finite &= np.isfinite(pair[1])
-    everywhere = bool(finite.all())
-    transforms = []
-    for voxels in pair:
-        # Without its mean a volume keeps more of its digits; shell 0 is not evaluated.
-        np.subtract(voxels, _mean(voxels if everywhere else voxels[finite]), out=voxels)
-        if not everywhere:
-            voxels[~finite] = 0
-        if tapers is not None:
-            for axis, taper in enumerate(tapers):
-                shape = [1, 1, 1]
-                shape[axis] = -1
-                np.multiply(voxels, taper.reshape(shape).astype(voxels.dtype), out=voxels)
-        transforms.append(scipy.fft.rfftn(voxels, workers=THREADS))
-    return transforms[0], transforms[1]
+    return None if finite.all() else finite
+
+
+def _extremes(voxels: npt.NDArray[Any]) -> tuple[float, float]:
+    low, high = float(voxels.min()), float(voxels.max())
+    if np.isfinite(low) and np.isfinite(high):
+        return low, high
+    known = voxels[np.isfinite(voxels)]
+    return float(known.min(initial=np.inf)), float(known.max(initial=-np.inf))
+
+
+def _transform(
+    voxels: npt.NDArray[Any], finite: npt.NDArray[np.bool_] | None, tapers: list[Floats] | None
+) -> npt.NDArray[Any]:
+    import scipy.fft  # noqa: PLC0415
+
+    # Without its mean a volume keeps more of its digits; shell 0 is not evaluated.
+    voxels -= _mean(voxels if finite is None else voxels[finite])
+    if finite is not None:
+        voxels[~finite] = 0
+    for axis, taper in enumerate(tapers or ()):
+        shape = [1, 1, 1]
+        shape[axis] = -1
+        voxels *= taper.reshape(shape).astype(voxels.dtype)
+    transform: npt.NDArray[Any] = scipy.fft.rfftn(voxels, workers=THREADS)
+    return transform
 
 
 def _mean(values: npt.NDArray[Any]) -> float:
