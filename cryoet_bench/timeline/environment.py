@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,8 +63,9 @@ class Environment:
             command = [self.uv, "venv", "--quiet", "--no-project", "--clear"]
             _run([*command, "--python", python, str(self.path)])
         else:
-            shutil.rmtree(self.path, ignore_errors=True)
-            _run([python, "-m", "venv", str(self.path)])
+            # asv brings virtualenv, which is several times faster than venv.
+            command = [sys.executable, "-m", "virtualenv", "--quiet", "--clear"]
+            _run([*command, "--no-periodic-update", "--python", python, str(self.path)])
 
     def install(self, requirements: Sequence[str]) -> None:
         """Install these requirements exactly, and remove whatever else is installed.
@@ -108,11 +109,11 @@ class Environment:
         present = _run([*pip, "list", "--format=freeze"]).splitlines()
         surplus = [_name(line) for line in present if _name(line) not in wanted]
         if surplus:
-            _run([*pip, "uninstall", "--quiet", "--yes", *surplus])
+            _run([*pip, "uninstall", "--yes", *surplus])
         _run(
             [
-                *pip, "install", "--quiet", "--no-deps",
-                *wheels_only(requirements), *self.options, "-r", file,
+                *pip, "install", "--no-deps", *wheels_only(requirements), *self.options,
+                "-r", file,
             ]
         )  # fmt: skip
 
@@ -194,7 +195,7 @@ def _runs(python: str) -> bool:
     return done.returncode == 0 and done.stdout.strip() == PYTHON
 
 
-def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+def _run(command: Sequence[str]) -> str:
     """Run an installer and return what it prints.
 
     Raises
@@ -204,9 +205,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -
     InputError
         It failed otherwise.
     """
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment, errors="replace"
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, errors="replace")
     if done.returncode:
         said = done.stderr.strip() or done.stdout.strip()
         if is_offline(said):

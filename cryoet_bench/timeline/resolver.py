@@ -6,6 +6,7 @@ in its output file unless it is forced to move them: so each entry changes one t
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 import tomllib
@@ -278,7 +279,8 @@ def probe(resolver: Resolver, release: Release) -> str | None:
         )  # fmt: skip
     if done.returncode == 0:
         return None
-    return done.stderr.strip().splitlines()[-1]
+    # Python names the file it looked into; where it lay here says nothing elsewhere.
+    return re.sub(r" \(/.*\)$", "", done.stderr.strip().splitlines()[-1])
 
 
 def _entry(

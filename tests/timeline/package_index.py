@@ -6,12 +6,13 @@ import base64
 import contextlib
 import hashlib
 import http.server
+import importlib.metadata
 import io
 import json
 import threading
 import uuid
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -56,17 +57,22 @@ def wheel(
         ),
         f"{information}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
-    record = "".join(f"{path},{_digest(text)},{len(text)}\n" for path, text in files.items())
-    files[f"{information}/RECORD"] = f"{record}{information}/RECORD,,\n"
+    encoded = {path: text.encode() for path, text in files.items()}
+    record = "".join(f"{path},{_digest(data)},{len(data)}\n" for path, data in encoded.items())
+    encoded[f"{information}/RECORD"] = f"{record}{information}/RECORD,,\n".encode()
+    return _pack(module, version, encoded)
+
+
+def _pack(module: str, version: str, files: Mapping[str, bytes]) -> tuple[str, bytes]:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        for path, text in files.items():
-            archive.writestr(path, text)
+        for path, data in files.items():
+            archive.writestr(path, data)
     return f"{module}-{version}-py3-none-any.whl", content.getvalue()
 
 
-def _digest(text: str) -> str:
-    raw = hashlib.sha256(text.encode()).digest()
+def _digest(data: bytes) -> str:
+    raw = hashlib.sha256(data).digest()
     return "sha256=" + base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
@@ -93,7 +99,25 @@ class Index:
         code: str | None = None,
     ) -> None:
         """Add a release."""
-        file, content = wheel(name, version, requires, code)
+        self._publish(name, *wheel(name, version, requires, code), time)
+
+    def upload_installed(self, name: str, time: datetime) -> str:
+        """Add a package of the tests' own interpreter, and return its version."""
+        distribution = importlib.metadata.distribution(name)
+        files = {
+            str(file): file.read_binary()
+            for file in distribution.files or ()
+            if file.suffix in {".py", ""} and file.name not in {"RECORD", "INSTALLER", "REQUESTED"}
+        }
+        module = name.replace("-", "_")
+        version = distribution.version
+        record = f"{module}-{version}.dist-info/RECORD"
+        rows = [f"{path},{_digest(data)},{len(data)}\n" for path, data in files.items()]
+        files[record] = "".join([*rows, f"{record},,\n"]).encode()
+        self._publish(name, *_pack(module, version, files), time)
+        return version
+
+    def _publish(self, name: str, file: str, content: bytes, time: datetime) -> None:
         self.files[file] = content
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             (metadata,) = (path for path in archive.namelist() if path.endswith("/METADATA"))
