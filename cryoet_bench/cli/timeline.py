@@ -62,10 +62,11 @@ def update() -> None:
 
     Example: cryoet-bench timeline update
     """
-    from cryoet_bench.timeline import resolver  # noqa: PLC0415
+    from cryoet_bench.timeline import releases, resolver  # noqa: PLC0415
 
+    found = resolver.find_resolver()
     with _aside.status("Looking for releases") as status:
-        appended = resolver.update(report=lambda doing: status.update(doing.capitalize()))
+        appended = resolver.update(releases.DATA, found, status.update)
     for release in appended:
         typer.echo(f"{release.date:%Y-%m-%d}  {release.label}  {', '.join(release.moved)}".rstrip())
     if not appended:

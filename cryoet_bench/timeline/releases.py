@@ -158,14 +158,15 @@ class Timeline:
         )
 
 
-def load(path: Path = DATA) -> Timeline:
-    """Read and check the timeline's file.
+def load(path: Path | None = None) -> Timeline:
+    """Read and check a timeline's file, by default the project's own.
 
     Raises
     ------
     InputError
         The file is missing or damaged; the message names the entry.
     """
+    path = path or DATA
     try:
         facts = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -190,7 +191,7 @@ def load(path: Path = DATA) -> Timeline:
     return Timeline(tuple(releases), tuple(companions))
 
 
-def append(releases: Iterable[Release], path: Path = DATA) -> None:
+def append(releases: Iterable[Release], path: Path) -> None:
     """Add entries at the end of a timeline's file, all or none; what is there stays as it is.
 
     Raises

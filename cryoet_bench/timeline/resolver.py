@@ -19,7 +19,6 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.timeline import environment
 from cryoet_bench.timeline.environment import PYTHON, Environment, UnreachableError
 from cryoet_bench.timeline.releases import (
-    DATA,
     TRACKED,
     Release,
     append,
@@ -187,8 +186,8 @@ def find_resolver(options: Sequence[str] = ()) -> Resolver:
 
 
 def update(
-    path: Path = DATA,
-    resolver: Resolver | None = None,
+    path: Path,
+    resolver: Resolver,
     report: Callable[[str], None] = lambda _: None,
 ) -> list[Release]:
     """Append the releases that appeared since the last entry, each after trying to import it.
@@ -204,19 +203,18 @@ def update(
     Raises
     ------
     InputError
-        There is no uv, no network, or the file is damaged.
+        There is no network, or the file is damaged.
     """
-    resolver = resolver or find_resolver()
     last = load(path).releases[-1] if path.exists() else None
     uploads = []
     for package in TRACKED:
-        report(f"looking for releases of {package}")
+        report(f"Looking for releases of {package}")
         uploads += resolver.uploads(package, last.date if last else BEGINNING - _SECOND)
     appended: list[Release] = []
     for upload in sorted(uploads, key=lambda upload: upload.time):
         added = []
         for release in entries(resolver, upload, last):
-            report(f"trying {release.label}")
+            report(f"Trying {release.label}")
             added.append(replace(release, broken=probe(resolver, release)))
         if added:
             append(added, path)

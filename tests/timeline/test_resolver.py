@@ -69,7 +69,7 @@ class TestUpdate:
         said: list[str] = []
         resolver.update(path, uv, said.append)
         assert tags(path) == ["numcodecs-0.12", "zarr-2.1", "numcodecs-0.13", "zarr-2.2"]
-        assert "trying zarr 2.1" in said
+        assert "Trying zarr 2.1" in said
         assert releases.load(path).find("zarr-2.1").pins["numcodecs"] == "0.12"
 
     def test_a_second_time_changes_nothing(self, index: Index, uv: Resolver, path: Path) -> None:
@@ -176,7 +176,7 @@ class TestFaults:
         index.upload("zarr", "2.1", START + 1 * DAY, ["numcodecs", "numpy"])
 
         def cut(doing: str) -> None:
-            if doing == "trying zarr 2.1":
+            if doing == "Trying zarr 2.1":
                 index.files.clear()
 
         with pytest.raises(InputError):
