@@ -48,7 +48,9 @@ def prepare(root: Path = ROOT) -> Path:
         stamp.unlink(missing_ok=True)
         uv = find_uv(root)
         if not is_python(commands / "python"):
-            _run(uv, "venv", "--clear", "--python", find_python(uv), environment)
+            python = find_python(uv)
+            shutil.rmtree(environment, ignore_errors=True)
+            _run(uv, "venv", "--python", python, environment)
         target = ["--python", commands / "python"]
         _run(uv, "pip", "sync", *target, "--require-hashes", *locks(root))
         _run(uv, "pip", "install", *target, "--no-deps", "--editable", root)

@@ -11,6 +11,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from cryoet_bench.errors import InputError
 from tests.tomogram.portal import fault_run
 from tests.tomogram.portal.fault_run import WrongEndError
 
@@ -28,7 +29,7 @@ def main() -> int:
                 folder = Path(scratch) / f"{scenario}-{seed}"
                 try:
                     ends[fault_run.outcome(scenario, seed, on, folder)] += 1
-                except WrongEndError as error:
+                except (WrongEndError, InputError) as error:
                     ends["wrong"] += 1
                     print(f"  {scenario}, seed {seed}: {error}")
             print(

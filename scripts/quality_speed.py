@@ -146,7 +146,8 @@ def _write(path: Path, edge: int) -> None:
     step = min(edge, 256)
     for number, place in enumerate(np.ndindex(*(edge // step,) * 3)):
         block = np.tile(tile, (step // len(tile),) * 3)
-        block *= np.linspace(1, 1.001 + 0.001 * number, step, dtype=np.float32)[:, None, None]
+        ramp = np.linspace(1, 1.001 + 0.001 * number, step, dtype=np.float32)
+        block *= ramp[:, None, None] * ramp[:, None] * ramp
         array[tuple(slice(at * step, (at + 1) * step) for at in place)] = block
 
 

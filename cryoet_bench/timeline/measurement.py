@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import io
+import itertools
 import json
 import logging
 import math
@@ -237,16 +238,9 @@ class Campaign:
             return
         yield clock.progress(visit, "installing")
         moving = time.monotonic()
-        try:
-            with _quiet():
-                self.environment.create()
-                self.environment.install_project(
-                    self.configuration, self.repository, self.commits[release.tag]
-                )
-        except util.UserError as error:  # without the network, no other release fares better
-            raise InputError(str(error)) from error
-        except util.ProcessError as error:
-            self.not_installed[release.tag] = _last_line(error)
+        problem = self._install(self.commits[release.tag])
+        if problem:
+            self.not_installed[release.tag] = problem
             clock.skip(visit)
             return
         broken = self._import_failure()
@@ -275,6 +269,24 @@ class Campaign:
                 )
                 record.enter(results, benchmark, journal)
                 record.save(results, self.results_dir, self.root / ".asv")
+
+    def _install(self, commit: str) -> str:
+        """Move the environment to a release; return why that cannot be done, or nothing.
+
+        Raises
+        ------
+        InputError
+            No release can be installed now, as without the network.
+        """
+        try:
+            with _quiet():
+                self.environment.create()
+                self.environment.install_project(self.configuration, self.repository, commit)
+        except util.UserError as error:
+            raise InputError(str(error)) from error
+        except util.ProcessError as error:
+            return _last_line(error)
+        return ""
 
     def _import_failure(self) -> str:
         """Return why the installed release cannot even be imported, or nothing."""
@@ -339,12 +351,15 @@ class Campaign:
     def _discover(self) -> Benchmarks:
         newest = list(reversed(self.commits.values()))
         installed = self.environment.installed_commit_hash
-        candidates = [installed, *newest] if installed in newest else newest
+        candidates = [installed, *newest][:3] if installed in newest else newest[:3]
+        problems = list(itertools.takewhile(bool, map(self._install, candidates)))
+        if len(problems) == len(candidates):
+            raise InputError(f"no release can be installed: {problems[0]}")
         said: list[str] = []
         try:
             with _quiet(said):
                 return Benchmarks.discover(
-                    self.configuration, self.repository, [self.environment], candidates[:3]
+                    self.configuration, self.repository, [self.environment], candidates
                 )
         except (util.UserError, util.ProcessError) as error:
             why = [line for line in said if not line.startswith("Last error")] or [str(error)]

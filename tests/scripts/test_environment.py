@@ -1,0 +1,211 @@
+"""The bootstrap on small projects that need no package index."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+BACKEND = '''
+"""Builds an editable wheel that holds one path."""
+import zipfile
+from pathlib import Path
+
+METADATA = "Metadata-Version: 2.1\\nName: toy-project\\nVersion: 1\\n"
+WHEEL = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+
+
+def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
+    name = "toy_project-1-py3-none-any.whl"
+    with zipfile.ZipFile(Path(wheel_directory) / name, "w") as wheel:
+        wheel.writestr("toy_project.pth", str(Path.cwd()))
+        info = "toy_project-1.dist-info/"
+        wheel.writestr(info + "METADATA", METADATA)
+        wheel.writestr(info + "WHEEL", WHEEL)
+        wheel.writestr(info + "RECORD", "")
+    return name
+'''
+PYPROJECT = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+
+[project]
+name = "toy-project"
+version = "1"
+"""
+
+
+@pytest.fixture
+def bootstrap() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("_environment", SCRIPTS / "_environment.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout whose lock holds one package, in a wheel beside it."""
+    root = tmp_path / "project"
+    (root / "requirements").mkdir(parents=True)
+    (root / "pyproject.toml").write_text(PYPROJECT)
+    (root / "backend.py").write_text(BACKEND)
+    (root / "toy_project.py").touch()
+    lock(root, "1.0")
+    path = [str(Path(sys.executable).parent), *os.environ["PATH"].split(os.pathsep)]
+    monkeypatch.setenv("PATH", os.pathsep.join(path))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    return root
+
+
+def lock(root: Path, version: str, digest: str = "") -> None:
+    """Pin toy-package to a wheel of that version, with its hash or a wrong one."""
+    wheel = root / f"toy_package-{version}-py3-none-any.whl"
+    info = f"toy_package-{version}.dist-info/"
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr("toy_package.py", f"version = {version!r}\n")
+        file.writestr(
+            info + "METADATA", f"Metadata-Version: 2.1\nName: toy-package\nVersion: {version}\n"
+        )
+        file.writestr(
+            info + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        file.writestr(info + "RECORD", "")
+    digest = digest or hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (root / "requirements" / "dev.txt").write_text(
+        f"toy-package @ {wheel.as_uri()} \\\n    --hash=sha256:{digest}\n"
+    )
+
+
+def imports(root: Path) -> str:
+    """Return what the environment's Python finds: the package's version and the project."""
+    code = "import sys, toy_package, toy_project; print(sys.version_info[:2], toy_package.version)"
+    done = subprocess.run(
+        [root / ".venv" / "bin" / "python", "-c", code],
+        capture_output=True, text=True, check=True, cwd="/",
+    )  # fmt: skip
+    return done.stdout.strip()
+
+
+def test_the_environment_is_made_once_and_follows_the_lock(
+    bootstrap: ModuleType, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bootstrap.prepare(project) == project / ".venv" / "bin"
+    assert imports(project) == "(3, 12) 1.0"
+    assert "Making the environment" in capsys.readouterr().err
+    made = (project / ".venv" / "pyvenv.cfg").stat().st_mtime_ns
+
+    bootstrap.prepare(project)
+    assert capsys.readouterr().err == ""
+
+    lock(project, "2.0")
+    bootstrap.prepare(project)
+    assert imports(project) == "(3, 12) 2.0"
+    assert (project / ".venv" / "pyvenv.cfg").stat().st_mtime_ns == made, "kept, and synchronised"
+
+
+def test_a_half_made_environment_is_finished(bootstrap: ModuleType, project: Path) -> None:
+    (project / ".venv" / "bin").mkdir(parents=True)
+    (project / ".venv" / "bin" / "python").symlink_to("nowhere")
+    bootstrap.prepare(project)
+    assert imports(project) == "(3, 12) 1.0"
+
+
+def test_a_moved_checkout_gets_a_new_environment(
+    bootstrap: ModuleType, project: Path, tmp_path: Path
+) -> None:
+    bootstrap.prepare(project)
+    moved = project.rename(tmp_path / "moved")
+    lock(moved, "1.0")
+    bootstrap.prepare(moved)
+    assert imports(moved) == "(3, 12) 1.0"
+
+
+def test_a_wrong_hash_stops_it_and_leaves_no_stamp(bootstrap: ModuleType, project: Path) -> None:
+    lock(project, "1.0", digest="0" * 64)
+    with pytest.raises(bootstrap.SetupError, match=r"(?i)hash"):
+        bootstrap.prepare(project)
+    assert not (project / ".venv" / "cryoet-bench.lock").exists()
+
+
+def test_no_python_is_said_in_one_sentence(
+    bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
+    if uv is None:
+        pytest.skip("uv is not installed here")
+    monkeypatch.setattr(bootstrap, "PYTHON", "3.99")
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    with pytest.raises(bootstrap.SetupError) as caught:
+        bootstrap.find_python(uv)
+    assert str(caught.value).startswith("Python 3.99 was not found: install it with ")
+    assert "\n" not in str(caught.value)
+
+
+def test_pyenv_is_searched(
+    bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = tmp_path / "versions" / "3.12.9" / "bin" / "python3.12"
+    command.parent.mkdir(parents=True)
+    command.symlink_to(Path(sys.executable).resolve())
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    nothing = tmp_path / "uv"  # a uv that finds no Python
+    nothing.write_text("#!/bin/sh\nexit 2\n")
+    nothing.chmod(0o755)
+    assert bootstrap.find_python(str(nothing)) == str(command)
+
+
+def test_a_shim_without_a_uv_behind_it_is_no_uv(
+    bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shim = tmp_path / "bin" / "uv"
+    shim.parent.mkdir()
+    shim.write_text("#!/bin/sh\necho 'uv: command not found' >&2\nexit 127\n")
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", str(shim.parent))
+    private = tmp_path / ".asv" / "uv" / "bin" / "uv"
+    private.parent.mkdir(parents=True)
+    private.write_text("#!/bin/sh\necho uv 1\n")
+    private.chmod(0o755)
+    assert bootstrap.find_uv(tmp_path) == str(private)
+
+
+def test_the_lock_gives_uv_with_its_hashes(bootstrap: ModuleType) -> None:
+    entry = bootstrap.locked_requirement("uv", SCRIPTS.parent)
+    name, *hashes = entry.replace("\\\n", " ").split()
+    assert name.startswith("uv==")
+    assert len(hashes) > 5
+    assert all(value.startswith("--hash=sha256:") for value in hashes)
+    with pytest.raises(bootstrap.SetupError, match="does not lock nothing-of-that-name"):
+        bootstrap.locked_requirement("nothing-of-that-name", SCRIPTS.parent)
+
+
+@pytest.mark.parametrize("script", ["bench", "test"])
+def test_an_old_python_is_told_so(script: str, tmp_path: Path) -> None:
+    """Run on a real old Python where pyenv has one, and never end in a traceback."""
+    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    old = sorted(p for v in ("2.7", "3.6", "3.8", "3.9", "3.10") for p in versions.glob(f"{v}.*"))
+    if not old:
+        pytest.skip("no Python older than 3.11 is installed here")
+    for version in old:
+        done = subprocess.run(
+            [version / "bin" / "python", SCRIPTS / script],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"scripts/{script} needs Python 3.11 or later")
+        assert len(done.stderr.splitlines()) == 1
