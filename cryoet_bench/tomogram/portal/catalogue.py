@@ -12,6 +12,7 @@ from typing import Any, Self
 import cryoet_data_portal
 from cryoet_data_portal import Dataset, Run, Tomogram
 from gql.transport.exceptions import TransportError
+from graphql import GraphQLError
 from tenacity import Retrying
 
 from cryoet_bench.errors import InputError
@@ -189,12 +190,15 @@ class PatientClient(cryoet_data_portal.Client):  # type: ignore[misc]
         Raises
         ------
         InputError
-            There is no answer, after all attempts.
+            The question has a value that the portal's schema does not allow, or there is no
+            answer after all attempts.
         """
 
         def once() -> Answer:
             try:
                 return question(self)
+            except GraphQLError as error:
+                raise InputError(f"the portal's catalogue has no such value: {error}") from error
             except TransportError as error:
                 raise UnavailableError(" ".join(str(error).split())[:300]) from error
             except (TypeError, KeyError, ValueError) as error:

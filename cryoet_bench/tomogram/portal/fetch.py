@@ -71,7 +71,7 @@ def fetch(request: Request, report: Report, patience: Patience = PATIENCE) -> To
     with Bucket(urlparse(_location(chosen, record)).netloc, patience) as bucket:
         plan_ = _planned(chosen, bucket, record)
         report.say(plan_)
-        with transfer.transfer_dir(_folder(chosen), plan_.version) as folder:
+        with transfer.transfer_dir(_folder(chosen, plan_), plan_.version) as folder:
             volume = transfer.carry_out(plan_, bucket, folder, report)
             tomogram = _tomogram(
                 np.load(volume, mmap_mode="r"), _provenance(chosen, record, plan_), plan_
@@ -167,5 +167,6 @@ def _location(request: Request, record: Record) -> str:
     return location
 
 
-def _folder(request: Request) -> str:
-    return f"{request.tomogram}-{request.source}-{request.level}"
+def _folder(request: Request, plan_: Plan) -> str:
+    region = format_region(plan_.region).replace(":", "-").replace(",", "_")
+    return f"{request.tomogram}-{request.source}-{request.level}-{region}"

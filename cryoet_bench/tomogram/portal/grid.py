@@ -82,8 +82,7 @@ def check_against_record(grid: Grid, record: Record, level: int, address: str) -
         )
     if grid.dtype.newbyteorder("=") != PORTAL_DTYPE:
         raise _disagreement(address, f"{grid.dtype.name} voxels", f"{PORTAL_DTYPE.name} for all")
-    # Levels are halved, the last voxel of an odd axis being dropped or kept: the record has the
-    # finest spacing only.
+    # The record has the finest spacing only; each level halves the one before.
     spacing = record.spacing * 2**level
     if not all(math.isclose(it, spacing, rel_tol=1e-3) for it in grid.spacing):
         raise _disagreement(

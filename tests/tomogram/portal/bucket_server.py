@@ -15,7 +15,9 @@ BUCKET = "cryoet-data-portal-public"
 def serving(root: Path, port: int = 0) -> Iterator[str]:
     """Serve the folders of `root` as buckets on loopback and yield the server's address."""
     rclone = shutil.which("rclone", path=str(Path(sys.executable).parent)) or "rclone"
-    command = [rclone, "serve", "s3", "--addr", f"127.0.0.1:{port}", "--config", "", str(root)]
+    # Objects that a test replaces on disk are seen at once.
+    options = ("--addr", f"127.0.0.1:{port}", "--config", "", "--dir-cache-time", "0s")
+    command = [rclone, "serve", "s3", *options, str(root)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None

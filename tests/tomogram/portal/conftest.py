@@ -14,7 +14,7 @@ from tests.tomogram.portal.server import Portal
 from tests.tomogram.portal.volumes import Stored
 
 STORED = volumes.challenge(4, chunk=64)
-HASTE = Patience(timeout=0.5, attempts=3, wait=0.01)
+HASTE = Patience(timeout=20, attempts=3, wait=0.01)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from cryoet_bench.errors import InputError
@@ -29,6 +31,14 @@ def test_search(online: Portal, wanted: Search, ids: list[int]) -> None:
 def test_a_search_for_anything_is_refused(online: Portal) -> None:
     with pytest.raises(InputError, match="say what to search for"):
         search(Search())
+
+
+@pytest.mark.parametrize(
+    "wanted", [Search(processing="sharpened"), Search(dataset=10**12), Search(spacing=math.nan)]
+)
+def test_a_value_that_the_portal_cannot_have(online: Portal, wanted: Search) -> None:
+    with pytest.raises(InputError, match="has no such value"):
+        search(wanted)
 
 
 def test_the_record_has_the_axes_of_the_array(online: Portal) -> None:

@@ -191,7 +191,7 @@ def challenge(scale: int = 1, *, chunk: int = 256) -> list[Stored]:
     coarse = (184 // scale, 630 // scale, 630 // scale)
     fine = (368 // scale, 1260 // scale, 1260 // scale)
     middle = [(0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1)]
-    kept = {"coarse": middle, "fine": [(0, 2, 2)], "other": [(0, 0, 0)]} if scale == 1 else {}
+    kept = {"coarse": middle, "fine": [(0, 2, 2)], "other": []} if scale == 1 else {}
     of_fine = {"shape": fine, "spacing": 4.99, "kept": kept.get("fine")}
     of_coarse = {"shape": coarse, "spacing": 10.012, "kept": kept.get("coarse")}
     other = {"shape": coarse, "kept": kept.get("other"), "mrc": False, "chunk": chunk}
