@@ -13,6 +13,7 @@ import numpy as np
 from cryoet_bench import __version__
 from cryoet_bench.errors import InputError
 from cryoet_bench.quality.qc.inspection import Inspection, inspect
+from cryoet_bench.quality.qc.slices import read_slice
 from cryoet_bench.quality.report.table import HISTOGRAM_BINS, THUMBNAIL_EDGE, write_parquet
 from cryoet_bench.quality.report.writers import write_whole
 
@@ -178,7 +179,7 @@ def _histogram(inspection: Inspection) -> tuple[list[int] | None, float | None, 
 def _thumbnail(inspection: Inspection) -> bytes:
     """Return the central xy slice as 64 x 64 RGBA, transparent where it is not square."""
     found = inspection.survey
-    plane = np.asarray(inspection.volume.array[found.shape[0] // 2])
+    plane = read_slice(inspection.volume.array, 0, found.shape[0] // 2)
     step = max(1, -(-max(plane.shape) // THUMBNAIL_EDGE))
     with np.errstate(invalid="ignore", over="ignore"):
         small = plane[::step, ::step].astype(np.float64)

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from cryoet_bench.quality.check import Check, Verdict, worst
 from cryoet_bench.quality.qc.checks import seven_checks
 from cryoet_bench.quality.qc.cryoet import cryoet_checks
 from cryoet_bench.quality.qc.spectrum import EDGE, Spectrum, spectrum
-from cryoet_bench.quality.qc.survey import ArrayLike, Progress, Survey, centre_box, survey
+from cryoet_bench.quality.qc.survey import (
+    ArrayLike,
+    Progress,
+    Survey,
+    centre_box,
+    read_box,
+    survey,
+)
 from cryoet_bench.quality.qc.volume import Spacing, Volume, open_volume, readable
 
 
@@ -115,7 +120,7 @@ def inspect(
 
 def _inspect(volume: Volume, workers: int | None, progress: Progress | None) -> Inspection:
     statistics = survey(volume.array, workers=workers, progress=progress)
-    centre = np.asarray(volume.array[centre_box(volume.array.shape, EDGE)])
+    centre = read_box(volume.array, centre_box(volume.array.shape, EDGE))
     power = spectrum(centre)
     checks: list[Check] = [
         *seven_checks(statistics, volume.array),

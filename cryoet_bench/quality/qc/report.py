@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cryoet_bench.quality.qc.inspection import Inspection, measures
+from cryoet_bench.quality.qc.slices import read_slice
 from cryoet_bench.quality.report import Report, Section
 
 if TYPE_CHECKING:
@@ -78,8 +79,10 @@ def _sections(inspection: Inspection) -> tuple[Section, ...]:
 
 def _orthoslices(figure: SubFigure, inspection: Inspection) -> None:
     array, found = inspection.volume.array, inspection.survey
-    z, y, x = (n // 2 for n in found.shape)
-    planes = {"xy": array[z], "xz": array[:, y], "yz": array[:, :, x]}
+    planes = {
+        name: read_slice(array, axis, found.shape[axis] // 2)
+        for axis, name in enumerate(("xy", "xz", "yz"))
+    }
     reach = 3 * found.sigma or 1.0
     shapes = [np.shape(plane) for plane in planes.values()]
     axes = figure.subplots(1, 3, width_ratios=[max(shape[1], 1) for shape in shapes])

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cryoet_bench.quality.qc.survey import ArrayLike, Survey
+from cryoet_bench.quality.qc.survey import ArrayLike, Survey, read_box
 
 Array = npt.NDArray[Any]
 _WINDOW = 9
 _SUSPECTS = 8
-_CANDIDATES = 50
+# Each costs two slices to read; a few are enough to say that there are some.
+_CANDIDATES = 4
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def duplicates(survey: Survey, array: ArrayLike) -> list[tuple[str, int, int]]:
     for axis, (name, profile) in enumerate(zip("zyx", survey.profiles, strict=True)):
         pairs = _equal_sums(profile.count, profile.mean, profile.sd)
         for first, second in pairs[:_CANDIDATES]:
-            one, other = (_slice(array, axis, index) for index in (first, second))
+            one, other = (read_slice(array, axis, index) for index in (first, second))
             if one.size > 1 and np.array_equal(one, other) and one.min() != one.max():
                 found.append((name, first, second))
     return found
@@ -93,7 +94,7 @@ def _swap_that_mends(
 ) -> tuple[int, int] | None:
     suspects = sorted({index for pair in pairs for index in (pair, pair + 1)})[:_SUSPECTS]
     near = {i for index in suspects for i in (index - 1, index, index + 1) if 0 <= i < depth}
-    planes = {index: _normalised(_slice(array, 0, index)) for index in sorted(near)}
+    planes = {index: _normalised(read_slice(array, 0, index)) for index in sorted(near)}
 
     def gain(first: int, second: int) -> float:
         """Return by how much the correlations beside two slices rise when they are exchanged."""
@@ -118,5 +119,10 @@ def _normalised(plane: Array) -> Array:
     return centred / length if length > 0 else centred
 
 
-def _slice(array: ArrayLike, axis: int, index: int) -> Array:
-    return np.asarray(array[(slice(None),) * axis + (index,)])
+def read_slice(array: ArrayLike, axis: int, index: int) -> Array:
+    """Read one slice across an axis."""
+    box = tuple(
+        slice(index, index + 1) if axis == other else slice(0, n)
+        for other, n in enumerate(array.shape)
+    )
+    return np.squeeze(read_box(array, (box[0], box[1], box[2])), axis)

@@ -189,7 +189,7 @@ def survey(
     """
     _require_volume(array)
     sweeper = _Sweeper(array, workers or len(os.sched_getaffinity(0)), progress)
-    pilot = np.asarray(array[centre_box(array.shape, PILOT_EDGE)])
+    pilot = read_box(array, centre_box(array.shape, PILOT_EDGE))
     frame = _frame(pilot)
     sums = sweeper.sum(frame)
     if _misframed(sums, frame):
@@ -204,6 +204,30 @@ def centre_box(shape: Sequence[int], edge: int) -> Box:
         slice((n - min(n, edge)) // 2, (n - min(n, edge)) // 2 + min(n, edge)) for n in shape
     )
     return z, y, x
+
+
+def read_box(array: ArrayLike, box: Box) -> Array:
+    """Read a box; one that crosses chunks is read one chunk after the other.
+
+    Zarr would decode all chunks at once, which at 64 MiB each is most of the memory there is.
+    """
+    chunks = chunk_shape(array)
+    if chunks is None:
+        return np.asarray(array[box])
+    spans = [
+        [
+            slice(max(s.start, at), min(s.stop, at + step))
+            for at in range(s.start // step * step, s.stop, step)
+        ]
+        for s, step in zip(box, chunks, strict=True)
+    ]
+    data = np.empty([s.stop - s.start for s in box], array.dtype)
+    for part in itertools.product(*spans):
+        inside = tuple(
+            slice(p.start - s.start, p.stop - s.start) for p, s in zip(part, box, strict=True)
+        )
+        data[inside] = array[part]
+    return data
 
 
 def chunk_shape(array: ArrayLike) -> tuple[int, int, int] | None:
