@@ -59,9 +59,9 @@ def kills(scratch: Path, number: int) -> int:
     with fault_run.stage(scratch / "root") as on:
         sizes = fault_run.chunk_sizes(on)
         for run in range(number):
-            moment = int(rng.integers(8 * max(sizes.values())))
+            moment = int(rng.integers(sum(sizes.values())))
             sent = fault_run.killed_and_resumed(on, moment, scratch / f"kill-{run}")
-            ratios = [size / sizes["/0" + key.split(".zarr/0")[1]] for key, size in sent.items()]
+            ratios = [size / sizes[key] for key, size in sent.items()]
             again = sum(it > 1 for it in ratios)
             worst, most = max(worst, *ratios), max(most, again)
             print(

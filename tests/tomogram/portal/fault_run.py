@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,10 +24,11 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.tomogram import Tomogram, cache
 from cryoet_bench.tomogram.portal import Report, fetch
 from cryoet_bench.tomogram.portal.patience import Patience
+from cryoet_bench.tomogram.portal.placement import chunk_indices
 from cryoet_bench.tomogram.portal.request import parse
 from tests.tomogram.portal import proxy, server, volumes
 from tests.tomogram.portal.bucket_server import BUCKET
-from tests.tomogram.portal.proxy import Fault, Kind, Proxy, is_chunk
+from tests.tomogram.portal.proxy import Fault, Kind, Proxy
 from tests.tomogram.portal.volumes import Stored, Volume
 
 STORED = Stored(
@@ -271,15 +273,17 @@ def killed_and_resumed(on: Stage, kill_at: int, folder: Path) -> dict[str, int]:
 
         on.bucket.on_sent = kill
     on.bucket.on_sent = None
+    if process.returncode != -signal.SIGKILL:
+        raise WrongEndError(f"it was not killed but ended with {process.returncode}")
     _check(fetch(REQUEST, Report(Console(quiet=True)), CALM), [on.truth])
     return on.bucket.chunk_bytes()
 
 
 def chunk_sizes(on: Stage) -> dict[str, int]:
-    """The stored size of every chunk of level 0, by the end of its path."""
+    """The stored size of every chunk of the region, by its path on the server."""
     array = on.root / BUCKET / STORED.folder / f"{STORED.run}.zarr" / "0"
-    files = (it for it in array.rglob("*") if it.is_file() and is_chunk(it.name))
-    return {f"/0/{it.relative_to(array)}": it.stat().st_size for it in files}
+    files = (array.joinpath(*map(str, it)) for it in chunk_indices(REGION, (STORED.chunk,) * 3))
+    return {f"/{it.relative_to(on.root)}": it.stat().st_size for it in files}
 
 
 if __name__ == "__main__":

@@ -54,9 +54,8 @@ def test_a_full_disk_ends_in_true_voxels_or_one_sentence(
 
 def test_after_a_kill_no_chunk_is_sent_more_than_once_more(on: Stage, tmp_path: Path) -> None:
     sizes = fault_run.chunk_sizes(on)
-    sent = fault_run.killed_and_resumed(on, 3_000_000, tmp_path)
-    ratios = {key: it / sizes["/0" + key.split(".zarr/0")[1]] for key, it in sent.items()}
-    assert len(ratios) == 8
-    assert max(ratios.values()) <= 2
-    # Four are fetched at a time, so some were complete when it was killed, and none of these again.
-    assert list(ratios.values()).count(1) >= 1
+    sent = fault_run.killed_and_resumed(on, sum(sizes.values()) * 3 // 4, tmp_path)
+    assert sent.keys() == sizes.keys()
+    assert all(sent[it] <= 2 * sizes[it] for it in sizes)
+    # Four are fetched at a time, so some were complete when it was killed: these not again.
+    assert any(sent[it] == sizes[it] for it in sizes)
