@@ -6,9 +6,12 @@ Where these move together with a benchmark, it is the machine that moved.
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
-from benchmarks.measured import Timed, asks
+from benchmarks.measured import Timed, asks, tomogram
 from cryoet_bench.storage import conditions
+from cryoet_bench.storage.arrays import Storage
+from cryoet_bench.storage.engines import ENGINES
 
 
 class Controls(Timed):
@@ -17,7 +20,7 @@ class Controls(Timed):
     def setup(self) -> None:
         import numpy as np  # noqa: PLC0415
 
-        conditions.settle()
+        conditions.settle_codecs()
         # Not random: PCG64 and friends are numpy's, which moves with the timeline.
         self.source = np.arange(2**21, dtype=np.uint32)
         self.target = np.empty_like(self.source)
@@ -42,3 +45,25 @@ class Controls(Timed):
         total = 0
         for number in range(200_000):
             total += number & 7
+
+
+class PinnedEngine(Timed):
+    """tensorstore, the same version beside every release, on 64-cubes with blosc-lz4-5."""
+
+    array: Any = None
+
+    def setup(self) -> None:
+        if self.array is not None:
+            return
+        engine, storage = ENGINES["tensorstore"], Storage.named("blosc-lz4-5", "cube-64", "v2")
+        engine.require(storage)
+        conditions.settle_codecs()
+        volume, folder = tomogram().data, conditions.new_folder()
+        engine.create(folder, volume.shape, volume.dtype, storage)[...] = volume
+        self.array = engine.open(folder, storage)
+        self.time_read()
+
+    @asks("Control: read with tensorstore")
+    def time_read(self) -> None:
+        """How fast does an engine that never changes read the same volume on this machine?"""
+        self.array[...]

@@ -14,11 +14,14 @@ cache say so, and use the disk.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import gc
+import importlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from cryoet_bench.storage import installed
@@ -36,6 +39,18 @@ _PREFIX = "cryoet-bench-"
 @functools.cache
 def settle() -> None:
     """Bring this process into the stated conditions, once."""
+    settle_codecs()
+    if installed.release("zarr") >= (3,):
+        installed.zarr().config.set(
+            {"async.concurrency": CONCURRENCY, "threading.max_workers": THREADS}
+        )
+        gc.collect()
+        gc.freeze()
+
+
+@functools.cache
+def settle_codecs() -> None:
+    """Do the same for a process that uses numcodecs and not zarr."""
     if hasattr(os, "sched_setaffinity"):  # Linux alone has it
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     from numcodecs import blosc  # noqa: PLC0415
@@ -43,12 +58,22 @@ def settle() -> None:
     blosc.set_nthreads(THREADS)
     # The calling thread never shares Blosc's global pool with zarr's own threads.
     blosc.use_threads = False
-    if installed.release("zarr") >= (3,):
-        installed.zarr().config.set(
-            {"async.concurrency": CONCURRENCY, "threading.max_workers": THREADS}
-        )
     gc.collect()
     gc.freeze()
+
+
+@contextlib.contextmanager
+def one_request_at_a_time() -> Iterator[None]:
+    """Let zarr and the file systems of fsspec wait for each request before they send the next."""
+    with contextlib.ExitStack() as stack:
+        if installed.release("zarr") >= (3,):
+            stack.enter_context(installed.zarr().config.set({"async.concurrency": 1}))
+        if installed.release("fsspec"):
+            config = importlib.import_module("fsspec.config").conf
+            before = config.get("gather_batch_size")
+            config["gather_batch_size"] = 1
+            stack.callback(config.update, gather_batch_size=before)
+        yield
 
 
 def new_folder(*, on_disk: bool = False) -> Path:
@@ -68,6 +93,12 @@ def new_folder(*, on_disk: bool = False) -> Path:
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_MEMORY))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def remove_folders() -> None:
+    """Remove the folders in memory that this process has made so far."""
+    for folder in _MEMORY.glob(f"{_PREFIX}{os.getpid()}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def drop_from_page_cache(folder: Path) -> None:

@@ -1,0 +1,115 @@
+"""Lossy storage in 64-cubes of format 2: what it saves, what it costs, what it loses."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from benchmarks.exact import Exact, Outcomes, outcomes
+from benchmarks.measured import Stored, Timed, asks, tomogram
+from cryoet_bench.storage.arrays import Storage
+from cryoet_bench.storage.fidelity import fidelity
+from cryoet_bench.storage.layouts import LAYOUTS
+from cryoet_bench.storage.lossy import LOSSY, Lossy
+
+_LAYOUT = LAYOUTS["cube-64"]
+
+
+class _Case:
+    def __init__(self, name: str) -> None:
+        self.volume: Any = tomogram().data.astype("float32")
+        self.lossy: Lossy = LOSSY[name](self.volume, _LAYOUT.chunks)
+        storage = Storage(codec=self.lossy.codec, layout=_LAYOUT, zarr_format=2)
+        storage.require()
+        self.stored = Stored(storage, self.lossy.encode(self.volume))
+
+    def write(self) -> None:
+        self.stored.volume = self.lossy.encode(self.volume)
+        self.stored.write()
+
+    def read(self) -> Any:
+        return self.lossy.decode(self.stored.open()[...])
+
+
+def _measure(name: str) -> dict[str, float]:
+    case = _Case(name)
+    case.write()
+    loss = asdict(fidelity(case.volume, case.read()))
+    return {"bytes_per_voxel": case.stored.data_bytes() / case.volume.size} | loss
+
+
+class Fidelity(Exact):
+    """Stored size and error of each lossy case; floats are compared as float32."""
+
+    params = (list(LOSSY),)
+    param_names = ("codec",)
+
+    def setup_cache(self) -> Outcomes:
+        return outcomes(self.params, _measure)
+
+    @asks("Stored bytes per voxel, lossy", tier="full", unit="bytes/voxel")
+    def track_bytes_per_voxel(self, *_case: object) -> float:
+        """How many bytes does a voxel occupy after lossy compression?"""
+        return self.outcome["bytes_per_voxel"]
+
+    @asks("Greatest error, lossy", tier="full", unit="absolute error")
+    def track_max_error(self, *_case: object) -> float:
+        """By how much does the worst voxel differ?"""
+        return self.outcome["max_error"]
+
+    @asks("RMS error, lossy", tier="full", unit="standard deviations")
+    def track_nrmse(self, *_case: object) -> float:
+        """How large is the error against the tomogram's own spread?"""
+        return self.outcome["nrmse"]
+
+    @asks("PSNR, lossy", tier="full", unit="dB", higher_is_better=True)
+    def track_psnr(self, *_case: object) -> float:
+        """How far does the range of densities stand above the error?"""
+        return self.outcome["psnr"]
+
+    @asks("Loss of Fourier shell correlation", tier="full", unit="1 - least FSC in band")
+    def track_fsc_loss(self, *_case: object) -> float:
+        """How much of the signal is lost at the worst resolution that carries any?"""
+        return self.outcome["fsc_loss"]
+
+
+class Write(Timed):
+    """Whole-volume writes with each lossy case, scaling included."""
+
+    params = (list(LOSSY),)
+    param_names = ("codec",)
+
+    case: _Case | None = None
+
+    def setup(self, codec: str) -> None:
+        if self.case is None:
+            self.case = _Case(codec)
+            self.case.write()
+        self.case.stored.clear()
+
+    @asks("Write a volume, lossy", tier="full")
+    def time_volume(self, *_case: str) -> None:
+        """How long does it take to write a volume with lossy compression?"""
+        assert self.case is not None
+        self.case.write()
+
+
+class Read(Timed):
+    """Whole-volume reads with each lossy case, scaling included."""
+
+    params = (list(LOSSY),)
+    param_names = ("codec",)
+
+    case: _Case | None = None
+
+    def setup(self, codec: str) -> None:
+        if self.case is None:
+            self.case = _Case(codec)
+            self.case.write()
+            self.case.read()
+
+    @asks("Read a volume, lossy", tier="full")
+    def time_volume(self, *_case: str) -> None:
+        """How long does it take to read a volume back after lossy compression?"""
+        assert self.case is not None
+        self.case.read()

@@ -1,0 +1,57 @@
+"""How much memory a process needs at most, everything included: interpreter, libraries, volume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.measured import CORE_ARRAYS, asks, tomogram
+from cryoet_bench.storage import arrays, conditions, stores
+from cryoet_bench.storage.arrays import Storage
+from cryoet_bench.storage.installed import UnavailableError
+
+_CODEC = "blosc-lz4-5"
+
+
+def _folder(array: str) -> Path:
+    return Path.cwd() / array.replace(" ", "-")
+
+
+def _write(array: str, folder: Path) -> None:
+    volume = tomogram().data
+    storage = Storage.named(_CODEC, *array.split())
+    arrays.create(stores.local(folder), volume.shape, volume.dtype, storage)[...] = volume
+
+
+class Peak:
+    """Greatest resident memory of a process that does one thing with blosc-lz4-5."""
+
+    version = "1"
+    timeout = 120
+    params = (list(CORE_ARRAYS),)
+    param_names = ("array",)
+
+    def setup_cache(self) -> list[str]:
+        conditions.settle()
+        written = []
+        for array in CORE_ARRAYS:
+            try:
+                _write(array, _folder(array))
+            except UnavailableError:
+                continue
+            written.append(array)
+        return written
+
+    def setup(self, written: list[str], array: str) -> None:
+        del written
+        Storage.named(_CODEC, *array.split()).require()
+        conditions.settle()
+
+    @asks("Peak memory of reading a volume", tier="full")
+    def peakmem_read(self, _written: list[str], array: str) -> None:
+        """How much memory does a process need to read a volume?"""
+        arrays.open_array(stores.local(_folder(array)))[...]
+
+    @asks("Peak memory of writing a volume", tier="full")
+    def peakmem_write(self, _written: list[str], array: str) -> None:
+        """How much memory does a process need to load a volume and write it?"""
+        _write(array, conditions.new_folder())

