@@ -98,8 +98,9 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     }
     del volume
     campaign = Campaign(root, timeline, str(facts["name"]), tier=tier, rounds=rounds, retry=retry)
+    table = json_file.absolute() if json_file else None
     with chdir(root):
-        run(campaign, chosen, facts, verbose=verbose, json_file=json_file)
+        run(campaign, chosen, facts, verbose=verbose, json_file=table)
         if serve or show:
             serve_site(root / str(campaign.configuration.html_dir), open_browser=show)
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from asv.commands.publish import Publish
 from asv.console import log
@@ -112,6 +113,7 @@ class Site(OutputPublisher):  # type: ignore[misc]
             conf.show_commit_url = "./releases.html#"
         else:
             log.warning("asv-tachyon and jinja2 are not installed: asv's own page is published")
+        _name_releases_in_feed(target / "regressions.xml", labels)
         conf.hash_length = max(map(len, labels.values()), default=conf.hash_length)
         renamed = {labels[commit]: revision for commit, revision in revisions.items()}
         revisions.clear()
@@ -237,6 +239,15 @@ def _coverage(results: Results, results_dir: Path) -> Coverage:
     )
 
 
+def _name_releases_in_feed(feed: Path, labels: Mapping[str, str]) -> None:
+    """Say in the Atom feed of regressions which release, where asv wrote a commit's hash."""
+    text = feed.read_text("utf-8")
+    for commit, label in labels.items():
+        text = text.replace(f"#{commit}", f"releases.html#{quote(label)}")
+        text = text.replace(commit, quote(label)).replace(commit[:8], label)
+    feed.write_text(text, "utf-8")
+
+
 def _write_releases(
     target: Path,
     conf: Any,
@@ -272,7 +283,8 @@ def _install_shell(target: Path, conf: Any, tomograms: Mapping[str, str]) -> Non
     """Put asv-tachyon's page over asv's, with our bar above it."""
     shell_files = Path(str(importlib.resources.files("asv_tachyon"))) / "static"
     shutil.copytree(shell_files, target, dirs_exist_ok=True)
-    shutil.copy(PAGES / "site.css", target)
+    for name in ("site.css", "site.js"):
+        shutil.copy(PAGES / name, target)
     index = target / "index.html"
     measured = "; ".join(
         f"<b>{html.escape(n)}</b> ({html.escape(w)})" for n, w in tomograms.items()
@@ -285,6 +297,7 @@ def _install_shell(target: Path, conf: Any, tomograms: Mapping[str, str]) -> Non
     shell = shell.replace(
         "<title>asv · tachyon</title>", f"<title>{html.escape(conf.project)}</title>"
     )
-    shell = shell.replace("</head>", '  <link rel="stylesheet" href="./site.css" />\n  </head>')
+    ours = '<link rel="stylesheet" href="./site.css" /><script src="./site.js"></script>'
+    shell = shell.replace("</head>", f"  {ours}\n  </head>")
     shell = shell.replace("<body>", f"<body>\n    {bar}")
     index.write_text(shell, "utf-8")

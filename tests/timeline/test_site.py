@@ -60,6 +60,15 @@ def test_releases_have_names_and_dates(published: Path) -> None:
         assert not HASH.search((published / file).read_text()), file
 
 
+def test_the_feed_of_regressions_names_the_release(published: Path) -> None:
+    feed = (published / "regressions.xml").read_text()
+    shown = re.sub(r"<id>.*?</id>", "", feed)
+    assert not HASH.search(shown)
+    content = html.unescape(shown)
+    assert "volume.Volume.time_read" in content
+    assert '<a href="releases.html#zarr%203.1.1">zarr 3.1.1</a>' in content
+
+
 def test_directions_are_right(published: Path) -> None:
     found = {name: b["less_is_better"] for name, b in index_of(published)["benchmarks"].items()}
     assert found == {
