@@ -29,6 +29,7 @@ class Report:
     def transfer(self, total: int, done: int) -> Iterator[Callable[[int], None]]:
         """Show the progress of a transfer; yields what is to be called with every bytes' count."""
         columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self.console, transient=True) as progress:
+        silent = not self.console.is_terminal
+        with Progress(*columns, console=self.console, transient=True, disable=silent) as progress:
             task = progress.add_task("", total=total, completed=done)
             yield lambda size: progress.advance(task, size)
