@@ -352,11 +352,12 @@ def _lost_wedge(evidence: Evidence) -> Defect | None:
     spectrum, band = evidence.spectrum, evidence.correlation.band
     if not band.edge:
         return None
+    # Of a filter that darkens whole shells nothing is to be read about tilts.
+    shells = np.arange(len(spectrum.copy[0]))
+    passed = _ratio(spectrum.copy[0].sum(1), spectrum.reference[0].sum(1)) > 0.3
+    passed &= (shells > 0) & (shells <= band.edge)
     for axis, name in enumerate("yx"):
-        kept = _ratio(
-            spectrum.copy[axis][1 : band.edge + 1].sum(0),
-            spectrum.reference[axis][1 : band.edge + 1].sum(0),
-        )
+        kept = _ratio(spectrum.copy[axis][passed].sum(0), spectrum.reference[axis][passed].sum(0))
         lost = band.sectors[axis] & (kept < 0.1)
         whole = band.sectors[axis] & (kept > 0.5)
         # A wedge is lost from one side on; what stands beside it is kept.

@@ -29,7 +29,7 @@ WHOLE = 2**25
 float32 voxels take 270 MB, and the voxels as much again."""
 
 TILE = 256
-_SMALLEST_TILE = 128
+SMALLEST_TILE = 128
 _TAPER = 0.125
 
 
@@ -135,7 +135,8 @@ def _tile_shape(reference: Voxels, copy: Voxels) -> Triple:
             for volume in (reference, copy)
         ]
         piece = min(max(pieces), TILE)
-        edges.append(min(extent, piece * max(1, math.ceil(_SMALLEST_TILE / piece))))
+        whole = piece * max(1, math.ceil(SMALLEST_TILE / piece))
+        edges.append(min(extent, TILE, whole))
     return edges[0], edges[1], edges[2]
 
 

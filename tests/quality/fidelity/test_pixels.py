@@ -58,7 +58,7 @@ def test_agrees_with_numpy_and_scikit_image_whatever_the_bricks(
     wide_a, wide_b = a.astype(float), b.astype(float)
     error = wide_b - wide_a
     got = measured(a, b, step, cell)
-    close = dict(rel=1e-9, abs=1e-12)
+    close = {"rel": 1e-9, "abs": 1e-12}
     assert got.n_finite == a.size
     assert got.n_differing == np.count_nonzero(error)
     assert got.mse == pytest.approx(metrics.mean_squared_error(wide_a, wide_b), **close)
