@@ -165,11 +165,11 @@ def _injected(
 def _faulty(kind: Kind, rng: np.random.Generator, on: Stage) -> None:
     """One request fails, or two, or all from one on."""
     # Plain JSON on loopback has no checksum; over the network TLS guards it.
-    in_bucket = kind in ("garbled", "changed", "gone") or rng.random() < 0.8
+    in_bucket = kind in ("garbled", "changed", "precondition", "gone") or rng.random() < 0.8
     first = int(rng.integers(BUCKET_REQUESTS if in_bucket else CATALOGUE_REQUESTS))
     last = first + int(rng.choice([0, 1, 1000]))
     fault = Fault(kind, first, last, float(rng.random()))
-    if kind == "gone":
+    if kind in ("gone", "precondition"):
         # What is not there when it is planned is the scenario "missing".
         fault = replace(fault, first=first % 10, only=lambda method, _path: method == "GET")
     (on.bucket if in_bucket else on.catalogue).reset(fault)

@@ -16,13 +16,29 @@ from typing import Any, Literal
 from urllib.parse import urlparse
 
 Kind = Literal[
-    "stall", "reset", "error", "slow down", "cut", "short", "garbled", "empty", "changed", "gone"
+    "stall",
+    "reset",
+    "error",
+    "slow down",
+    "refused",
+    "cut",
+    "short",
+    "garbled",
+    "empty",
+    "nonsense",
+    "changed",
+    "precondition",
+    "gone",
 ]
 CODES = (500, 502, 503, 504)
-SLOW_DOWN = (
-    b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>SlowDown</Code>'
-    b"<Message>Please reduce your request rate.</Message></Error>"
-)
+ANSWERS: dict[Kind, tuple[int, str]] = {
+    "error": (500, "<html>oops</html>"),
+    "slow down": (503, "<Error><Code>SlowDown</Code><Message>Please reduce.</Message></Error>"),
+    "refused": (403, "<Error><Code>AccessDenied</Code><Message>No.</Message></Error>"),
+    "nonsense": (200, '{"data": null}'),
+    "precondition": (412, "<Error><Code>PreconditionFailed</Code><Message>No.</Message></Error>"),
+    "gone": (404, ""),
+}
 
 
 def any_request(_method: str, _path: str) -> bool:
@@ -39,8 +55,9 @@ class Fault:
     """What goes wrong, in which requests (by number, from zero) and after which part of a body.
 
     ``stall`` sends no more; ``reset`` and ``cut`` end the connection, by RST and FIN; ``error``
-    and ``slow down`` answer 5xx; ``short`` announces and sends less; ``garbled`` flips one bit;
-    ``empty`` sends no body; ``changed`` answers as if another object were there, ``gone`` as if
+    and ``slow down`` answer 5xx, ``refused`` 403; ``short`` announces and sends less; ``garbled``
+    flips one bit; ``empty`` sends no body, ``nonsense`` another one; ``changed`` (servers without
+    If-Match) and ``precondition`` (with it) answer as if another object were there, ``gone`` as if
     none were. `only` says which methods and paths are counted.
     """
 
@@ -102,13 +119,11 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = urlparse(self.path).path
         fault = self.server.proxy.note(self.command, path)
-        kind = fault.kind if fault else None
-        if kind == "error":
-            self.answer(CODES[self.server.proxy.matched % 4], {}, b"<html>oops</html>")
-        elif kind == "slow down":
-            self.answer(503, {"Content-Type": "text/xml"}, SLOW_DOWN)
-        elif kind == "gone":
-            self.answer(404, {}, b"")
+        if fault and fault.kind in ANSWERS:
+            code, content = ANSWERS[fault.kind]
+            if fault.kind == "error":
+                code = CODES[self.server.proxy.matched % len(CODES)]
+            self.answer(code, {"Content-Type": "text/xml"}, content.encode())
         else:
             self.relay(path, body, fault)
 

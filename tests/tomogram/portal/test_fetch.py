@@ -10,7 +10,7 @@ import zarr
 from cryoet_bench.errors import InputError
 from cryoet_bench.tomogram import cache as tomogram_cache
 from cryoet_bench.tomogram import sources
-from cryoet_bench.tomogram.portal import Report, fetch, obtain
+from cryoet_bench.tomogram.portal import Report, fetch, obtain, transfer
 from cryoet_bench.tomogram.portal.request import parse
 from tests.tomogram.portal import server, volumes
 from tests.tomogram.portal.bucket_server import BUCKET
@@ -272,6 +272,41 @@ def test_an_mrc_that_is_cut_off(
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(InputError, match="its header announces"):
         _obtain_from(own_copy, filtered, f"{FILTERED}/subset=32/source=mrc", monkeypatch)
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize(
+    ("place", "content", "said"),
+    [
+        (0, bytes(1024), "is not an MRC volume"),
+        (12, b"\x63\x00\x00\x00", "is not an MRC volume"),
+        (64, b"\x03\x00\x00\x00", "other planes than those of z"),
+    ],
+)
+def test_an_mrc_that_is_none_or_lies_otherwise(
+    own_copy: Path,
+    filtered: Stored,
+    monkeypatch: pytest.MonkeyPatch,
+    place: int,
+    content: bytes,
+    said: str,
+) -> None:
+    path = _array(own_copy, filtered).parents[1] / "TS_100_3.mrc"
+    file = bytearray(path.read_bytes())
+    file[place : place + len(content)] = content
+    path.write_bytes(file)
+    with pytest.raises(InputError, match=said):
+        _obtain_from(own_copy, filtered, f"{FILTERED}/subset=32/source=mrc", monkeypatch)
+
+
+def test_two_do_not_fetch_the_same_at_once(online: Portal, silent: Report) -> None:
+    name = "17004-zarr-0-7-39_64-96_64-96"
+    with (
+        transfer.transfer_dir(name, "0"),
+        pytest.raises(InputError, match="another process is fetching into"),
+    ):
+        obtain(f"{FILTERED}/subset=32", report=silent)
+    assert obtain(f"{FILTERED}/subset=32", report=silent).shape == (32, 32, 32)
 
 
 def test_the_other_source_where_one_is_not_there(
