@@ -7,9 +7,19 @@
 'No voxel lies beyond 6 robust sd.'
 """
 
+from cryoet_bench.quality.qc.checks import half_set_ratio
 from cryoet_bench.quality.qc.inspection import Inspection, examine, inspect
 from cryoet_bench.quality.qc.survey import survey
 from cryoet_bench.quality.qc.view import view
 from cryoet_bench.quality.qc.volume import Volume, open_volume
 
-__all__ = ["Inspection", "Volume", "examine", "inspect", "open_volume", "survey", "view"]
+__all__ = [
+    "Inspection",
+    "Volume",
+    "examine",
+    "half_set_ratio",
+    "inspect",
+    "open_volume",
+    "survey",
+    "view",
+]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cryoet_bench.errors import InputError
 from cryoet_bench.quality.check import Check, Verdict, worst
 from cryoet_bench.quality.qc.kernels import BLOCK
 from cryoet_bench.quality.qc.slices import disorder, duplicates
@@ -266,6 +267,30 @@ def signal_to_noise(survey: Survey) -> Check:
         "signal-to-noise", title, ratio, "", rule, verdict, sentence, finding,
         {"correlation": likeness},
     )  # fmt: skip
+
+
+def half_set_ratio(first: Array, second: Array) -> float:
+    """Return the signal-to-noise ratio of two reconstructions from halves of the data.
+
+    Parameters
+    ----------
+    first, second : array, shape (z, y, x)
+        Independent measurements of the same density.
+
+    Returns
+    -------
+    float
+        r / (1 - r) of one half, with r their correlation: Frank and Al-Ali, Nature 256, 376 (1975).
+
+    Raises
+    ------
+    InputError
+        They have different shapes.
+    """
+    if first.shape != second.shape:
+        raise InputError(f"half-sets must have one shape, not {first.shape} and {second.shape}")
+    likeness = float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
+    return likeness / (1 - likeness) if likeness < 1 else math.inf
 
 
 @dataclass(frozen=True)

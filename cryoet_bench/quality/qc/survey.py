@@ -460,7 +460,8 @@ class _Sweeper:
             blocks=np.zeros([-(-s.stop // BLOCK) - s.start // BLOCK for s in box], np.int64),
         )
         origin = np.array([s.start for s in box])
-        inside, hot = np.empty(data.size, self.dtype), np.empty(HOT_ROOM, np.int64)
+        # Room for every voxel costs nothing until it is written to.
+        inside, hot = np.empty(data.size, self.dtype), np.empty(data.size, np.int64)
         wanted, found.hot = collect(
             data,
             origin,
@@ -475,9 +476,16 @@ class _Sweeper:
         )
         found.inside = [np.unique(inside[:wanted], return_counts=True)]
         within = np.stack(np.unravel_index(hot[: found.hot], data.shape), axis=1)
-        lone = [place for place in within if self._stands_alone(place, box, data, limits)]
-        found.hot -= len(within) - len(lone)
-        found.places = [place + origin for place in lone]
+        stops = np.array([s.stop for s in box])
+        behind = (within == 0) & (origin > 0)
+        ahead = (within == np.array(data.shape) - 1) & (stops < self.shape)
+        at_face = np.flatnonzero((behind | ahead).any(axis=1))[:HOT_ROOM]
+        company = [
+            index for index in at_face if not self._stands_alone(within[index], box, data, limits)
+        ]
+        lone = np.delete(within, company, axis=0)
+        found.hot = len(lone)
+        found.places = list(lone[:HOT_ROOM] + origin)
         return found
 
     def _stands_alone(self, place: Array, box: Box, data: Array, limits: Array) -> bool:
@@ -486,8 +494,6 @@ class _Sweeper:
             slice(max(s.start + at - 1, 0), min(s.start + at + 2, n))
             for s, at, n in zip(box, place, self.shape, strict=True)
         )
-        if all(a.start >= s.start and a.stop <= s.stop for a, s in zip(around, box, strict=True)):
-            return True
         half = (data[tuple(place)] - limits[0]) / 2
         with np.errstate(invalid="ignore"):
             beside = np.asarray(self.array[around], self.dtype) - limits[0]
