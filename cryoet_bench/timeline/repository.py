@@ -6,6 +6,7 @@ Standard library only: asv's own interpreter imports this.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -38,29 +39,26 @@ def build(timeline: Timeline, path: Path) -> None:
         git is missing or fails, or the folder cannot be written.
     """
     path = path.absolute()
+    staging = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as error:
-        raise InputError(
-            f"cannot write the timeline's repository {path}: {error.strerror}; "
-            f"give that folder write permission"
-        ) from error
-    try:
+        staging.chmod(0o755)
         git(staging, "init", "--quiet", "--object-format=sha1", "--template=", "-b", BRANCH)
         git(staging, "fast-import", "--quiet", "--date-format=raw", stdin=_stream(timeline))
         for branch, commit in _candidates(path):
             _adopt(staging, path, branch, commit)
         git(staging, "reset", "--quiet", "--hard", BRANCH)
         (staging / ".git" / _DIGEST).write_text(digest(timeline), "utf-8")
-        staging.chmod(0o755)
-        retired = staging.with_suffix(".old")
-        if path.exists():
-            path.rename(retired)
-        staging.rename(path)
-        shutil.rmtree(retired, ignore_errors=True)
+        _replace(path, staging)
+    except OSError as error:
+        raise InputError(
+            f"cannot write the timeline's repository {path}: {error.strerror}; "
+            f"make room and give that folder write permission"
+        ) from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def refresh(timeline: Timeline, path: Path) -> bool:
@@ -201,6 +199,19 @@ def _message(release: Release) -> str:
     if release.broken:
         paragraphs.append(f"Broken: {release.broken}")
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _replace(path: Path, staging: Path) -> None:
+    """Let `staging` take the place of `path`; when several do so at once, one of them stays."""
+    retired = staging.with_name(f"{staging.name}.old")
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(retired)
+    try:
+        staging.rename(path)
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+            raise
+    shutil.rmtree(retired, ignore_errors=True)
 
 
 def _candidates(path: Path) -> Iterator[tuple[str, str]]:

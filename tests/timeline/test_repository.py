@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,6 +93,13 @@ class TestBuild:
     def test_nothing_is_left_beside_it(self, path: Path) -> None:
         repository.build(TIMELINE, path)
         assert list(path.parent.iterdir()) == [path]
+
+    def test_many_at_once(self, tmp_path: Path) -> None:
+        path = tmp_path / "timeline"
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: repository.build(TIMELINE, path), range(16)))
+        assert repository.head(path) == HASHES["zarr-3.4.2"]
+        assert list(tmp_path.iterdir()) == [path]
 
     def test_folder_cannot_be_written(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
