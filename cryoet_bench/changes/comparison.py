@@ -1,8 +1,8 @@
 """The newest release against the one before: every case, its ratio, and what stands out.
 
-Exact metrics have no noise: any difference is real. Times are compared round by round, because
-the rounds of both releases were measured one shortly after the other, each in a fresh process
-with a level of its own.
+Exact metrics have no noise: any difference is real, beyond the ``tolerance`` that a benchmark
+states for what it counts. Times are compared round by round, because the rounds of both releases
+were measured one shortly after the other, each in a fresh process with a level of its own.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ def _compare_case(
         verdict, ratio, interval = _judge_times(_log_ratios(before, after), *noise)
     elif verdict is None:
         ratio = _ratio(old.value, new.value)
-        verdict = "same" if old.value == new.value else _direction(ratio, old.value, new.value)
+        tolerance = float(benchmark.get("tolerance", 0))
+        verdict = _judge_exact(old.value, new.value, tolerance)
     if verdict in {"worse", "better"} and benchmark.get("higher_is_better"):
         verdict = "better" if verdict == "worse" else "worse"
     return Change(
@@ -202,10 +203,12 @@ def _ratio(old: float | None, new: float | None) -> float | None:
     return new / old if old and new is not None else None
 
 
-def _direction(ratio: float | None, old: float | None, new: float | None) -> Verdict:
-    if ratio is None:
-        return "worse" if (new or 0) > (old or 0) else "better"
-    return "worse" if ratio > 1 else "better"
+def _judge_exact(old: float | None, new: float | None, tolerance: float) -> Verdict:
+    """Return the verdict on a counted value; some are only reproducible to a `tolerance`."""
+    before, after = old or 0.0, new or 0.0
+    if abs(after - before) <= tolerance * abs(before):
+        return "same"
+    return "worse" if after > before else "better"
 
 
 def _prominence(change: Change) -> tuple[int, float, str, str]:

@@ -132,6 +132,14 @@ def test_exact_metrics_need_no_statistics(
     assert change.ratio == (pytest.approx(after / before) if before else None)
 
 
+@pytest.mark.parametrize(("after", "verdict"), [(1009, "same"), (991, "same"), (1011, "worse")])
+def test_a_count_may_state_its_tolerance(tmp_path: Path, after: float, verdict: str) -> None:
+    old = journal(tmp_path / "old", SIZE, [{"a": Measured((), "passed", 1000.0)}])
+    new = journal(tmp_path / "new", SIZE, [{"a": Measured((), "passed", after)}])
+    (change,) = compare([SIZE | {"tolerance": 0.01}], old, new)
+    assert change.verdict == verdict
+
+
 def test_failures_and_gaps_are_told_apart(tmp_path: Path) -> None:
     passed = Measured((), "passed", 1.0)
     failed = Measured((), "failed", reason="ValueError: no")

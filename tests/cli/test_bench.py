@@ -47,7 +47,7 @@ def test_the_table_tells_what_stands_out(
     assert document["tomogram"]["name"] == "phantom-10A"
     assert document["releases"]["zarr-3.1.1"] == {"passed": 6, "n/a": 0, "failed": 1}
     verdicts = {(c["name"], c["case"]): c for c in document["changes"]}
-    assert verdicts["volume.track_ratio", ""]["verdict"] == "same"
+    assert verdicts["volume.Ratio.track_ratio", ""]["verdict"] == "same"
     slower = verdicts["volume.Volume.time_read", "none"]
     assert slower["ratio"] == pytest.approx(2, rel=0.5)
 

@@ -18,7 +18,7 @@ from tests.timeline.test_site import FACTS, HASH
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 RELEASES = ["numcodecs 0.16.2", "zarr 3.1.1"]
-BENCHMARKS = ["volume.Volume.time_read", "volume.Volume.track_bytes", "volume.track_ratio"]
+BENCHMARKS = ["volume.Volume.time_read", "volume.Volume.track_bytes", "volume.Ratio.track_ratio"]
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,11 @@ from tests.timeline import toy
 from tests.timeline.conftest import LAST_TWO
 
 BEFORE, NEWEST = LAST_TWO
-READ, BYTES, RATIO = "volume.Volume.time_read", "volume.Volume.track_bytes", "volume.track_ratio"
+READ, BYTES, RATIO = (
+    "volume.Volume.time_read",
+    "volume.Volume.track_bytes",
+    "volume.Ratio.track_ratio",
+)
 PARAMS = [["'none'", "'zstd'", "'late'"]]
 DRIVER = """
 import sys

@@ -74,7 +74,7 @@ def test_directions_are_right(published: Path) -> None:
     assert found == {
         "volume.Volume.time_read": True,
         "volume.Volume.track_bytes": True,
-        "volume.track_ratio": False,
+        "volume.Ratio.track_ratio": False,
     }
 
 

@@ -114,14 +114,23 @@ class Volume:
     track_bytes.unit = "bytes"
 
 
-def track_ratio():
-    return 1.25
+class Ratio:
+    version = "1"
 
+    def setup_cache(self):
+        return {"ratio": 1.25, "process": os.getpid()}
 
-track_ratio.unit = "ratio"
-track_ratio.pretty_name = "Compression ratio"
-track_ratio.higher_is_better = True
-track_ratio.version = "1"
+    def setup(self, found):
+        self.found = found
+
+    def track_ratio(self, *_):
+        """How many times smaller is it?"""
+        assert self.found["process"] != os.getpid()
+        return self.found["ratio"]
+
+    track_ratio.unit = "ratio"
+    track_ratio.pretty_name = "Compression ratio"
+    track_ratio.higher_is_better = True
 '''
 
 
