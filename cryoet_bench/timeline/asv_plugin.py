@@ -5,6 +5,7 @@ Standard library and asv only: asv's own interpreter imports this.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import subprocess
@@ -45,9 +46,10 @@ def introduce_machine() -> None:
     """
     name = Machine.get_unique_machine_name()
     try:
-        file = Path(MachineCollection.get_machine_file_path())
-        if not file.is_file() or name not in util.load_json(str(file)):
-            MachineCollection.save(name, describe_machine())
+        with contextlib.suppress(util.UserError):
+            MachineCollection.load(name)
+            return
+        MachineCollection.save(name, describe_machine())
     except (OSError, util.UserError) as error:
         raise util.UserError(
             f"cannot describe this machine in ~/.asv-machine.json ({error}): make it writable"

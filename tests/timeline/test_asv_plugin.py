@@ -269,16 +269,21 @@ class TestMachine:
         assert os.uname().release not in machine.os
         assert machine.ram.endswith(" GiB")
 
-    def test_own_description_stays(self, timeline: Timeline, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("name", [os.uname().nodename, "the-big-one"])
+    def test_own_description_stays(self, name: str, timeline: Timeline, tmp_path: Path) -> None:
         file = tmp_path / "home" / ".asv-machine.json"
-        name = os.uname().nodename
         file.write_text(json.dumps({"version": 1, name: {"machine": name, "os": "mine"}}))
         before = file.read_bytes()
         asv_plugin.setup()
         assert file.read_bytes() == before
 
     def test_cannot_be_written(self, timeline: Timeline, tmp_path: Path) -> None:
-        (tmp_path / "home" / ".asv-machine.json").mkdir()
+        file = tmp_path / "home" / ".asv-machine.json"
+        file.write_text("{")
+        with pytest.raises(util.UserError, match="cannot describe this machine"):
+            asv_plugin.introduce_machine()
+        file.unlink()
+        file.mkdir()
         with pytest.raises(util.UserError, match="cannot describe this machine"):
             asv_plugin.introduce_machine()
 
