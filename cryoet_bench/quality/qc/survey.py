@@ -416,7 +416,10 @@ class _Sweeper:
                     self.progress((started + done) / (2 * len(self.boxes)))
 
     def _read(self, box: Box) -> Array:
-        return np.ascontiguousarray(np.asarray(self.array[box]), dtype=self.dtype)
+        data = np.ascontiguousarray(np.asarray(self.array[box]), dtype=self.dtype).view()
+        # Mapped files are read-only, which the compiler takes for a type of its own: one for all.
+        data.flags.writeable = False
+        return data
 
     def _sum_box(self, box: Box, frame: Frame) -> _Part:
         data = self._read(box)

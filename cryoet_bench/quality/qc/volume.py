@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,7 +65,8 @@ def open_volume(source: str) -> Volume:
     ----------
     source : str
         A path to an MRC, TIFF or Zarr, an s3:// URL of a Zarr, or any name that
-        `cryoet_bench.tomogram.sources.obtain` knows.
+        `cryoet_bench.tomogram.sources.obtain` knows. A bucket is read anonymously unless
+        AWS_ACCESS_KEY_ID or AWS_PROFILE is set.
 
     Raises
     ------
@@ -108,7 +111,11 @@ def _open_mrc(path: Path) -> Volume:
     corner = files.read(path, region=parse_region("0:1,0:1,0:1"))
     import mrcfile  # noqa: PLC0415
 
-    with mrcfile.mmap(path, permissive=True) as mrc:
+    # What numpy will drop one day is no fault of the volume.
+    with (
+        warnings.catch_warnings(action="ignore"),
+        mrcfile.mmap(path, permissive=True) as mrc,
+    ):
         data = mrc.data
         disagreements = _mrc_disagreements(mrc.header, data, path)
         plain = [int(mrc.header[axis]) for axis in ("maps", "mapr", "mapc")] == [3, 2, 1]
@@ -160,7 +167,9 @@ def _open_zarr(location: str, name: str) -> Volume:
         (Path(location) / marker).is_file() for marker in ("zarr.json", ".zarray", ".zgroup")
     ):
         raise InputError(f"the folder {location} is neither a Zarr array nor a Zarr group")
-    options = {"anon": True} if location.startswith("s3://") and not _has_credentials() else {}
+    # Public buckets, as the portal's, are read without credentials.
+    private = {"AWS_ACCESS_KEY_ID", "AWS_PROFILE"} & os.environ.keys()
+    options = {"anon": True} if location.startswith("s3://") and not private else {}
     try:
         node: Any = zarr.open(location, mode="r", storage_options=options if remote else None)
         array, spacing = _finest(node, location) if isinstance(node, zarr.Group) else (node, None)
@@ -182,12 +191,6 @@ def _open_zarr(location: str, name: str) -> Volume:
         raise
     except (*READ_ERRORS, zarr.errors.BaseZarrError) as error:
         raise InputError(f"{location} cannot be read as Zarr: {reason(error)}") from error
-
-
-def _has_credentials() -> bool:
-    import botocore.session  # noqa: PLC0415
-
-    return botocore.session.get_session().get_credentials() is not None
 
 
 def _finest(group: zarr.Group, location: str) -> tuple[zarr.Array[Any], Spacing | None]:
