@@ -202,11 +202,11 @@ def _examined(sources: Sequence[str], scheduler: str | None) -> Iterator[tuple[s
 
     try:
         client = Client(  # type: ignore[no-untyped-call]
-            scheduler, timeout="20s", set_as_default=False
+            scheduler, timeout="5s", set_as_default=False
         )
     except (OSError, ValueError, TimeoutError) as error:
         raise InputError(f"the Dask scheduler {scheduler} cannot be reached: {error}") from error
-    with client:
+    with client, client.as_current():
         futures = {client.submit(examine_one, source, pure=False): source for source in sources}
         for future in as_completed(futures):  # type: ignore[no-untyped-call]
             yield futures[future], future.result()

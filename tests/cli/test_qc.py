@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from cryoet_bench import cli
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    """Run the command as a person does and return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["cryoet-bench", "qc", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    """A sound volume, apart from a spacing that nobody recorded."""
+    rng = np.random.default_rng(0)
+    data = rng.standard_normal((40, 40, 40)).astype(np.float32)
+    tifffile.imwrite(tmp_path / "v.tif", data + np.roll(data, 1, 0))
+    return tmp_path / "v.tif"
+
+
+def test_a_real_tomogram_in_every_form(
+    microtubule: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    forms = {form: tmp_path / f"r.{form}" for form in ("json", "html", "png", "markdown")}
+    options = [part for form, path in forms.items() for part in (f"--{form}", path)]
+    assert run(monkeypatch, microtubule, *options) == 0
+    assert "Sign of the contrast" in capsys.readouterr().out
+    assert json.loads(forms["json"].read_text())["verdict"] == "warn"
+    assert forms["html"].read_text().startswith("<!doctype html>")
+    assert forms["png"].read_bytes().startswith(b"\x89PNG")
+    assert forms["markdown"].read_text().startswith("# 13pf")
+
+
+def test_a_failure_exits_with_one_and_json_is_alone_on_stdout(
+    volume: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tifffile.imread(volume)
+    data[0, 0, 0] = np.inf
+    tifffile.imwrite(volume, data)
+    assert run(monkeypatch, volume, "--json", "-") == 1
+    checks = json.loads(capsys.readouterr().out)["checks"]
+    assert checks[0]["finding"] == "non-finite"
+
+
+def test_many_make_a_table(
+    volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    table, page = tmp_path / "t.parquet", tmp_path / "t.html"
+    assert run(monkeypatch, volume, volume, "--table", table, "--html", page) == 0
+    assert "v.tif" in page.read_text()
+    assert run(monkeypatch, volume, "absent.mrc", "--table", table) == 2
+    assert table.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["absent.mrc"], "absent.mrc"),
+        (["a", "b"], "need a table"),
+        (["a", "b", "--table", "t.parquet", "--png", "p.png"], "for one tomogram"),
+        (["a", "--table", "t.parquet", "--scheduler", "nonsense:1"], "cannot be reached"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_two(
+    arguments: list[str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    cache: Path,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, *arguments) == 2
+    said = capsys.readouterr().err.strip()
+    assert words in said
+    assert len(said.splitlines()) == 1

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+import pytest
+import tifffile
+from distributed import LocalCluster
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.quality.qc import examine, view
+from cryoet_bench.quality.qc.batch import examine_all
+from cryoet_bench.quality.report.table import write_table_html
+
+Array = npt.NDArray[Any]
+
+
+@pytest.fixture
+def sources(tmp_path: Path, noise: Array) -> list[str]:
+    """Two volumes, one damaged, and one that is not there."""
+    tifffile.imwrite(tmp_path / "good.tif", noise)
+    damaged = noise.copy()
+    damaged[1, 2, 3] = np.nan
+    tifffile.imwrite(tmp_path / "<b>bad.tif", damaged)
+    return [str(tmp_path / name) for name in ("good.tif", "<b>bad.tif", "absent.mrc")]
+
+
+def test_one_table_of_many(tmp_path: Path, cache: Path, sources: list[str], noise: Array) -> None:
+    rows = examine_all(sources, tmp_path / "t.parquet")
+    table = pq.read_table(tmp_path / "t.parquet").to_pylist()
+    whole = [row for row in table if row["obs_level"] == 0]
+    assert [row["verdict"] for row in whole] == ["warn", "fail", "error"]
+    assert whole[0]["mean_intensity"] == pytest.approx(float(noise.mean()), rel=1e-5)
+    assert (whole[0]["size_Z"], whole[0]["size_Y"], whole[0]["size_X"]) == noise.shape
+    assert whole[1]["finite_pixel_count"] == noise.size - 1
+    assert whole[1]["verdict_statistics"] == "fail"
+    assert "absent.mrc" in whole[2]["message"]
+    slices = [row for row in table if row["obs_level"] == 1 and row["path"] == sources[0]]
+    assert [row["dim_z"] for row in slices] == list(range(len(noise)))
+    assert slices[7]["std_intensity"] == pytest.approx(float(noise[7].std()), rel=1e-5)
+
+    write_table_html(rows, tmp_path / "t.html")
+    page = (tmp_path / "t.html").read_text()
+    assert "&lt;b&gt;bad.tif" in page
+    assert "<b>bad" not in page
+
+
+def test_pixelpatrol_finds_the_columns_that_it_draws(
+    tmp_path: Path, cache: Path, sources: list[str], noise: Array
+) -> None:
+    """Names and types are those that PixelPatrol 1.0 writes itself."""
+    examine_all(sources, tmp_path / "t.parquet")
+    table = pq.read_table(tmp_path / "t.parquet")
+    assert str(table.schema.field("obs_level").type) == "int8"
+    assert (
+        str(table.schema.field("histogram_counts").type) == "fixed_size_list<element: int64>[256]"
+    )
+    assert b"pp_project_name" in table.schema.metadata
+    first = table.slice(0, 1).to_pylist()[0]
+    assert len(first["thumbnail"]) == 64 * 64 * 4
+    assert sum(first["histogram_counts"]) == noise.size
+    assert first["histogram_min"] == pytest.approx(float(noise.min()))
+    expected, _ = np.histogram(noise, 256)
+    assert np.abs(np.cumsum(first["histogram_counts"]) - np.cumsum(expected)).max() < 200
+
+
+def test_what_was_finished_is_not_done_again(
+    tmp_path: Path, cache: Path, sources: list[str], noise: Array
+) -> None:
+    table = tmp_path / "t.parquet"
+    examine_all(sources[:1], table)
+    (part,) = (tmp_path / "t.parquet.parts").iterdir()
+    record = json.loads(part.read_text())
+    record["rows"][0]["findings"] = "from the first run"
+    part.write_text(json.dumps(record))
+    assert examine_all(sources, table)[0]["findings"] == "from the first run"
+
+    tifffile.imwrite(sources[0], np.concatenate([noise, noise + 1]))
+    assert examine_all(sources, table)[0]["findings"] != "from the first run"
+
+    part.write_text("{")
+    assert examine_all(sources, table)[0]["size_Z"] == 2 * len(noise)
+
+
+def test_a_dask_scheduler_gives_the_same_table(
+    tmp_path: Path, cache: Path, sources: list[str]
+) -> None:
+    here = examine_all(sources, tmp_path / "here.parquet")
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        there = examine_all(
+            sources, tmp_path / "there.parquet", scheduler=cluster.scheduler_address
+        )
+    assert there == here
+
+
+def test_bad_calls_are_one_sentence(tmp_path: Path, sources: list[str]) -> None:
+    with pytest.raises(InputError, match="nothing to examine"):
+        examine_all([], tmp_path / "t.parquet")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write"):
+        examine_all(sources, tmp_path / "file" / "t.parquet")
+
+
+def test_napari_shows_volume_hot_voxels_and_empty_blocks(
+    noise: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise[5, 6, 7] = 90
+    noise[16:32, 16:32, 16:32] = 0
+    inspection = examine(noise, voxel_spacing=10)
+    monkeypatch.setitem(sys.modules, "napari", None)
+    with pytest.raises(InputError, match="napari is not installed"):
+        view(inspection)
+
+    layers: list[tuple[str, dict[str, Any]]] = []
+
+    class Viewer:
+        """Records what it is given, where napari cannot be installed."""
+
+        def __init__(self, **_options: Any) -> None:
+            pass
+
+        def add_image(self, _data: Any, **options: Any) -> None:
+            layers.append(("image", options))
+
+        def add_points(self, data: Array, **options: Any) -> None:
+            layers.append((options["name"], {"data": data.tolist()}))
+
+    stand_in = types.ModuleType("napari")
+    stand_in.Viewer = Viewer  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "napari", stand_in)
+    view(inspection)
+    assert layers[0][1]["scale"] == (10.0, 10.0, 10.0)
+    assert dict(layers[1:]) == {
+        "hot voxels": {"data": [[5, 6, 7]]},
+        "empty blocks": {"data": [[23.5, 23.5, 23.5]]},
+    }
