@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
@@ -73,11 +74,8 @@ def fetch(request: Request, report: Report, patience: Patience = PATIENCE) -> To
         report.say(plan_)
         with transfer.transfer_dir(_folder(chosen, plan_), plan_.version) as folder:
             volume = transfer.carry_out(plan_, bucket, folder, report)
-            tomogram = _tomogram(
-                np.load(volume, mmap_mode="r"), _provenance(chosen, record, plan_), plan_
-            )
-            cache.store(tomogram, volume)
-    return cache.load(tomogram.name, in_memory=False)
+            name = _stored(volume, _provenance(chosen, record, plan_), plan_)
+    return cache.load(name, in_memory=False)
 
 
 def _cached(request: Request) -> Iterator[cache.Entry]:
@@ -125,14 +123,17 @@ def _planned(request: Request, bucket: Bucket, record: Record) -> Plan:
     return plan(array, request)
 
 
-def _tomogram(data: Any, provenance: dict[str, Any], plan_: Plan) -> Tomogram:
-    unnamed = Tomogram("", data, plan_.array.grid.spacing, "portal", provenance)
+def _stored(volume: Path, provenance: dict[str, Any], plan_: Plan) -> str:
+    """Move a finished volume into the cache and return its name there."""
+    spacing = plan_.array.grid.spacing
+    unnamed = Tomogram("", np.load(volume, mmap_mode="r"), spacing, "portal", provenance)
     run = re.sub(r"[^A-Za-z0-9._+-]", "_", provenance["run"])
     name = (
-        f"{provenance['dataset']}-{run}-{plan_.array.grid.spacing[0]:.4g}A"
+        f"{provenance['dataset']}-{run}-{spacing[0]:.4g}A"
         f"-{provenance['processing']}-{unnamed.sha256[:8]}"
     )
-    return dataclasses.replace(unnamed, name=name)
+    cache.store(dataclasses.replace(unnamed, name=name), volume)
+    return name
 
 
 def _provenance(request: Request, record: Record, plan_: Plan) -> dict[str, Any]:

@@ -77,15 +77,19 @@ class OmeZarrLevel:
         array = zarr.open_array(folder, mode="r", zarr_format=2)
         for index in chunk_indices(region, self.grid.chunks):
             part = chunk_part(index, self.grid.chunks, region)
-            try:
-                voxels = np.asarray(array[part])
-            except (RuntimeError, ValueError) as error:
-                file = self._file(index)
-                (folder / file).unlink()
-                raise InputError(
-                    f"the chunk {self.address}/{file} cannot be decoded: {error}"
-                ) from error
-            yield part, voxels
+            # Not bound to a name here, which would keep it while the next one is decoded.
+            yield part, self._decoded(array, part, folder, self._file(index))
+
+    def _decoded(
+        self, array: zarr.Array[Any], part: Region, folder: Path, file: str
+    ) -> npt.NDArray[Any]:
+        try:
+            return np.asarray(array[part])
+        except (RuntimeError, ValueError) as error:
+            (folder / file).unlink()
+            raise InputError(
+                f"the chunk {self.address}/{file} cannot be decoded: {error}"
+            ) from error
 
     def _file(self, index: Shape) -> str:
         return self._separator.join(map(str, index))

@@ -91,10 +91,10 @@ def _assembled(plan: Plan, folder: Path) -> Path:
             z, y, x = (
                 it.start - origin.start for it, origin in zip(part, plan.region, strict=True)
             )
-            rows = np.ascontiguousarray(voxels, dtype=dtype)
-            for k, j in np.ndindex(rows.shape[:2]):
+            for k, j in np.ndindex(voxels.shape[:2]):
                 row = ((z + k) * shape[1] + y + j) * shape[2] + x
                 file.seek(start + row * dtype.itemsize)
-                file.write(rows[k, j].data)
+                file.write(np.ascontiguousarray(voxels[k, j], dtype=dtype).data)
+            del voxels  # before the next part is decoded
         file.truncate(start + dtype.itemsize * int(np.prod(shape)))
     return path
