@@ -5,12 +5,15 @@ They have no noise, so they need no statistics, and they say why a time has move
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from cryoet_bench.storage import installed
@@ -97,20 +100,36 @@ class _CountedCodec(Codec):
         return {"compressors": [counting_zarr3.CountedCodec()], "filters": []}
 
 
+# How often an event loop turns and a thread waits is a matter of luck, and no work.
+_WAITING_FILES = frozenset({"selectors.py", "selector_events.py", "threading.py", "unix_events.py"})
+_WAITING_NAMES = frozenset({"_add_callback", "_run", "_run_once", "time"})
+
+
+@functools.cache
+def _is_waiting(code: CodeType) -> bool:
+    file = Path(code.co_filename)
+    return file.name in _WAITING_FILES or (
+        file.parent.name == "asyncio" and code.co_name in _WAITING_NAMES
+    )
+
+
 def python_calls(action: Callable[[], object]) -> int:
     """Return how many Python functions an action starts, in all threads.
 
-    A coroutine counts when it starts, not when it resumes. Threads make the number vary by a few
-    in a thousand; take the least of several.
+    A coroutine counts when it starts, not when it resumes. The functions with which threads and
+    event loops wait for each other are left out, because their number differs from run to run.
     """
     monitoring = sys.monitoring
     count = 0
     lock = threading.Lock()
 
-    def started(*_: object) -> None:
+    def started(code: CodeType, _offset: int) -> object:
         nonlocal count
+        if _is_waiting(code):
+            return monitoring.DISABLE
         with lock:
             count += 1
+        return None
 
     tool = monitoring.PROFILER_ID
     monitoring.use_tool_id(tool, "cryoet-bench")
