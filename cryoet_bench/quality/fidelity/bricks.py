@@ -40,6 +40,53 @@ class Voxels(Protocol):
         ...
 
 
+class Stored:
+    """A stored array of which a few chunks at most are decoded at a time.
+
+    zarr decodes all the chunks of a box at once: where eight of the portal's meet, a single voxel
+    of each costs 1 GB. Here a box is put together from pieces of at most 8 million voxels, or of
+    one chunk.
+    """
+
+    def __init__(self, volume: Voxels) -> None:
+        self._volume = volume
+        self.shape, self.dtype = tuple(volume.shape), np.dtype(volume.dtype)
+        self.chunks = _stored_pieces(volume) or self.shape
+
+    def __getitem__(self, box: Any, /) -> npt.NDArray[Any]:
+        """Return the voxels of a box; integers drop their axis, as in numpy."""
+        places = (box if isinstance(box, tuple) else (box,)) + (slice(None),) * 3
+        spans = [
+            range(*part.indices(extent)) if isinstance(part, slice) else range(part, part + 1)
+            for part, extent in zip(places, self.shape, strict=False)
+        ]
+        step = list(self.chunks)
+        for axis in (2, 1, 0):
+            step[axis] *= max(1, SMALLEST_BRICK * 4 // math.prod(step))
+        voxels = np.empty([len(span) for span in spans], self.dtype)
+        pieces = [
+            [
+                (max(span.start, at), min(span.stop, at + size))
+                for at in range(span.start // size * size, span.stop, size)
+            ]
+            for span, size in zip(spans, step, strict=True)
+        ]
+        for piece in itertools.product(*pieces):
+            inside = tuple(
+                slice(first - span.start, stop - span.start)
+                for (first, stop), span in zip(piece, spans, strict=True)
+            )
+            voxels[inside] = self._volume[tuple(slice(*ends) for ends in piece)]
+        dropped = tuple(axis for axis in range(3) if not isinstance(places[axis], slice))
+        return voxels.squeeze(dropped)
+
+
+def own(volume: Voxels, box: Box, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return a box of a volume that may be written to, copied only where it has to be."""
+    part = np.asarray(volume[box])
+    return part.astype(dtype, copy=isinstance(volume, np.ndarray))
+
+
 @dataclass(frozen=True, eq=False)
 class Brick:
     """The same box of both volumes.

@@ -12,7 +12,7 @@ import numpy as np
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.quality.compiled import THREADS
-from cryoet_bench.quality.fidelity.bricks import Triple, Voxels, boxes, brick_shape, walk
+from cryoet_bench.quality.fidelity.bricks import Stored, Triple, Voxels, boxes, brick_shape, walk
 from cryoet_bench.quality.fidelity.diagnosis import Defect, diagnose
 from cryoet_bench.quality.fidelity.fsc import Correlation, correlation
 from cryoet_bench.quality.fidelity.picking import Picker, PickingScore
@@ -167,6 +167,9 @@ def compare(
     """
     for volume, what in ((reference, "the reference"), (copy, "the copy")):
         _require_volume(volume, what)
+    reference, copy = (
+        volume if isinstance(volume, np.ndarray) else Stored(volume) for volume in (reference, copy)
+    )
     facts: dict[str, Any] = {
         "reference_shape": tuple(reference.shape),
         "copy_shape": tuple(copy.shape),

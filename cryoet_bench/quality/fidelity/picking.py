@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.compiled import THREADS
-from cryoet_bench.quality.fidelity.bricks import Voxels
+from cryoet_bench.quality.fidelity.bricks import Voxels, own
 from cryoet_bench.quality.fidelity.fsc import Band
 from cryoet_bench.quality.fidelity.spectrum import SECTORS
 from cryoet_bench.tomogram.phantom import RADII, Particle
@@ -132,7 +132,7 @@ class Picker:
         )
 
     def _search(self, volume: Voxels) -> list[Picks]:
-        return match(np.asarray(volume[self._box]), self._radii, self._band)
+        return _match(own(volume, self._box, np.dtype(np.float32)), self._radii, self._band)
 
     def _against_known(self, picks: Picks) -> tuple[float, int]:
         """Return F-beta at the threshold that suits the picks best, and how many pass it."""
@@ -162,23 +162,37 @@ def match(volume: npt.NDArray[Any], radii: Sequence[float], band: Band) -> list[
     The score is the locally normalised correlation of Roseman (2003, Ultramicroscopy 94,
     225-236), computed with Fourier transforms.
     """
-    finite = np.isfinite(volume)
-    mean = float(volume[finite].mean(dtype=np.float64)) if finite.any() else 0.0
-    voxels = np.where(finite, volume - mean, 0).astype(np.float32)
+    return _match(volume.astype(np.float32), radii, band)
+
+
+def _match(voxels: npt.NDArray[np.float32], radii: Sequence[float], band: Band) -> list[Picks]:
+    """Do what `match` does, on voxels that are changed."""
+    finite = np.isfinite(voxels)
+    mean = voxels.mean(dtype=np.float64) if finite.all() else _mean(voxels[finite])
+    voxels -= np.float32(mean)
+    if not finite.all():
+        voxels[~finite] = 0
+    del finite
     spread = float(voxels.std(dtype=np.float64))
     if not spread > 0:
         return [Picks(radius, np.empty((0, 3)), np.empty(0)) for radius in radii]
-    voxels /= spread
+    voxels /= np.float32(spread)
     factors = [_binning(radius) for radius in radii]
     picks = []
+    done = 1
     for factor in sorted(set(factors)):
+        voxels, done = _binned(voxels, factor // done), factor
         among = [
             radius / factor for radius, own in zip(radii, factors, strict=True) if own == factor
         ]
-        for found in _match_at(_binned(voxels, factor), among, band):
+        for found in _match_at(voxels, among, band):
             positions = (found.positions + 0.5) * factor - 0.5
             picks.append(Picks(found.radius * factor, positions, found.scores))
     return picks
+
+
+def _mean(values: npt.NDArray[np.float32]) -> float:
+    return float(values.mean(dtype=np.float64)) if values.size else 0.0
 
 
 def _binning(radius: float) -> int:

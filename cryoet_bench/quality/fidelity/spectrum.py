@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.compiled import THREADS, compiled
-from cryoet_bench.quality.fidelity.bricks import Triple, Voxels, working_dtype
+from cryoet_bench.quality.fidelity.bricks import Triple, Voxels, own, working_dtype
 
 Floats = npt.NDArray[np.float64]
 
@@ -121,6 +121,8 @@ def cross_spectrum(reference: Voxels, copy: Voxels) -> CrossSpectrum:
             ):
                 sums += part
             tiles += 1
+            # The next tiles are read before these names are taken again.
+            del a, b, finite
     return CrossSpectrum(
         sums[0], sums[1], sums[2], sums[3], edge, tiles, tile, high - low if high >= low else np.nan
     )
@@ -148,8 +150,9 @@ def _tiles(reference: Voxels, copy: Voxels, tile: Triple) -> Iterator[list[npt.N
         for extent, size in zip(reference.shape, tile, strict=True)
     ]
     for corner in itertools.product(*starts):
-        box = tuple(slice(at, at + size) for at, size in zip(corner, tile, strict=True))
-        yield [np.array(volume[box], dtype=dtype) for volume in (reference, copy)]
+        z, y, x = (slice(at, at + size) for at, size in zip(corner, tile, strict=True))
+        box = z, y, x
+        yield [own(volume, box, dtype) for volume in (reference, copy)]
 
 
 def _taper(extent: int) -> Floats:
