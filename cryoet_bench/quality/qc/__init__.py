@@ -9,8 +9,7 @@
 
 from cryoet_bench.quality.qc.checks import half_set_ratio
 from cryoet_bench.quality.qc.inspection import Inspection, examine, inspect
-from cryoet_bench.quality.qc.survey import survey
-from cryoet_bench.quality.qc.view import view
+from cryoet_bench.quality.qc.viewer import view
 from cryoet_bench.quality.qc.volume import Volume, open_volume
 
 __all__ = [
@@ -20,6 +19,5 @@ __all__ = [
     "half_set_ratio",
     "inspect",
     "open_volume",
-    "survey",
     "view",
 ]
