@@ -161,12 +161,12 @@ class Reads(Exact):
         """How many voxels are decoded for each voxel that was asked for?"""
         return self.outcome["decode_amplification"]
 
-    @asks("Python calls of a read", unit="calls")
+    @asks("Python calls of a read", unit="calls", tolerance=0.01)
     def track_python_calls(self, *_case: object) -> float:
         """How many Python functions does a read start?"""
         return self.outcome["python_calls"]
 
-    @asks("Peak traced memory of a read", unit="bytes")
+    @asks("Peak traced memory of a read", unit="bytes", tolerance=0.01)
     def track_traced_peak(self, *_case: object) -> float:
         """How much memory does a read hold at once, chunk by chunk, its result included?"""
         return self.outcome["traced_peak"]
@@ -191,7 +191,7 @@ class MoreReads(Exact):
         """How many bytes does a remote store have to send?"""
         return self.outcome["bytes_fetched"]
 
-    @asks("Python calls of further reads", tier="full", unit="calls")
+    @asks("Python calls of further reads", tier="full", unit="calls", tolerance=0.01)
     def track_python_calls(self, *_case: object) -> float:
         """How many Python functions does a read start?"""
         return self.outcome["python_calls"]
@@ -235,7 +235,7 @@ class Writes(Exact):
         """How many bytes go to the store and come back from it?"""
         return self.outcome["bytes_moved"]
 
-    @asks("Python calls of a write", unit="calls")
+    @asks("Python calls of a write", unit="calls", tolerance=0.01)
     def track_python_calls(self, *_case: object) -> float:
         """How many Python functions does a write start?"""
         return self.outcome["python_calls"]

@@ -35,15 +35,26 @@ MORE_ARRAYS = (
 
 
 def asks[F: Callable[..., Any]](
-    pretty_name: str, *, tier: Tier = "core", unit: str = "", higher_is_better: bool = False
+    pretty_name: str,
+    *,
+    tier: Tier = "core",
+    unit: str = "",
+    higher_is_better: bool = False,
+    tolerance: float = 0.0,
 ) -> Callable[[F], F]:
-    """Give a benchmark its readable name, tier, unit and direction.
+    """Give a benchmark its readable name, tier, unit, direction and tolerance.
 
-    asv copies these attributes into ``benchmarks.json``; the question is the docstring.
+    asv copies these attributes into ``benchmarks.json``; the question is the docstring. The
+    tolerance is the relative difference by which an exact value may differ between two runs.
     """
 
     def mark(function: F) -> F:
-        vars(function).update(pretty_name=pretty_name, tier=tier, higher_is_better=higher_is_better)
+        vars(function).update(
+            pretty_name=pretty_name,
+            tier=tier,
+            higher_is_better=higher_is_better,
+            tolerance=tolerance,
+        )
         if unit:
             vars(function)["unit"] = unit
         return function

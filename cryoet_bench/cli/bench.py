@@ -142,7 +142,7 @@ def run(
 
     if json_file and not json_file.absolute().parent.is_dir():
         raise InputError(f"cannot write {json_file}: there is no folder {json_file.parent}")
-    _measure(campaign, chosen)
+    measure(campaign, chosen)
     coverage = {release.tag: campaign.coverage(release) for release in chosen}
     if not any(counts["passed"] for counts in coverage.values()):
         reasons = [*campaign.not_installed.values(), *campaign.failures(chosen), "see above"]
@@ -167,7 +167,7 @@ def run(
     )
 
 
-def _measure(campaign: Campaign, chosen: list[Release]) -> None:
+def measure(campaign: Campaign, chosen: list[Release]) -> None:
     """Measure what is missing, telling what is done; an interruption is explained."""
     try:
         with _terminated_like_ctrl_c(), _progress_display() as tell:

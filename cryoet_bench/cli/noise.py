@@ -1,0 +1,83 @@
+"""How much of a ratio to believe on this machine."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import chdir
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+_console = Console(highlight=False)
+
+
+def noise(
+    release: Annotated[
+        str | None, typer.Argument(help="Which release; the newest if none is named.")
+    ] = None,
+    tomogram: Annotated[str, typer.Option(help="What to measure on.")] = "phantom-10A",
+    tier: Annotated[str, typer.Option(help="Which benchmarks: core, or full.")] = "core",
+    rounds: Annotated[int | None, typer.Option(min=1, help="Rounds of timed benchmarks.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there, too.")
+    ] = None,
+) -> None:
+    """Measure one release twice, and say how small a change each benchmark can show here.
+
+    \b
+    cryoet-bench noise                     the newest release, the core tier
+    cryoet-bench noise zarr-3.1.0          another release
+    cryoet-bench noise --rounds 10         how much more rounds help
+
+    It takes twice as long as measuring a release, and its figures are kept in results/, in the
+    folder of this machine. Interrupt it and run it again: it goes on where it was.
+    """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
+    from cryoet_bench.cli.bench import measure, project_root  # noqa: PLC0415
+    from cryoet_bench.timeline import noise as figures  # noqa: PLC0415
+    from cryoet_bench.timeline.measurement import Campaign  # noqa: PLC0415
+    from cryoet_bench.timeline.releases import load  # noqa: PLC0415
+    from cryoet_bench.tomogram.sources import obtain  # noqa: PLC0415
+
+    root, timeline = project_root(), load()
+    chosen = timeline.named([release]) if release else timeline.last(1)
+    name = obtain(tomogram).name
+    target = json_file.absolute() if json_file else None
+    journals = []
+    with chdir(root):
+        for run in ("first", "second"):
+            campaign = Campaign(root, timeline, name, tier=tier, rounds=rounds)
+            kept = campaign.results_dir / campaign.machine.machine / "noise.json"
+            folder = root / ".asv" / "noise" / run
+            campaign.configuration.results_dir = str(folder)
+            _console.print(f"The {run} run of {chosen[0].tag}:")
+            measure(campaign, chosen)
+            journals.append(campaign.journal(chosen[0]))
+        found = figures.compare_runs(chosen[0].tag, campaign.benchmarks.values(), *journals)
+        for path in filter(None, [kept, target]):
+            figures.save(found, path)
+        shutil.rmtree(root / ".asv" / "noise")
+    _print(found)
+    _console.print(f"The figures are in {kept}.", soft_wrap=True)
+
+
+def _print(found: object) -> None:
+    from cryoet_bench.timeline.noise import RESTLESS, Noise  # noqa: PLC0415
+
+    assert isinstance(found, Noise)
+    table = Table("benchmark", "spread of two runs", "smallest change to believe", box=None)
+    for trust in found.trust():
+        table.add_row(trust.benchmark, f"{trust.spread:.1%}", f"{trust.smallest_change:.0%}")
+    _console.print(table)
+    _console.print(
+        f"{len(found.spreads)} times of {found.release}, measured twice: they differ by "
+        f"{found.median:.1%} in the median, and {len(found.restless())} of them by more than "
+        f"{RESTLESS:.0%}."
+    )
+    for spread in found.restless():
+        case = ", ".join(value.strip("'\"") for value in spread.case)
+        _console.print(f"  {spread.relative:.0%}  {spread.benchmark} {case}", soft_wrap=True)
+    for name in found.changed:
+        _console.print(f"  not the same twice, though exact: {name}", soft_wrap=True)
