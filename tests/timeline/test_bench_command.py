@@ -17,7 +17,7 @@ from cryoet_bench.cli import bench as command
 from cryoet_bench.errors import InputError
 from cryoet_bench.timeline.measurement import Campaign
 from tests.timeline import toy
-from tests.timeline.conftest import LAST_TWO, fresh, measured, measured_once  # noqa: F401
+from tests.timeline.conftest import LAST_TWO
 from tests.timeline.test_site import FACTS
 
 
@@ -26,7 +26,7 @@ def campaign(root: Path, **options: Any) -> Campaign:
 
 
 def test_the_table_tells_what_stands_out(
-    measured: Path,  # noqa: F811
+    measured: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     table = measured / "table.json"
@@ -53,7 +53,7 @@ def test_the_table_tells_what_stands_out(
 
 
 def test_every_case_on_demand(
-    measured: Path,  # noqa: F811
+    measured: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     command.run(campaign(measured), list(LAST_TWO), FACTS, verbose=True)
@@ -61,7 +61,7 @@ def test_every_case_on_demand(
 
 
 def test_one_release_has_nothing_to_compare_with(
-    measured: Path,  # noqa: F811
+    measured: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     command.run(campaign(measured), [LAST_TWO[-1]], FACTS)
@@ -70,26 +70,28 @@ def test_one_release_has_nothing_to_compare_with(
     assert "The site is in" in said
 
 
-def test_nothing_measured_is_said_and_no_success(fresh: Path) -> None:  # noqa: F811
+def test_nothing_measured_is_said_and_no_success(fresh: Path) -> None:
     (fresh / "uninstallable").touch()
     with pytest.raises(InputError, match=r"^no release can be installed: no such package$"):
         command.run(campaign(fresh, rounds=1), [LAST_TWO[-1]], FACTS)
 
 
-def test_all_releases_failing_is_no_success(measured: Path) -> None:  # noqa: F811
+def test_all_releases_failing_is_no_success(measured: Path) -> None:
     (measured / "uninstallable").touch()
     oldest = toy.TIMELINE.releases[0]
     with pytest.raises(InputError, match=r"^nothing could be measured: no such package$"):
         command.run(campaign(measured), [oldest], FACTS)
 
 
-def test_a_table_that_cannot_be_written_is_said_before_measuring(fresh: Path) -> None:  # noqa: F811
+def test_a_table_that_cannot_be_written_is_said_before_measuring(fresh: Path) -> None:
     with pytest.raises(InputError, match="there is no folder"):
         command.run(campaign(fresh), list(LAST_TWO), FACTS, json_file=Path("no/table.json"))
     assert not (fresh / "results").exists()
 
 
 DRIVER = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as started from a terminal
 from pathlib import Path
 from cryoet_bench.cli import bench
 from cryoet_bench.timeline.measurement import Campaign
@@ -104,7 +106,7 @@ except bench.typer.Exit as stop:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_says_how_to_go_on(fresh: Path, how: signal.Signals) -> None:  # noqa: F811
+def test_an_interruption_says_how_to_go_on(fresh: Path, how: signal.Signals) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     process = subprocess.Popen(
         [sys.executable, "-c", DRIVER], env=environment, stderr=subprocess.PIPE, text=True
