@@ -201,7 +201,8 @@ class PatientClient(cryoet_data_portal.Client):  # type: ignore[misc]
                 raise InputError(f"the portal's catalogue has no such value: {error}") from error
             except TransportError as error:
                 raise UnavailableError(" ".join(str(error).split())[:300]) from error
-            except (TypeError, KeyError, ValueError) as error:
+            # gql asserts that an answer has data.
+            except (AssertionError, TypeError, KeyError, ValueError) as error:
                 raise UnavailableError(f"its answer cannot be understood ({error!r})") from error
 
         try:

@@ -7,6 +7,8 @@ import pytest
 from cryoet_bench.errors import InputError
 from cryoet_bench.tomogram.portal import Search, search, select
 from cryoet_bench.tomogram.portal.request import parse
+from tests.tomogram.portal.conftest import HASTE
+from tests.tomogram.portal.proxy import Fault, Kind, Proxy
 from tests.tomogram.portal.server import Portal
 
 
@@ -72,3 +74,14 @@ def test_where_not_one_is_meant_each_candidate_is_listed_with_what_chooses_it(
 def test_a_run_that_is_not_there(online: Portal) -> None:
     with pytest.raises(InputError, match="no tomogram of run TS_1 in dataset 10445"):
         select(parse("portal:10445/TS_1"))
+
+
+@pytest.mark.parametrize("kind", ["nonsense", "empty", "error"])
+def test_an_answer_that_is_none_is_asked_for_again_and_then_named(
+    catalogue_proxy: Proxy, kind: Kind
+) -> None:
+    catalogue_proxy.reset(Fault(kind))
+    assert len(search(Search(dataset=10440), HASTE)) == 1
+    catalogue_proxy.reset(Fault(kind, last=100))
+    with pytest.raises(InputError, match="did not answer, asked 3 times"):
+        search(Search(dataset=10440), HASTE)
