@@ -7,6 +7,7 @@ it is interrupted. ``--small`` makes quarter-sized tomograms in quarter-sized ch
 
 import argparse
 import contextlib
+import signal
 import sys
 import tempfile
 import threading
@@ -50,6 +51,8 @@ def main() -> None:
     parser.add_argument("--graphql-port", type=int, default=8765)
     parser.add_argument("--s3-port", type=int, default=8766)
     options = parser.parse_args()
+    # Ended by ctrl-C or by kill, it takes the bucket's server and folder with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     stored = volumes.challenge(4, chunk=64) if options.small else volumes.challenge()
     ports = {"graphql_port": options.graphql_port, "s3_port": options.s3_port}
     with (
