@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 
 _EDGE = 96
 _FEW_SLICES = 16
-_CELLS = 256
+_CELLS = 64
 _SMALLEST_HALF = 2.0**-14
 _HALF_STEP = 2.0**-24
 
@@ -268,15 +268,17 @@ def _rearranged(sources: dict[int, int | None], axis: str) -> Defect | None:
 
 def _block(evidence: Evidence) -> Defect | None:
     box = _bounding_box(evidence.pixels)
-    values = [np.asarray(evidence.copy[at]) for at in evidence.pixels.marked]
-    if any(value != values[0] for value in values):
+    # One by one, because each may cost a chunk: the second one usually ends it.
+    values = (np.asarray(evidence.copy[at]) for at in evidence.pixels.marked)
+    value = next(values)
+    if any(other != value for other in values):
         return None
     region = _clipped(box, 128)
     a, b = np.asarray(evidence.reference[region]), np.asarray(evidence.copy[region])
     different = a != b
-    if not different.any() or (b[different] != values[0]).any():
+    if not different.any() or (b[different] != value).any():
         return None
-    if _cut_off(a[different], values[0], evidence.pixels):
+    if _cut_off(a[different], value, evidence.pixels):
         return None
     spans = ", ".join(
         f"{axis} {part.start}:{part.stop}" for axis, part in zip("zyx", box, strict=True)
@@ -284,7 +286,7 @@ def _block(evidence: Evidence) -> Defect | None:
     return Defect(
         "missing-block",
         True,
-        f"{evidence.pixels.n_differing:,} voxels within {spans} read as {values[0]:g}: a chunk "
+        f"{evidence.pixels.n_differing:,} voxels within {spans} read as {value:g}: a chunk "
         "that is missing or was never written reads as the fill value",
     )
 

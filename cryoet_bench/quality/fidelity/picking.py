@@ -26,7 +26,7 @@ Positions = npt.NDArray[np.float64]
 
 BETA = 4
 RADIUS_SHARE = 0.5
-LARGEST = 2**22
+LARGEST = 2**21
 """Up to so many voxels, after binning, a volume is searched; of a larger one, a box in its centre:
 the search holds about ten volumes of float32."""
 

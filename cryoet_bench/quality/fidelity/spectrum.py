@@ -156,12 +156,15 @@ def _tiles(reference: Voxels, copy: Voxels, tile: Triple) -> Iterator[list[npt.N
 
 
 def _taper(extent: int) -> Floats:
-    """Return a window that is flat but for a cosine at both ends."""
+    """Return a window that is flat but for a cosine at both ends (Tukey 1967).
+
+    Written out, because importing scipy.signal takes more memory than a tile.
+    """
     if extent == 1:
         return np.ones(1)
-    import scipy.signal.windows  # noqa: PLC0415
-
-    window: Floats = scipy.signal.windows.tukey(extent, 2 * _TAPER)
+    at = np.arange(extent)
+    depth = np.minimum(at, at[::-1]) / (_TAPER * (extent - 1))
+    window: Floats = 0.5 - 0.5 * np.cos(np.pi * np.minimum(depth, 1.0))
     return window
 
 

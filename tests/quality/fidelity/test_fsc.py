@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.signal
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -130,6 +131,12 @@ def test_a_tile_at_the_far_end_reaches_back(monkeypatch: pytest.MonkeyPatch) -> 
     got = cross_spectrum(zarr.create_array({}, data=a, chunks=(8, 8, 8)), a)
     assert got.tile_shape == (16, 16, 16)
     assert got.tiles == 2 * 3 * 1
+
+
+def test_the_taper_is_scipys() -> None:
+    for extent in (1, 2, 31, 256):
+        expected = scipy.signal.windows.tukey(extent, 0.25)
+        np.testing.assert_allclose(spectrum._taper(extent), expected, atol=1e-12)
 
 
 def test_nan_counts_as_the_mean_in_both() -> None:
