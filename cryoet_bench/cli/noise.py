@@ -46,12 +46,12 @@ def noise(
     name = obtain(tomogram).name
     target = json_file.absolute() if json_file else None
     journals = []
+    usual = Campaign(root, timeline, name, tier=tier)
+    kept = usual.results_dir / usual.machine.machine / "noise.json"
     with chdir(root):
         for run in ("first", "second"):
             campaign = Campaign(root, timeline, name, tier=tier, rounds=rounds)
-            kept = campaign.results_dir / campaign.machine.machine / "noise.json"
-            folder = root / ".asv" / "noise" / run
-            campaign.configuration.results_dir = str(folder)
+            campaign.configuration.results_dir = str(root / ".asv" / "noise" / run)
             _console.print(f"The {run} run of {chosen[0].tag}:")
             measure(campaign, chosen)
             journals.append(campaign.journal(chosen[0]))

@@ -1,0 +1,106 @@
+"""Benchmarks run on real zarr stores: what they measure is what they say."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from asv_runner.discovery import disc_benchmarks
+
+from benchmarks import cost, measured, size
+from cryoet_bench.storage import conditions
+from cryoet_bench.tomogram import Tomogram
+from cryoet_bench.tomogram.cache import store
+
+ROOT = Path(__file__).parents[2]
+SLOW = {"store.S3.time_read", "store.RoundTrips.track_round_trips", "cost.MoreReads.track_requests"}
+
+
+@pytest.fixture
+def tomogram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iterator[Tomogram]:
+    """A small volume of noise that is measured."""
+    data = np.random.default_rng(1).normal(0, 5e-6, (40, 70, 66)).astype(np.float32)
+    tomogram = Tomogram("noise", data, (10.0, 10.0, 10.0), "synthetic")
+    store(tomogram)
+    monkeypatch.setenv("CRYOET_BENCH_TOMOGRAM", "noise")
+    monkeypatch.chdir(tmp_path)
+    # This process goes on to run other tests on all cores.
+    monkeypatch.setattr(conditions, "settle", lambda: None)
+    measured.tomogram.cache_clear()
+    for prepared in (cost._on_disk, cost._counted, cost._counting_decodes):
+        prepared.cache_clear()
+    yield tomogram
+    measured.tomogram.cache_clear()
+    conditions.remove_folders()
+
+
+def test_sizes_are_those_of_the_files(tomogram: Tomogram) -> None:
+    values = size._measure_codec("none", "v2")
+    # Two by two chunks of 64 cubed, padded, without any compression.
+    assert values["bytes_per_voxel"] == 4 * 4 * 64**3 / tomogram.data.size
+    assert values["compression_ratio"] == tomogram.data.size / (4 * 64**3)
+    assert values["max_error"] == 0
+
+
+def test_costs_of_a_slice_are_those_of_the_chunks_it_crosses(tomogram: Tomogram) -> None:
+    values = cost._all_costs("slice-xy", "cube-64 v2")
+    _, y, x = tomogram.data.shape
+    assert values["requests"] == values["get"] == 4
+    assert values["decode_amplification"] == 4 * 64**3 / (y * x)
+    assert values["python_calls"] > 100
+    assert values["traced_peak"] > 4 * y * x
+
+
+def test_a_chunk_is_written_with_one_request(tomogram: Tomogram) -> None:
+    assert cost._write("one-chunk", "cube-32 v3")["requests"] == 1
+
+
+def test_fill_alone_stores_nothing(tomogram: Tomogram) -> None:
+    assert cost._write("all-fill", "cube-64 v2")["set"] == 0
+
+
+PROGRAM = """
+import sys, warnings
+warnings.simplefilter("ignore")
+from asv_runner.discovery import get_benchmark_from_name
+benchmark = get_benchmark_from_name(sys.argv[1], sys.argv[2])
+if benchmark.setup_cache_key:
+    benchmark.set_cache(benchmark.do_setup_cache())
+if not benchmark.do_setup():
+    benchmark.func(*benchmark._build_params())
+    print("measured")
+benchmark.do_teardown()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "module", ["codec", "control", "engine", "lossy", "memory", "read", "store", "write"]
+)
+def test_one_case_of_each_benchmark_runs(module: str, tomogram: Tomogram, tmp_path: Path) -> None:
+    """Run the last case, the newest and most demanding one, as asv runs it."""
+    suite: list[Any] = list(disc_benchmarks(str(ROOT / "benchmarks")))
+    for benchmark in suite:
+        if not benchmark.name.startswith(f"{module}.") or benchmark.name in SLOW:
+            continue
+        cases = len(list(itertools.product(*benchmark.params))) if benchmark.params else 0
+        name = f"{benchmark.name}-{cases - 1}" if cases else benchmark.name
+        folder = tmp_path / name
+        folder.mkdir()
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, str(ROOT / "benchmarks"), name],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        assert done.returncode == 0, f"{name}: {done.stderr}"
+        assert "measured" in done.stdout or "skipped" in done.stdout, name

@@ -1,0 +1,79 @@
+"""Two runs of one release: what differs is noise, and is reported as such."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.timeline.noise import Noise, compare_runs, save
+from cryoet_bench.timeline.results import Journal, Measured, Round
+
+TIME: dict[str, Any] = {"name": "read.time", "version": "1", "type": "time", "params": [["a", "b"]]}
+EXACT: dict[str, Any] = {
+    "name": "cost.calls", "version": "1", "type": "track", "params": [["a"]], "tolerance": 0.01
+}  # fmt: skip
+
+
+def _journal(path: Path, times: dict[str, list[float]], calls: float) -> Journal:
+    journal = Journal(path)
+    for number in (1, 2):
+        cases = tuple(
+            Measured((case,), "passed", samples=tuple(samples), number=1)
+            for case, samples in times.items()
+        )
+        journal.append(Round("read.time", "1", number, "2026-11-22T16:00:00+00:00", 1.0, cases))
+    counted = (Measured(("a",), "passed", value=calls),)
+    journal.append(Round("cost.calls", "1", 1, "2026-11-22T16:00:00+00:00", 1.0, counted))
+    return journal
+
+
+def _noise(folder: Path, first: list[float], second: list[float], calls: float = 1000) -> Noise:
+    journals = [
+        _journal(folder / "first", {"a": first, "b": [1.0]}, 1000),
+        _journal(folder / "second", {"a": second, "b": [1.0]}, calls),
+    ]
+    return compare_runs("zarr-3.4.2", [TIME, EXACT], *journals)
+
+
+def test_the_spread_is_that_of_the_medians(tmp_path: Path) -> None:
+    found = _noise(tmp_path, [1.0, 1.1, 5.0], [1.3, 1.2, 0.1])
+    assert [spread.relative for spread in found.spreads] == [pytest.approx(0.1 / 1.15), 0]
+    assert found.median == pytest.approx(0.05 / 1.15)
+    assert found.restless() == []
+    assert found.changed == ()
+
+
+def test_a_restless_case_and_a_changed_count_are_named(tmp_path: Path) -> None:
+    found = _noise(tmp_path, [1.0], [1.3], calls=1011)
+    assert [spread.case for spread in found.restless()] == [("a",)]
+    assert found.changed == ("cost.calls(a)",)
+    (trust,) = found.trust()
+    rms = math.sqrt(math.log(1.3) ** 2 / 2)
+    assert trust.smallest_change == pytest.approx(math.exp(2.576 * rms) - 1)
+
+
+def test_the_smallest_change_covers_99_percent_of_unchanged_pairs() -> None:
+    random = np.random.default_rng(0)
+    logs = random.normal(0, 0.05, 100_000)
+    limit = math.exp(2.576 * math.sqrt(np.mean(logs**2))) - 1
+    assert np.mean(np.abs(logs) <= math.log1p(limit)) == pytest.approx(0.99, abs=0.002)
+
+
+def test_the_figures_are_kept(tmp_path: Path) -> None:
+    found = _noise(tmp_path, [1.0], [1.1])
+    save(found, tmp_path / "machine" / "noise.json")
+    kept = json.loads((tmp_path / "machine" / "noise.json").read_text())
+    assert kept["release"] == "zarr-3.4.2"
+    assert kept["median_relative_spread"] == found.median
+    assert [case["relative"] for case in kept["cases"]] == [s.relative for s in found.spreads]
+
+
+def test_nothing_measured_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no time of zarr-3\.4\.2 could be measured twice"):
+        compare_runs("zarr-3.4.2", [TIME], Journal(tmp_path / "a"), Journal(tmp_path / "b"))
