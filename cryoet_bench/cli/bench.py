@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager
+from contextlib import chdir, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -86,7 +86,8 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         chosen = list(timeline.releases)
     else:
         chosen = timeline.since(since) if since else timeline.last(newest)
-    with _aside.status(f"Getting the tomogram {tomogram} ..."):
+    fetching = tomogram.startswith("portal:")  # which tells its own progress
+    with nullcontext() if fetching else _aside.status(f"Getting the tomogram {tomogram} ..."):
         volume = obtain(tomogram)
     facts = {
         "name": volume.name,

@@ -14,7 +14,7 @@ import numpy as np
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.tomogram import cache
-from cryoet_bench.tomogram.portal import catalogue, transfer
+from cryoet_bench.tomogram.portal import catalogue, lists, transfer
 from cryoet_bench.tomogram.portal.bucket import Bucket
 from cryoet_bench.tomogram.portal.catalogue import Record
 from cryoet_bench.tomogram.portal.grid import StoredArray, check_against_record
@@ -35,16 +35,17 @@ _SPEC = "spec"
 def obtain(spec: str, *, report: Report | None = None, patience: Patience = PATIENCE) -> Tomogram:
     """Return the tomogram that ``portal:DATASET/RUN/OPTION=VALUE/...`` means.
 
-    When one of the tomograms that were fetched before is meant, and only one, that is it, and the
-    portal is not asked.
+    A run alone means its first tomogram in the list that ships, so that people who name the same
+    run measure the same tomogram. When one of the tomograms that were fetched before is meant, and
+    only one, that is it, and the portal is not asked.
 
     Raises
     ------
     InputError
         Not one tomogram is meant, or it cannot be had; the message says what to do.
     """
-    request = parse(spec)
     report = report or Report()
+    request = _representative(parse(spec), report)
     found = list(_cached(request))
     if len(found) > 1:
         listed = "\n".join(f"  {it.provenance[_SPEC]}  ({it.name})" for it in found)
@@ -76,6 +77,20 @@ def fetch(request: Request, report: Report, patience: Patience = PATIENCE) -> To
             volume = transfer.carry_out(plan_, bucket, folder, report)
             name = _stored(volume, _provenance(chosen, record, plan_), plan_)
     return cache.load(name, in_memory=False)
+
+
+def _representative(request: Request, report: Report) -> Request:
+    """Return the request with the shipped list's choice for a run, where it makes none itself."""
+    if request.spacing or request.processing or request.tomogram:
+        return request
+    for listed in lists.load(lists.DOZEN):
+        if (listed.dataset, listed.run) == (request.dataset, request.run):
+            chosen = request.model_copy(
+                update={"spacing": listed.spacing, "processing": listed.processing}
+            )
+            report.say(f"{request} means {chosen}, the first of this run in the list that ships")
+            return chosen
+    return request
 
 
 def _cached(request: Request) -> Iterator[cache.Entry]:

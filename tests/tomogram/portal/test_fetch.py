@@ -118,7 +118,16 @@ def test_of_several_fetched_ones_none_is_chosen_at_will(online: Portal, silent: 
     obtain(f"{FILTERED}/subset=16", report=silent)
     obtain(FILTERED.replace("filtered", "denoised") + "/subset=16", report=silent)
     with pytest.raises(InputError, match="2 fetched tomograms match"):
-        obtain("portal:10445/TS_100_3/subset=16", report=silent)
+        obtain("portal:10445/TS_100_3/spacing=10.012/subset=16", report=silent)
+
+
+def test_a_run_alone_means_its_first_tomogram_in_the_list_that_ships(
+    online: Portal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tomogram = obtain("portal:10445/TS_100_3/subset=16")
+    assert tomogram.voxel_spacing == pytest.approx((10.012,) * 3)
+    assert tomogram.provenance["processing"] == "filtered"
+    assert f"means {FILTERED}/subset=16, the first of this run" in capsys.readouterr().err
 
 
 def test_fetching_again_transfers_nothing(bucket_proxy: Proxy, silent: Report) -> None:
@@ -214,7 +223,7 @@ def test_a_record_that_disagrees_is_an_error_that_shows_both(
     said: str,
     source: str,
 ) -> None:
-    spec = f"portal:10445/TS_100_3/subset=32/source={source}"
+    spec = f"portal:10445/TS_100_3/processing=filtered/subset=32/source={source}"
     with pytest.raises(InputError, match=said):
         _obtain_from(own_copy, filtered, spec, monkeypatch, **record)
 
