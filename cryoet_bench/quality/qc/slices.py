@@ -78,7 +78,9 @@ def disorder(survey: Survey, array: ArrayLike, tolerance: float) -> Disorder:
     noise = 1.4826 * float(np.median(np.abs(fall - np.median(fall))))
     deep = known[fall > max(tolerance, 8 * noise)]
     pairs = [int(pair) for pair in deep]
-    swapped = _swap_that_mends(array, pairs, survey.shape[0], tolerance) if pairs else None
+    # To mend is to win back at least half of what was lost.
+    lost = float(fall[fall > max(tolerance, 8 * noise)].sum())
+    swapped = _swap_that_mends(array, pairs, survey.shape[0], lost / 2) if pairs else None
     return Disorder(float(fall.max()), pairs, swapped)
 
 
@@ -90,7 +92,7 @@ def _around(likeness: Array) -> Array:
 
 
 def _swap_that_mends(
-    array: ArrayLike, pairs: list[int], depth: int, tolerance: float
+    array: ArrayLike, pairs: list[int], depth: int, enough: float
 ) -> tuple[int, int] | None:
     suspects = sorted({index for pair in pairs for index in (pair, pair + 1)})[:_SUSPECTS]
     near = {i for index in suspects for i in (index - 1, index, index + 1) if 0 <= i < depth}
@@ -109,7 +111,7 @@ def _swap_that_mends(
 
     gains = {pair: gain(*pair) for pair in itertools.combinations(suspects, 2)}
     best = max(gains, key=lambda pair: gains[pair])
-    return best if gains[best] > tolerance else None
+    return best if gains[best] > enough else None
 
 
 def _normalised(plane: Array) -> Array:

@@ -71,6 +71,15 @@ def test_swapped_slices_are_named_by_index(clean: Array) -> None:
     assert "Slices 40 and 60 along z" in examine(damaged)["slice-order"].sentence
 
 
+def test_lost_and_reversed_slices_are_breaks_and_no_exchange(clean: Array) -> None:
+    lost = examine(np.delete(clean, np.s_[50:60], axis=0))["slice-order"]
+    assert lost.finding == "break-between-slices"
+    assert lost.details["breaks"] == [49]
+    turned = clean.copy()
+    turned[30:40] = clean[30:40][::-1]
+    assert examine(turned)["slice-order"].finding == "break-between-slices"
+
+
 def test_duplicated_slices_are_named_by_axis_and_index(clean: Array) -> None:
     damaged = clean.copy()
     damaged[:, 31] = damaged[:, 90]
