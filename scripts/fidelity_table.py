@@ -94,6 +94,9 @@ def table(reference: Volume, pattern: str) -> Iterator[list[str]]:
             except UnavailableError as missing:
                 yield [name, f"not available: {missing}", *[""] * (len(COLUMNS) - 2)]
                 continue
+            except Exception as error:  # noqa: BLE001 - whatever a codec raises is its row's finding
+                yield [name, f"failed: {error!r}", *[""] * (len(COLUMNS) - 2)]
+                continue
         comparison = compare(
             volume,
             copy,
