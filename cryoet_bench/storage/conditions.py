@@ -70,9 +70,9 @@ def one_request_at_a_time() -> Iterator[None]:
             stack.enter_context(installed.zarr().config.set({"async.concurrency": 1}))
         if installed.release("fsspec"):
             config = importlib.import_module("fsspec.config").conf
-            before = config.get("gather_batch_size")
-            config["gather_batch_size"] = 1
-            stack.callback(config.update, gather_batch_size=before)
+            for key in ("gather_batch_size", "nofiles_gather_batch_size"):
+                config[key] = 1
+                stack.callback(config.pop, key)
         yield
 
 

@@ -121,6 +121,6 @@ def test_one_request_at_a_time_holds_and_ends() -> None:
     before = zarr.config.get("async.concurrency")
     with conditions.one_request_at_a_time():
         assert zarr.config.get("async.concurrency") == 1
-        assert fsspec.config.conf["gather_batch_size"] == 1
+        assert fsspec.config.conf["nofiles_gather_batch_size"] == 1
     assert zarr.config.get("async.concurrency") == before
-    assert fsspec.config.conf.get("gather_batch_size") is None
+    assert not fsspec.config.conf.keys() & {"gather_batch_size", "nofiles_gather_batch_size"}
