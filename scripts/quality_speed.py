@@ -1,6 +1,6 @@
 """How fast quality is judged, against the plain numpy, scipy and scikit-image way in the same run.
 
-    python scripts/quality_speed.py [qc] [streaming] ...
+    python scripts/quality_speed.py [qc] [streaming] [copies] ...
 
 Without arguments every part runs. Exits with 1 when a part misses its bar.
 """
@@ -18,7 +18,9 @@ from statistics import median
 
 import numcodecs
 import numpy as np
+import verify_speed
 import zarr
+from rich.console import Console
 from scipy import ndimage, stats
 from skimage.util import view_as_blocks
 
@@ -28,6 +30,7 @@ from cryoet_bench.tomogram.sources import obtain
 
 ROUNDS = 5
 QC_BAR = 20.0
+SSIM_BAR = 10.0
 MEMORY_BAR = 512.0
 EDGES = (128, 256, 512, 1024)
 
@@ -160,7 +163,12 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-PARTS: dict[str, Callable[[], bool]] = {"qc": qc, "streaming": streaming}
+def copies() -> bool:
+    """Compare verify's measures with the usual ways; True when 3-D SSIM meets its bar."""
+    return verify_speed.side_by_side(Console(width=120)) >= SSIM_BAR
+
+
+PARTS: dict[str, Callable[[], bool]] = {"qc": qc, "streaming": streaming, "copies": copies}
 
 
 if __name__ == "__main__":

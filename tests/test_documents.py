@@ -1,0 +1,188 @@
+"""Every command that the documents show is run, in a copy of the project as a newcomer has it.
+
+Only the suite is a smaller one, so that "a few minutes" are seconds here. The portal's page has
+a test of its own beside its stand-in.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+
+from cryoet_bench.tomogram.phantom import PHANTOMS, make
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = ["README.md", "docs/timeline.md", "docs/quality.md"]
+SERVERS = {"asv preview"}
+SUITE = '''
+import os
+
+
+class Volume:
+    version = "1"
+    rounds = 2
+    number = 1
+    repeat = 2
+    warmup_time = 0
+
+    def setup(self):
+        import zarr
+        from cryoet_bench.tomogram import cache
+
+        data = cache.load(os.environ["CRYOET_BENCH_TOMOGRAM"]).data
+        self.array = zarr.array(data, chunks=(32, 32, 32))
+
+    def time_read(self):
+        """How long does a read take?"""
+        self.array[...]
+
+    def track_voxels(self):
+        """How many voxels are there?"""
+        return self.array.size
+
+
+Volume.track_voxels.unit = "voxels"
+'''
+
+
+def commands(document: str) -> list[str]:
+    """Return the lines of the document's console blocks."""
+    text = (ROOT / document).read_text("utf-8")
+    return [
+        line.strip()
+        for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+        for line in block.splitlines()
+        if line.strip()
+    ]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's files without anything made from them, a small suite, and two tomograms."""
+    folder = tmp_path_factory.mktemp("newcomer") / "cryoet-bench"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file() and not name.startswith(("benchmarks/", "results/")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    (folder / "benchmarks").mkdir()
+    (folder / "benchmarks" / "__init__.py").touch()
+    (folder / "benchmarks" / "volume.py").write_text(SUITE)
+    phantom = make(PHANTOMS["phantom-tiny"])
+    _write_mrc(folder / "my_tomogram.mrc", phantom.data)
+    copy = zarr.create_array(
+        str(folder / "my_copy.zarr"), shape=phantom.shape, chunks=(32, 32, 32), dtype=phantom.dtype
+    )
+    copy[...] = phantom.data
+    return folder
+
+
+@pytest.mark.timeout(900)
+def test_the_documents_commands(clone: Path) -> None:
+    for document in DOCUMENTS:
+        for command in commands(document):
+            _prepare(command, clone)
+            if command in SERVERS:
+                assert _serves(command, clone), f"{document}: {command}"
+            else:
+                _run(document, command, clone)
+    assert (clone / "qc.html").stat().st_size > 10_000
+    assert (clone / "verify.html").stat().st_size > 10_000
+    assert (clone / ".asv" / "html" / "index.html").exists()
+
+
+def test_every_document_is_held_to_its_commands() -> None:
+    elsewhere = {"docs/portal.md"}
+    showing = {
+        str(path.relative_to(ROOT))
+        for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+        if "```console" in path.read_text("utf-8")
+    }
+    assert showing - elsewhere == set(DOCUMENTS)
+
+
+def _environment(clone: Path) -> dict[str, str]:
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("COV")},
+        "CRYOET_BENCH_CACHE": str(clone.parent / "cache"),
+        "PATH": f"{clone / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+    }
+
+
+def _prepare(command: str, clone: Path) -> None:
+    if command == "asv run NEW":
+        # There is something new when the newest release has no results yet.
+        repository = clone / ".asv" / "timeline"
+        tip = subprocess.run(
+            ["git", "-C", repository, "rev-parse", "main"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for path in clone.glob(f"results/*/{tip.stdout[:8]}*"):
+            path.unlink()
+
+
+def _run(document: str, command: str, clone: Path) -> None:
+    # The tests of this very run are not all run again inside of it.
+    shown = f"{command} tests/tomogram/test_region.py" if command == "scripts/test" else command
+    done = subprocess.run(
+        ["bash", "-c", shown],
+        cwd=clone,
+        env=_environment(clone),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (
+        f"{document}: {command}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+    )
+
+
+def _serves(command: str, clone: Path) -> bool:
+    with subprocess.Popen(
+        [*command.split(), "--port", "18765"],
+        cwd=clone,
+        env=_environment(clone),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as server:
+        try:
+            for _ in range(100):
+                try:
+                    with urllib.request.urlopen("http://127.0.0.1:18765/index.json") as answer:
+                        return bool(answer.read())
+                except OSError:
+                    time.sleep(0.1)
+        finally:
+            server.terminate()
+    return False
+
+
+def _write_mrc(path: Path, data: np.ndarray) -> None:
+    import warnings
+
+    import mrcfile
+
+    with warnings.catch_warnings():
+        # mrcfile sets a shape in a way that numpy has deprecated.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        with mrcfile.new(path) as file:
+            file.set_data(data)
+            file.voxel_size = 10.012
