@@ -11,6 +11,8 @@ from cryoet_bench.storage.arrays import FORMATS, Storage
 from cryoet_bench.storage.codecs import CORE_CODECS, MORE_CODECS, OWN_CODECS
 from cryoet_bench.storage.layouts import CORE_LAYOUTS, MORE_LAYOUTS, SHARDED_LAYOUTS
 
+_OWN_CLASS = ("whole", "one-chunk")  # patterns that Codecs, Layouts and OneChunk measure
+
 
 class Codecs(Timed, Writing):
     """Whole-volume writes in 64-cubes, by codec."""
@@ -131,7 +133,7 @@ class OneChunk(Timed, _Into):
 class Patterns(Timed, _Into):
     """Writing into an empty array with blosc-lz4-5, by pattern."""
 
-    params = (["slice-by-slice", "chunk-by-chunk", "all-fill"], list(CORE_ARRAYS))
+    params = ([name for name in WRITES if name not in _OWN_CLASS], list(CORE_ARRAYS))
     param_names = ("pattern", "array")
 
     def setup(self, pattern: str, array: str) -> None:
