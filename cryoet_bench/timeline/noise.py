@@ -10,7 +10,7 @@ import math
 import os
 import statistics
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class Spread:
     case : tuple of str
         Its parameters, as asv writes them.
     first, second : float
-        The medians of all samples, in seconds or bytes.
+        The geometric means of the rounds' minima, in seconds or bytes.
     relative : float
         Their difference against their mean.
     """
@@ -161,13 +161,12 @@ def save(noise: Noise, path: Path) -> None:
 
 
 def _value(rounds: Sequence[Measured]) -> float | None:
-    samples = list(_samples(rounds))
-    return statistics.median(samples) if samples else None
-
-
-def _samples(rounds: Sequence[Measured]) -> Iterator[float]:
-    for measured in rounds:
-        if measured.status == "passed":
-            yield from measured.samples
-            if measured.value is not None:
-                yield measured.value
+    """Return the value that verdicts are made of: the geometric mean of the rounds' minima."""
+    values = [
+        min(measured.samples) if measured.value is None else measured.value
+        for measured in rounds
+        if measured.status == "passed"
+    ]
+    if not values or min(values) <= 0:
+        return values[0] if values else None
+    return statistics.geometric_mean(values)
