@@ -11,8 +11,7 @@ import typer
 from rich.console import Console
 
 from cryoet_bench import __version__
-from cryoet_bench.cli import bench, portal, timeline, tomogram
-from cryoet_bench.cli.noise import noise
+from cryoet_bench.cli import bench, noise, portal, timeline, tomogram
 from cryoet_bench.cli.qc import qc
 from cryoet_bench.cli.verify import verify
 from cryoet_bench.errors import InputError
@@ -28,7 +27,7 @@ tomogram.app.add_typer(portal.app)
 app.add_typer(timeline.app, name="timeline")
 app.add_typer(tomogram.app, name="tomogram")
 app.command()(bench.bench)
-app.command()(noise)
+app.command()(noise.noise)
 app.command()(qc)
 app.command()(verify)
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from cryoet_bench.timeline.measurement import Campaign
+    from cryoet_bench.timeline.noise import Noise
+    from cryoet_bench.timeline.releases import Release
 
 _console = Console(highlight=False)
 
@@ -35,38 +41,51 @@ def noise(
     It takes twice as long as measuring a release, and its figures are kept in results/, in the
     folder of this machine. Interrupt it and run it again: it goes on where it was.
     """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
-    from cryoet_bench.cli.bench import measure, project_root  # noqa: PLC0415
-    from cryoet_bench.timeline import noise as figures  # noqa: PLC0415
+    from cryoet_bench.cli.bench import project_root  # noqa: PLC0415
     from cryoet_bench.timeline.measurement import Campaign  # noqa: PLC0415
     from cryoet_bench.timeline.releases import load  # noqa: PLC0415
     from cryoet_bench.tomogram.sources import obtain  # noqa: PLC0415
 
     root, timeline = project_root(), load()
-    chosen = timeline.named([release]) if release else timeline.last(1)
+    chosen = timeline.named([release])[0] if release else timeline.last(1)[0]
     name = obtain(tomogram).name
     target = json_file.absolute() if json_file else None
-    journals = []
-    usual = Campaign(root, timeline, name, tier=tier)
-    kept = usual.results_dir / usual.machine.machine / "noise.json"
     with chdir(root):
-        for run in ("first", "second"):
-            campaign = Campaign(root, timeline, name, tier=tier, rounds=rounds)
-            campaign.configuration.results_dir = str(root / ".asv" / "noise" / run)
-            _console.print(f"The {run} run of {chosen[0].tag}:")
-            measure(campaign, chosen)
-            journals.append(campaign.journal(chosen[0]))
-        found = figures.compare_runs(chosen[0].tag, campaign.benchmarks.values(), *journals)
-        for path in filter(None, [kept, target]):
-            figures.save(found, path)
-        shutil.rmtree(root / ".asv" / "noise")
+        run(lambda: Campaign(root, timeline, name, tier=tier, rounds=rounds), chosen, target)
+
+
+def run(new: Callable[[], Campaign], release: Release, json_file: Path | None = None) -> None:
+    """Measure a release in two campaigns, keep the figures and tell them.
+
+    Raises
+    ------
+    InputError
+        Nothing could be measured twice.
+    """
+    from cryoet_bench.cli.bench import measure  # noqa: PLC0415
+    from cryoet_bench.timeline.noise import compare_runs, save  # noqa: PLC0415
+
+    usual = new()
+    kept = usual.results_dir / usual.machine.machine / "noise.json"
+    folder = usual.root / ".asv" / "noise"
+    journals = []
+    for which in ("first", "second"):
+        campaign = new()
+        campaign.configuration.results_dir = str(folder / which)
+        _console.print(f"The {which} run of {release.tag}:")
+        measure(campaign, [release])
+        journals.append(campaign.journal(release))
+    found = compare_runs(release.tag, campaign.benchmarks.values(), *journals)
+    for path in filter(None, [kept, json_file]):
+        save(found, path)
+    shutil.rmtree(folder)
     _print(found)
     _console.print(f"The figures are in {kept}.", soft_wrap=True)
 
 
-def _print(found: object) -> None:
-    from cryoet_bench.timeline.noise import RESTLESS, Noise  # noqa: PLC0415
+def _print(found: Noise) -> None:
+    from cryoet_bench.timeline.noise import RESTLESS  # noqa: PLC0415
 
-    assert isinstance(found, Noise)
     table = Table("benchmark", "spread of two runs", "smallest change to believe", box=None)
     for trust in found.trust():
         table.add_row(trust.benchmark, f"{trust.spread:.1%}", f"{trust.smallest_change:.0%}")

@@ -10,9 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cryoet_bench.cli import noise as command
 from cryoet_bench.errors import InputError
+from cryoet_bench.timeline.measurement import Campaign
 from cryoet_bench.timeline.noise import Noise, compare_runs, save
 from cryoet_bench.timeline.results import Journal, Measured, Round
+from tests.timeline import toy
+from tests.timeline.conftest import LAST_TWO
 
 TIME: dict[str, Any] = {"name": "read.time", "version": "1", "type": "time", "params": [["a", "b"]]}
 EXACT: dict[str, Any] = {
@@ -77,3 +81,23 @@ def test_the_figures_are_kept(tmp_path: Path) -> None:
 def test_nothing_measured_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no time of zarr-3\.4\.2 could be measured twice"):
         compare_runs("zarr-3.4.2", [TIME], Journal(tmp_path / "a"), Journal(tmp_path / "b"))
+
+
+def test_the_command_measures_twice_and_leaves_the_record_alone(
+    fresh: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def new() -> Campaign:
+        return Campaign(fresh, toy.TIMELINE, "phantom-10A")
+
+    target = fresh / "figures.json"
+    command.run(new, LAST_TWO[0], target)
+    said = capsys.readouterr().out
+    assert "The second run of numcodecs-0.16.2:" in said
+    assert "they differ by" in said
+    (kept,) = new().results_dir.rglob("noise.json")
+    assert json.loads(kept.read_text()) == json.loads(target.read_text())
+    assert {case["benchmark"] for case in json.loads(target.read_text())["cases"]} == {
+        "volume.Volume.time_read"
+    }
+    assert not list(new().results_dir.rglob("*.rounds.jsonl"))
+    assert not (fresh / ".asv" / "noise").exists()
