@@ -15,7 +15,7 @@ class _OneChunk:
     """The central 64-cube of the tomogram, or all of it that there is, and a codec of numcodecs."""
 
     encoded: Any = None
-    repeat = (10, 100, 0.2)
+    repeat = (10, 100, 0.1)
 
     def setup(self, codec: str) -> None:
         if self.encoded is not None:

@@ -70,7 +70,7 @@ def _calls(pattern: str, array: str) -> dict[str, float]:
 
 
 def _least_calls(action: Callable[[], object]) -> int:
-    return min(counting.python_calls(action) for _ in range(5))
+    return min(counting.python_calls(action) for _ in range(3))
 
 
 def _memory(pattern: str, array: str) -> dict[str, float]:
@@ -78,7 +78,7 @@ def _memory(pattern: str, array: str) -> dict[str, float]:
     read()
     # How many chunks are in memory together is a matter of luck unless they come one by one.
     with conditions.one_request_at_a_time():
-        peak = min(counting.traced_peak(read) for _ in range(5))
+        peak = min(counting.traced_peak(read) for _ in range(3))
     # A hundred bytes more or less of small objects are not the same in two runs.
     return {"traced_peak": round(peak / _GRAIN) * _GRAIN}
 

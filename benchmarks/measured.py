@@ -74,7 +74,7 @@ class Timed:
     """How often a time is taken.
 
     Two rounds of fresh processes, because a process has a level of its own; within each,
-    three samples, or as many up to ten as fit into 0.2 s. The first, unmeasured run is part of
+    three samples, or as many up to ten as fit into 0.1 s. The first, unmeasured run is part of
     each set-up, so asv's own warm-up is off. Nothing that is timed is shorter than a tenth of a
     millisecond, a thousand times what the clock needs, so calls are not batched.
     """
@@ -82,7 +82,7 @@ class Timed:
     version = "1"
     rounds = 2
     number = 1
-    repeat = (3, 10, 0.2)
+    repeat = (3, 10, 0.1)
     min_run_count = 1
     warmup_time = 0
     timeout = 120
