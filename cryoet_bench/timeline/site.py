@@ -89,12 +89,16 @@ class Site(OutputPublisher):  # type: ignore[misc]
         cls,
         conf: Any,
         repo: Any,  # noqa: ARG003  (asv's signature)
-        benchmarks: Mapping[str, dict[str, Any]],
+        benchmarks: dict[str, dict[str, Any]],
         graphs: Any,  # noqa: ARG003
         revisions: dict[str, int],
     ) -> None:
         """Write our part of the site; asv writes its index from what is changed here."""
         target = Path(conf.html_dir)
+        results = list(iter_results(conf.results_dir))
+        measured = {name for entry in results for name in entry.get_all_result_keys()}
+        for name in benchmarks.keys() - measured:  # those of a tier that was not chosen
+            del benchmarks[name]
         known = commits(Path(conf.repo))
         labels = _unique({c: known[c].label if c in known else c[:12] for c in revisions})
         for benchmark in benchmarks.values():
@@ -106,7 +110,6 @@ class Site(OutputPublisher):  # type: ignore[misc]
         }
         (target / "commits.json").write_text(json.dumps({"by_revision": stories}), "utf-8")
         if all(map(importlib.util.find_spec, ("asv_tachyon", "jinja2"))):
-            results = list(iter_results(conf.results_dir))
             tomograms = describe_tomograms(Path(conf.results_dir), results)
             _write_releases(target, conf, known, labels, results, tomograms)
             _install_shell(target, conf, tomograms)
