@@ -23,6 +23,7 @@ from cryoet_bench.tomogram.phantom import PHANTOMS, make
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ["README.md", "docs/timeline.md", "docs/quality.md"]
 SERVERS = {"asv preview"}
+SPACING = 10.012
 SUITE = '''
 import os
 
@@ -85,10 +86,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "benchmarks" / "volume.py").write_text(SUITE)
     phantom = make(PHANTOMS["phantom-tiny"])
     _write_mrc(folder / "my_tomogram.mrc", phantom.data)
-    copy = zarr.create_array(
-        str(folder / "my_copy.zarr"), shape=phantom.shape, chunks=(32, 32, 32), dtype=phantom.dtype
-    )
-    copy[...] = phantom.data
+    _write_ome_zarr(folder / "my_copy.zarr", phantom.data)
     return folder
 
 
@@ -175,6 +173,20 @@ def _serves(command: str, clone: Path) -> bool:
     return False
 
 
+def _write_ome_zarr(path: Path, data: np.ndarray) -> None:
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    array = group.create_array("0", shape=data.shape, chunks=(32, 32, 32), dtype=data.dtype)
+    array[...] = data
+    scale = {"type": "scale", "scale": [SPACING] * 3}
+    group.attrs["multiscales"] = [
+        {
+            "version": "0.4",
+            "axes": [{"name": n, "type": "space", "unit": "angstrom"} for n in "zyx"],
+            "datasets": [{"path": "0", "coordinateTransformations": [scale]}],
+        }
+    ]
+
+
 def _write_mrc(path: Path, data: np.ndarray) -> None:
     import warnings
 
@@ -185,4 +197,4 @@ def _write_mrc(path: Path, data: np.ndarray) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)
         with mrcfile.new(path) as file:
             file.set_data(data)
-            file.voxel_size = 10.012
+            file.voxel_size = SPACING
