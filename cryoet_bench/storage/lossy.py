@@ -32,19 +32,24 @@ class Lossy:
         Type that the values are stored in.
     factor : float
         What the values are multiplied by before; readers divide by it.
+    offset : float
+        What is subtracted from the values before that; readers add it.
     """
 
     codec: Codec
     dtype: str = "float32"
     factor: float = 1.0
+    offset: float = 0.0
 
     def encode(self, volume: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the array that is stored."""
-        return (volume * self.factor).astype(self.dtype)
+        values = (volume - self.offset if self.offset else volume) * self.factor
+        return (values.round() if "int" in self.dtype else values).astype(self.dtype)
 
     def decode(self, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the values that a reader sees, as float32."""
-        return stored.astype("float32") / self.factor
+        values = stored.astype("float32") / self.factor
+        return values + self.offset if self.offset else values
 
 
 _COMPRESSOR = blosc("zstd", 5).compressor
@@ -79,11 +84,15 @@ def _integer(integer: str, bits: int) -> Callable[[Volume, Shape], Lossy]:
     return fit
 
 
+def _to_one(value: float) -> float:
+    """Return the power of two that brings a value between 1 and 2: it changes no mantissa."""
+    return 2.0 ** -math.floor(math.log2(value or 1.0))
+
+
 def _half(*, scaled: bool) -> Callable[[Volume, Shape], Lossy]:
     def fit(volume: Volume, chunks: Shape) -> Lossy:
         del chunks
-        # A power of two changes no mantissa; the standard deviation comes to lie between 1 and 2.
-        factor = 2.0 ** -math.floor(math.log2(float(volume.std()) or 1.0)) if scaled else 1.0
+        factor = _to_one(float(volume.std())) if scaled else 1.0
         return Lossy(Codec(_COMPRESSOR), "float16", factor)
 
     return fit
@@ -92,8 +101,11 @@ def _half(*, scaled: bool) -> Callable[[Volume, Shape], Lossy]:
 def _zfp(tolerance: float) -> Callable[[Volume, Shape], Lossy]:
     def fit(volume: Volume, chunks: Shape) -> Lossy:
         del chunks
-        settings = {"id": "imagecodecs_zfp", "mode": "a", "level": tolerance * float(volume.std())}
-        return Lossy(Codec(settings, package="imagecodecs"))
+        # ZFP rounds a tolerance down to a power of two. Here it is 1, and the values are scaled:
+        # imagecodecs takes whole numbers only since 2026.
+        settings = {"id": "imagecodecs_zfp", "mode": "accuracy", "level": 1}
+        factor = _to_one(tolerance * float(volume.std()))
+        return Lossy(Codec(settings, package="imagecodecs"), factor=factor)
 
     return fit
 
@@ -115,17 +127,12 @@ def _sz3(tolerance: float) -> Callable[[Volume, Shape], Lossy]:
 def _jpeg2000(level: int) -> Callable[[Volume, Shape], Lossy]:
     def fit(volume: Volume, chunks: Shape) -> Lossy:
         del chunks
-        # JPEG 2000 knows unsigned integers only.
+        # JPEG 2000 knows unsigned integers only. A filter could make them, but it would hand on a
+        # chunk as one long row, and an image has to have its rows and columns.
         low, high = float(volume.min()), float(volume.max())
-        scaling = {
-            "id": "fixedscaleoffset",
-            "offset": low,
-            "scale": 65535 / ((high - low) or 1.0),
-            "dtype": "<f4",
-            "astype": "<u2",
-        }
         settings = {"id": "imagecodecs_jpeg2k", "level": level, "planar": True}
-        return Lossy(Codec(settings, filters=(scaling,), package="imagecodecs"))
+        factor = 65535 / ((high - low) or 1.0)
+        return Lossy(Codec(settings, package="imagecodecs"), "uint16", factor, low)
 
     return fit
 
