@@ -274,7 +274,6 @@ def _write_releases(
     ).get_template("releases.html")
     page = template.render(
         project=conf.project,
-        project_url=conf.project_url,
         rows=rows[::-1],
         tomograms=tomograms,
         published=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
