@@ -9,3 +9,18 @@ Response.prototype.json = async function () {
   }
   return data;
 };
+
+// Its axes have room for bare numbers and for short hashes: the unit stands beside the title, and a
+// release's name that would run into the one before it is left out.
+const fillText = CanvasRenderingContext2D.prototype.fillText;
+let before = { x: Infinity, y: NaN, end: NaN };
+CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...rest) {
+  let shown = String(text);
+  if (this.textAlign === "right") shown = shown.split(" ")[0];
+  if (this.textAlign === "center" && shown.trim()) {
+    const half = this.measureText(shown).width / 2;
+    if (y === before.y && x > before.x && x - half < before.end) return;
+    before = { x, y, end: x + half + 10 };
+  }
+  fillText.call(this, shown, x, y, ...rest);
+};
