@@ -52,8 +52,7 @@ def prepare(root: Path = ROOT) -> Path:
             shutil.rmtree(environment, ignore_errors=True)
             _run(uv, "venv", "--python", python, environment)
         target = ["--python", commands / "python"]
-        # Compiled now, so that no later start has to (some machines forbid writing bytecode then).
-        _run(uv, "pip", "sync", *target, "--require-hashes", "--compile-bytecode", *locks(root))
+        _run(uv, "pip", "sync", *target, "--require-hashes", *locks(root))
         _run(uv, "pip", "install", *target, "--no-deps", "--editable", root)
         staged = stamp.with_suffix(".new")
         staged.write_text(digest, "utf-8")
