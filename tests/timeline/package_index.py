@@ -88,7 +88,7 @@ class Index:
     @property
     def options(self) -> tuple[str, ...]:
         """What makes uv use it."""
-        return ("--index-url", f"{self.url}/simple")
+        return ("-i", f"{self.url}/simple")
 
     def upload(
         self,

@@ -93,7 +93,7 @@ def test_what_cannot_be_done_is_one_sentence(
     if message == "is damaged":
         releases.DATA.write_text("release = 1", "utf-8")
     before = releases.DATA.read_bytes()
-    nowhere = ("--index-url", "http://127.0.0.1:9/simple")
+    nowhere = ("-i", "http://127.0.0.1:9/simple")
     found = resolver.find_resolver()
     monkeypatch.setattr(
         resolver, "find_resolver", lambda: Resolver(found.uv, found.python, nowhere)

@@ -80,7 +80,7 @@ def test_nothing_is_compiled_later(tmp_path: Path, index: Index) -> None:
 
 @pytest.mark.parametrize("tool", ["uv", "pip"])
 def test_no_network(tool: str, tmp_path: Path, index: Index) -> None:
-    nowhere = ("--index-url", "http://127.0.0.1:9/simple")
+    nowhere = ("-i", "http://127.0.0.1:9/simple")
     if tool == "pip":
         nowhere += ("--retries", "1")
     home = Environment(tmp_path / "env", environment.find_uv() if tool == "uv" else None, nowhere)

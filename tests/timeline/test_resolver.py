@@ -165,7 +165,7 @@ class TestUpdate:
 
 class TestFaults:
     def test_no_network(self, uv: Resolver, path: Path) -> None:
-        nowhere = Resolver(uv.uv, uv.python, ("--index-url", "http://127.0.0.1:9/simple"))
+        nowhere = Resolver(uv.uv, uv.python, ("-i", "http://127.0.0.1:9/simple"))
         with pytest.raises(UnreachableError, match="check the network"):
             resolver.update(path, nowhere)
         assert not path.exists()
