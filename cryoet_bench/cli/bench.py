@@ -141,8 +141,7 @@ def run(
     from cryoet_bench.changes.comparison import compare  # noqa: PLC0415
     from cryoet_bench.timeline import site  # noqa: PLC0415
 
-    if json_file and not json_file.absolute().parent.is_dir():
-        raise InputError(f"cannot write {json_file}: there is no folder {json_file.parent}")
+    check_target(json_file)
     measure(campaign, chosen)
     coverage = {release.tag: campaign.coverage(release) for release in chosen}
     if not any(counts["passed"] for counts in coverage.values()):
@@ -166,6 +165,18 @@ def run(
     _console.print(
         f"\nThe site is in {folder}; look at it with: scripts/bench --open", soft_wrap=True
     )
+
+
+def check_target(json_file: Path | None) -> None:
+    """Do nothing when a file can be written where a person wants it, before anything is measured.
+
+    Raises
+    ------
+    InputError
+        There is no such folder.
+    """
+    if json_file and not json_file.absolute().parent.is_dir():
+        raise InputError(f"cannot write {json_file}: there is no folder {json_file.parent}")
 
 
 def measure(campaign: Campaign, chosen: list[Release]) -> None:

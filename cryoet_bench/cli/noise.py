@@ -39,7 +39,8 @@ def noise(
     cryoet-bench noise --rounds 10         how much more rounds help
 
     It takes twice as long as measuring a release, and its figures are kept in results/, in the
-    folder of this machine. Interrupt it and run it again: it goes on where it was.
+    folder of this machine. Interrupt it and run it again: it goes on where it was. The exit code
+    is 1 when an exact value was not the same twice.
     """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
     from cryoet_bench.cli.bench import project_root  # noqa: PLC0415
     from cryoet_bench.timeline.measurement import Campaign  # noqa: PLC0415
@@ -51,22 +52,26 @@ def noise(
     name = obtain(tomogram).name
     target = json_file.absolute() if json_file else None
     with chdir(root):
-        run(lambda: Campaign(root, timeline, name, tier=tier, rounds=rounds), chosen, target)
+        found = run(
+            lambda: Campaign(root, timeline, name, tier=tier, rounds=rounds), chosen, target
+        )
+    if found.changed:
+        raise typer.Exit(1)
 
 
-def run(new: Callable[[], Campaign], release: Release, json_file: Path | None = None) -> None:
-    """Measure a release in two campaigns, keep the figures and tell them.
+def run(new: Callable[[], Campaign], release: Release, json_file: Path | None = None) -> Noise:
+    """Measure a release in two campaigns, keep the figures, tell and return them.
 
     Raises
     ------
     InputError
         Nothing could be measured twice.
     """
-    from cryoet_bench.cli.bench import measure  # noqa: PLC0415
-    from cryoet_bench.timeline.noise import compare_runs, save  # noqa: PLC0415
+    from cryoet_bench.cli.bench import check_target, measure  # noqa: PLC0415
+    from cryoet_bench.timeline.noise import Subject, compare_runs, keep, save  # noqa: PLC0415
 
+    check_target(json_file)
     usual = new()
-    kept = usual.results_dir / usual.machine.machine / "noise.json"
     folder = usual.root / ".asv" / "noise"
     journals = []
     for which in ("first", "second"):
@@ -75,12 +80,15 @@ def run(new: Callable[[], Campaign], release: Release, json_file: Path | None = 
         _console.print(f"The {which} run of {release.tag}:")
         measure(campaign, [release])
         journals.append(campaign.journal(release))
-    found = compare_runs(release.tag, campaign.benchmarks.values(), *journals)
-    for path in filter(None, [kept, json_file]):
-        save(found, path)
+    subject = Subject(release.tag, campaign.tomogram, campaign.tier)
+    found = compare_runs(subject, campaign.benchmarks.values(), *journals)
+    if json_file:
+        save(found, json_file)
+    kept = keep(found, usual.results_dir / usual.machine.machine)
     shutil.rmtree(folder)
     _print(found)
     _console.print(f"The figures are in {kept}.", soft_wrap=True)
+    return found
 
 
 def _print(found: Noise) -> None:
@@ -91,7 +99,7 @@ def _print(found: Noise) -> None:
         table.add_row(trust.benchmark, f"{trust.spread:.1%}", f"{trust.smallest_change:.0%}")
     _console.print(table)
     _console.print(
-        f"{len(found.spreads)} times of {found.release}, measured twice: they differ by "
+        f"{len(found.spreads)} times of {found.subject.release}, measured twice: they differ by "
         f"{found.median:.1%} in the median, and {len(found.restless())} of them by more than "
         f"{RESTLESS:.0%}."
     )

@@ -7,22 +7,35 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import statistics
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.timeline.results import Case, Journal, Measured, is_timed
+from cryoet_bench.timeline.results import Case, Journal, Measured, is_timed, now
 
 RESTLESS = 0.10
 """Relative spread above which a benchmark is named as restless."""
 
 # Two-sided 99 % of the normal distribution.
 _QUANTILE = 2.576
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What was measured, twice.
+
+    Parameters
+    ----------
+    release, tomogram, tier : str
+        The tag of the release, the tomogram's name, and which benchmarks.
+    """
+
+    release: str
+    tomogram: str
+    tier: str
 
 
 @dataclass(frozen=True)
@@ -74,15 +87,18 @@ class Noise:
 
     Parameters
     ----------
-    release : str
+    subject : Subject
         What was measured, twice.
+    rounds : int
+        Of the timed benchmarks, in each of the two runs.
     spreads : tuple of Spread
         Of every timed case that both runs measured.
     changed : tuple of str
         Exact cases that were not the same in both runs: there should be none.
     """
 
-    release: str
+    subject: Subject
+    rounds: int
     spreads: tuple[Spread, ...]
     changed: tuple[str, ...]
 
@@ -108,14 +124,14 @@ class Noise:
 
 
 def compare_runs(
-    release: str, benchmarks: Iterable[Mapping[str, Any]], first: Journal, second: Journal
+    subject: Subject, benchmarks: Iterable[Mapping[str, Any]], first: Journal, second: Journal
 ) -> Noise:
     """Compare two runs of one release.
 
     Parameters
     ----------
-    release : str
-        Its tag.
+    subject : Subject
+        What they measured.
     benchmarks : iterable of mapping
         As asv describes them.
     first, second : Journal
@@ -128,6 +144,7 @@ def compare_runs(
     """
     spreads: list[Spread] = []
     changed: list[str] = []
+    rounds = 0
     for benchmark in benchmarks:
         before, after = first.of(benchmark), second.of(benchmark)
         for case in before.keys() & after.keys():
@@ -137,27 +154,50 @@ def compare_runs(
             if is_timed(benchmark):
                 relative = abs(one - other) / ((one + other) / 2)
                 spreads.append(Spread(str(benchmark["name"]), case, one, other, relative))
+                rounds = max(rounds, len(before[case]))
             elif abs(one - other) > float(benchmark.get("tolerance", 0)) * abs(one):
                 changed.append(f"{benchmark['name']}({', '.join(case)})")
     if not spreads:
-        raise InputError(f"no time of {release} could be measured twice: see what failed above")
+        raise InputError(
+            f"no time of {subject.release} could be measured twice: see what failed above"
+        )
     order = sorted(spreads, key=lambda spread: (spread.benchmark, spread.case))
-    return Noise(release, tuple(order), tuple(sorted(changed)))
+    return Noise(subject, rounds, tuple(order), tuple(sorted(changed)))
 
 
 def save(noise: Noise, path: Path) -> None:
     """Write the noise as JSON, whole or not at all."""
-    facts = {
-        "release": noise.release,
+    _replace(path, json.dumps(_facts(noise), indent=1) + "\n")
+
+
+def keep(noise: Noise, machine: Path) -> Path:
+    """Add the noise to what is known of a machine, a line each, and return that file.
+
+    Not a ``.json``: in the folder of a machine, asv takes all of those for results.
+    """
+    machine.mkdir(parents=True, exist_ok=True)
+    path = machine / "noise.jsonl"
+    known = path.read_text("utf-8") if path.exists() else ""
+    _replace(path, f"{known}{json.dumps(_facts(noise))}\n")
+    return path
+
+
+def _facts(noise: Noise) -> dict[str, Any]:
+    return {
+        "measured_at": now(),
+        **asdict(noise.subject),
+        "rounds": noise.rounds,
         "median_relative_spread": noise.median,
         "changed_exact_cases": noise.changed,
         "benchmarks": [asdict(trust) for trust in noise.trust()],
         "cases": [asdict(spread) for spread in noise.spreads],
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        file.write(json.dumps(facts, indent=1) + "\n")
-    os.replace(file.name, path)  # noqa: PTH105  (atomic, and the name is a string)
+
+
+def _replace(path: Path, text: str) -> None:
+    staged = path.with_name(f".{path.name}.new")
+    staged.write_text(text, "utf-8")
+    staged.replace(path)
 
 
 def _value(rounds: Sequence[Measured]) -> float | None:

@@ -13,12 +13,14 @@ import pytest
 from cryoet_bench.cli import noise as command
 from cryoet_bench.errors import InputError
 from cryoet_bench.timeline.measurement import Campaign
-from cryoet_bench.timeline.noise import Noise, compare_runs, save
+from cryoet_bench.timeline.noise import Noise, Subject, compare_runs, keep, save
 from cryoet_bench.timeline.results import Journal, Measured, Round
+from cryoet_bench.timeline.site import publish
 from tests.timeline import toy
 from tests.timeline.conftest import LAST_TWO
 
 TIME: dict[str, Any] = {"name": "read.time", "version": "1", "type": "time", "params": [["a", "b"]]}
+SUBJECT = Subject("zarr-3.4.2", "phantom-10A", "core")
 EXACT: dict[str, Any] = {
     "name": "cost.calls", "version": "1", "type": "track", "params": [["a"]], "tolerance": 0.01
 }  # fmt: skip
@@ -42,7 +44,7 @@ def _noise(folder: Path, first: list[float], second: list[float], calls: float =
         _journal(folder / "first", {"a": first, "b": [1.0]}, 1000),
         _journal(folder / "second", {"a": second, "b": [1.0]}, calls),
     ]
-    return compare_runs("zarr-3.4.2", [TIME, EXACT], *journals)
+    return compare_runs(SUBJECT, [TIME, EXACT], *journals)
 
 
 def test_the_spread_is_that_of_the_rounds_minima(tmp_path: Path) -> None:
@@ -71,16 +73,23 @@ def test_the_smallest_change_covers_99_percent_of_unchanged_pairs() -> None:
 
 def test_the_figures_are_kept(tmp_path: Path) -> None:
     found = _noise(tmp_path, [1.0], [1.1])
-    save(found, tmp_path / "machine" / "noise.json")
-    kept = json.loads((tmp_path / "machine" / "noise.json").read_text())
-    assert kept["release"] == "zarr-3.4.2"
+    save(found, tmp_path / "noise.json")
+    kept = json.loads((tmp_path / "noise.json").read_text())
+    assert (kept["release"], kept["tomogram"], kept["rounds"]) == ("zarr-3.4.2", "phantom-10A", 2)
     assert kept["median_relative_spread"] == found.median
     assert [case["relative"] for case in kept["cases"]] == [s.relative for s in found.spreads]
 
 
+def test_a_machine_keeps_all_that_was_measured_of_it(tmp_path: Path) -> None:
+    for second in (1.1, 1.2):
+        kept = keep(_noise(tmp_path / str(second), [1.0], [second]), tmp_path / "machine")
+    spreads = [json.loads(line)["cases"][0]["relative"] for line in kept.read_text().splitlines()]
+    assert spreads == [pytest.approx(0.1 / 1.05), pytest.approx(0.2 / 1.1)]
+
+
 def test_nothing_measured_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no time of zarr-3\.4\.2 could be measured twice"):
-        compare_runs("zarr-3.4.2", [TIME], Journal(tmp_path / "a"), Journal(tmp_path / "b"))
+        compare_runs(SUBJECT, [TIME], Journal(tmp_path / "a"), Journal(tmp_path / "b"))
 
 
 def test_the_command_measures_twice_and_leaves_the_record_alone(
@@ -94,10 +103,26 @@ def test_the_command_measures_twice_and_leaves_the_record_alone(
     said = capsys.readouterr().out
     assert "The second run of numcodecs-0.16.2:" in said
     assert "they differ by" in said
-    (kept,) = new().results_dir.rglob("noise.json")
-    assert json.loads(kept.read_text()) == json.loads(target.read_text())
+    (kept,) = new().results_dir.rglob("noise.jsonl")
+    assert json.loads(kept.read_text())["cases"] == json.loads(target.read_text())["cases"]
     assert {case["benchmark"] for case in json.loads(target.read_text())["cases"]} == {
         "volume.Volume.time_read"
     }
     assert not list(new().results_dir.rglob("*.rounds.jsonl"))
     assert not (fresh / ".asv" / "noise").exists()
+
+
+def test_what_is_kept_of_a_machine_is_not_taken_for_results(
+    measured: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    campaign = Campaign(measured, toy.TIMELINE, "phantom-10A")
+    command.run(lambda: Campaign(measured, toy.TIMELINE, "phantom-10A"), LAST_TWO[0])
+    kept = capsys.readouterr().out.split("The figures are in ")[1].strip(". \n")
+    assert Path(kept).parent == campaign.results_dir / campaign.machine.machine
+    assert list(campaign.measure(LAST_TWO)) == []
+    assert (publish(campaign.configuration) / "index.html").exists()
+
+
+def test_no_folder_for_the_figures_is_said_before_anything_is_measured(fresh: Path) -> None:
+    with pytest.raises(InputError, match="there is no folder"):
+        command.run(lambda: pytest.fail("measured"), LAST_TWO[0], fresh / "no" / "figures.json")
