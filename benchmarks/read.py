@@ -23,9 +23,9 @@ CORE_READS = ("slice-xy", "slice-xz", "slice-yz", "boxes-64")
 
 
 class Codecs(Timed, Reading):
-    """Whole-volume reads from 64-cubes, by codec."""
+    """Whole-volume reads from 64-cubes, by codec; those of zarr itself with its defaults."""
 
-    params = (list(CORE_CODECS), list(FORMATS))
+    params = (list(CORE_CODECS | OWN_CODECS), list(FORMATS))
     param_names = ("codec", "format")
 
     def setup(self, codec: str, storage_format: str) -> None:
@@ -38,9 +38,9 @@ class Codecs(Timed, Reading):
 
 
 class MoreCodecs(Timed, Reading):
-    """As Codecs, for zarr's own choices and further settings."""
+    """As Codecs, at further settings."""
 
-    params = (list(OWN_CODECS | MORE_CODECS), list(FORMATS))
+    params = (list(MORE_CODECS), list(FORMATS))
     param_names = ("codec", "format")
 
     def setup(self, codec: str, storage_format: str) -> None:
@@ -68,7 +68,7 @@ class Layouts(Timed, Reading):
 
 
 class MoreLayouts(Timed, Reading):
-    """As Layouts, for tiny, large, flat and sharded chunks."""
+    """As Layouts, for tiny, large and flat chunks and further shards."""
 
     params = (list(MORE_LAYOUTS | SHARDED_LAYOUTS), list(FORMATS))
     param_names = ("layout", "format")

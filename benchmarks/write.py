@@ -15,9 +15,9 @@ _OWN_CLASS = ("whole", "one-chunk")  # patterns that Codecs, Layouts and OneChun
 
 
 class Codecs(Timed, Writing):
-    """Whole-volume writes in 64-cubes, by codec."""
+    """Whole-volume writes in 64-cubes, by codec; those of zarr itself with its defaults."""
 
-    params = (list(CORE_CODECS), list(FORMATS))
+    params = (list(CORE_CODECS | OWN_CODECS), list(FORMATS))
     param_names = ("codec", "format")
 
     def setup(self, codec: str, storage_format: str) -> None:
@@ -30,9 +30,9 @@ class Codecs(Timed, Writing):
 
 
 class MoreCodecs(Timed, Writing):
-    """As Codecs, for zarr's own choices and further settings."""
+    """As Codecs, at further settings."""
 
-    params = (list(OWN_CODECS | MORE_CODECS), list(FORMATS))
+    params = (list(MORE_CODECS), list(FORMATS))
     param_names = ("codec", "format")
 
     def setup(self, codec: str, storage_format: str) -> None:
@@ -60,7 +60,7 @@ class Layouts(Timed, Writing):
 
 
 class MoreLayouts(Timed, Writing):
-    """As Layouts, for tiny, large, flat and sharded chunks."""
+    """As Layouts, for tiny, large and flat chunks and further shards."""
 
     params = (list(MORE_LAYOUTS | SHARDED_LAYOUTS), list(FORMATS))
     param_names = ("layout", "format")

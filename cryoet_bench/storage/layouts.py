@@ -50,10 +50,10 @@ CORE_LAYOUTS: dict[str, Layout] = {
     "cube-32": _cube(32),
     "cube-64": _cube(64),
     "cube-128": _cube(128),
+    "shard-32-in-128": _cube(32, 128),
 }
 
 SHARDED_LAYOUTS: dict[str, Layout] = {
-    "shard-32-in-128": _cube(32, 128),
     "shard-16-in-64": _cube(16, 64),
     "shard-64-in-256": _cube(64, 256),
 }
