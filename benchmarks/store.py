@@ -16,6 +16,7 @@ from cryoet_bench.storage.stores import STORES
 _CODEC = "blosc-lz4-5"
 _ARRAYS = ("cube-64 v2", "cube-64 v3", "shard-32-in-128 v3")
 _BUCKET = "tomograms"
+_MANY = 1000  # lanes of a link: more than there are requests
 
 
 class Read(Timed):
@@ -46,9 +47,9 @@ class Read(Timed):
 
 
 class _Remote:
-    """A volume in a bucket behind a link."""
+    """What is read of a volume in a bucket behind a link."""
 
-    def __init__(self, array: str, latency: float) -> None:
+    def __init__(self, pattern: str, array: str, latency: float = 0.0, lanes: int = 1) -> None:
         storage = Storage.named(_CODEC, *array.split())
         storage.require()
         s3.require()
@@ -56,11 +57,17 @@ class _Remote:
         self._stack = contextlib.ExitStack()
         atexit.register(self.close)
         # Started before this process is settled on one core: the server is not what is measured.
-        self.endpoint = self._stack.enter_context(s3.served(root, latency=latency))
+        self.endpoint = self._stack.enter_context(s3.served(root, latency=latency, lanes=lanes))
         stored = Stored(storage)
         stored.folder = root / _BUCKET / "volume"
         stored.write()
-        self.array = arrays.open_array(stores.bucket(self.endpoint.url, f"{_BUCKET}/volume"))
+        self._array = arrays.open_array(stores.bucket(self.endpoint.url, f"{_BUCKET}/volume"))
+        self._selections = READS[pattern](stored.volume.shape)
+        self.read()  # the first read also connects
+
+    def read(self) -> None:
+        for selection in self._selections:
+            self._array[selection]
 
     def close(self) -> None:
         self._stack.close()
@@ -69,44 +76,52 @@ class _Remote:
 class S3(Timed):
     """Reads with blosc-lz4-5 from an S3 server on loopback, by latency of the link.
 
-    Requests follow one another, so that their number shows in the time.
+    The latency of each request follows that of the one before, so that their number shows in the
+    time: it grows by the counted round trips times the latency.
     """
 
-    params = (
-        ["whole", "slice-xy"],
-        ["cube-64 v2", "cube-64 v3", "shard-32-in-128 v3"],
-        ["0 ms", "5 ms", "20 ms", "50 ms"],
-    )
+    version = "2"
+    params = (["whole", "slice-xy"], list(_ARRAYS), ["0 ms", "5 ms", "20 ms", "50 ms"])
     param_names = ("pattern", "array", "latency")
 
     remote: _Remote | None = None
 
     def setup(self, pattern: str, array: str, latency: str) -> None:
         if self.remote is None:
-            self.remote = _Remote(array, float(latency.removesuffix(" ms")) / 1000)
-            self.selections = READS[pattern](self.remote.array.shape)
-            self.time_read()
+            self.remote = _Remote(pattern, array, float(latency.removesuffix(" ms")) / 1000)
 
     @asks("Read from S3, by latency", tier="full")
     def time_read(self, *_case: str) -> None:
         """How long does it take to read a volume or a slice from a bucket that is some way off?"""
         assert self.remote is not None
-        with conditions.one_request_at_a_time():
-            for selection in self.selections:
-                self.remote.array[selection]
+        self.remote.read()
+
+
+class S3Overlapping(Timed):
+    """As S3, 50 ms away, over a link on which requests may be under way at once."""
+
+    params = (["whole", "slice-xy"], list(_ARRAYS))
+    param_names = ("pattern", "array")
+
+    remote: _Remote | None = None
+
+    def setup(self, pattern: str, array: str) -> None:
+        if self.remote is None:
+            self.remote = _Remote(pattern, array, latency=0.05, lanes=_MANY)
+
+    @asks("Read from S3, requests overlapping", tier="full")
+    def time_read(self, *_case: str) -> None:
+        """How long does the same take 50 ms away when requests may overlap?"""
+        assert self.remote is not None
+        self.remote.read()
 
 
 def _round_trips(pattern: str, array: str) -> dict[str, float]:
-    remote = _Remote(array, 0.0)
+    remote = _Remote(pattern, array)
     try:
-        selections = READS[pattern](remote.array.shape)
-        counts = []
-        for _ in range(2):  # the first read also connects
-            before = remote.endpoint.round_trips()
-            for selection in selections:
-                remote.array[selection]
-            counts.append(remote.endpoint.round_trips() - before)
-        return {"round_trips": counts[-1]}
+        before = remote.endpoint.round_trips()
+        remote.read()
+        return {"round_trips": remote.endpoint.round_trips() - before}
     finally:
         remote.close()
 

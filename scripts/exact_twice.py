@@ -12,6 +12,7 @@ with 1 when a value differs by more, or has another outcome.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Iterator
@@ -56,7 +57,7 @@ def pairs(first: Path, second: Path, exact: set[str]) -> Iterator[Pair]:
             yield Pair(benchmark, case, found[0], found[1])
 
 
-def main(one: str, other: str) -> int:
+def main(one: Path, other: Path) -> int:
     """Print a row for each release that both folders have."""
     suite = [b for b in disc_benchmarks(str(ROOT / "benchmarks")) if b.type == "track"]
     tolerances = {benchmark.name: benchmark.func.tolerance for benchmark in suite}
@@ -64,7 +65,7 @@ def main(one: str, other: str) -> int:
     print("|---|---|---|---|---|")
     compared = different = 0
     for release in releases.load().releases:
-        files = [Path(folder) / f"{release.tag}.json" for folder in (one, other)]
+        files = [folder / f"{release.tag}.json" for folder in (one, other)]
         if not all(map(Path.exists, files)):
             continue
         found = list(pairs(*files, set(tolerances)))
@@ -84,6 +85,10 @@ def main(one: str, other: str) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    sys.exit(main(*sys.argv[1:]))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("one", type=Path, help="folder of a table")
+    parser.add_argument("other", type=Path, help="folder of another")
+    arguments = parser.parse_args()
+    sys.exit(main(arguments.one, arguments.other))

@@ -4,9 +4,10 @@ Hand-written: kernel traffic shaping needs root, and the proxies that delay traf
 or connections, not requests. What a store costs is its round trips, so the link delays and
 counts those: a round trip begins whenever the client speaks after the server did.
 
-Run as ``python -m cryoet_bench.storage.link LATENCY BANDWIDTH SERVER...``: it starts the server and
-prints its own port, then for each line that it reads the number of round trips so far. It ends, and
-the server with it, when there is nothing more to read: so both end with whoever started them.
+Run as ``python -m cryoet_bench.storage.link LATENCY BANDWIDTH LANES SERVER...``: it starts the
+server and prints its own port, then for each line that it reads the number of round trips so far.
+It ends, and the server with it, when there is nothing more to read: so both end with whoever
+started them.
 """
 
 from __future__ import annotations
@@ -29,12 +30,15 @@ class Link:
         Seconds that a request waits.
     bandwidth : float
         Bytes per second of a response, 0 for no limit.
+    lanes : int
+        Requests that may wait at the same time; with one, each waits after the one before.
     """
 
-    def __init__(self, port: int, latency: float, bandwidth: float) -> None:
+    def __init__(self, port: int, latency: float, bandwidth: float, lanes: int) -> None:
         self._port = port
         self._latency = latency
         self._bandwidth = bandwidth
+        self._lanes = asyncio.Semaphore(lanes)
         self.round_trips = 0
 
     async def connect(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
@@ -59,7 +63,8 @@ class Link:
             if turn.is_set():
                 turn.clear()
                 self.round_trips += 1
-                await asyncio.sleep(self._latency)
+                async with self._lanes:
+                    await asyncio.sleep(self._latency)
             forward.write(data)
             await forward.drain()
         forward.write_eof()
@@ -76,11 +81,11 @@ class Link:
         answer.close()
 
 
-async def _serve(latency: float, bandwidth: float, command: list[str]) -> None:
+async def _serve(latency: float, bandwidth: float, lanes: int, command: list[str]) -> None:
     pipe = asyncio.subprocess.PIPE
     server = await asyncio.create_subprocess_exec(*command, stderr=pipe, stdin=pipe)
     try:
-        link = Link(await _port(server), latency, bandwidth)
+        link = Link(await _port(server), latency, bandwidth, lanes)
         listener = await asyncio.start_server(link.connect, "127.0.0.1", 0)
         print(listener.sockets[0].getsockname()[1], flush=True)  # noqa: T201
         loop = asyncio.get_running_loop()
@@ -102,4 +107,4 @@ async def _port(server: asyncio.subprocess.Process) -> int:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(float(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]))
+    asyncio.run(_serve(float(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]))

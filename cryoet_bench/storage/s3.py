@@ -54,7 +54,9 @@ def _rclone() -> str:
 
 
 @contextlib.contextmanager
-def served(root: Path, *, latency: float = 0.0, bandwidth: float = 0.0) -> Iterator[Endpoint]:
+def served(
+    root: Path, *, latency: float = 0.0, bandwidth: float = 0.0, lanes: int = 1
+) -> Iterator[Endpoint]:
     """Serve a folder, each folder in it a bucket, until the block ends.
 
     Parameters
@@ -65,6 +67,9 @@ def served(root: Path, *, latency: float = 0.0, bandwidth: float = 0.0) -> Itera
         Seconds that each request takes longer.
     bandwidth : float
         Bytes per second of each response; 0 for as fast as it goes.
+    lanes : int
+        Requests whose latency may pass at the same time. One lane makes each round trip show in
+        the time, however a client overlaps them; with more, overlapping saves time.
 
     Raises
     ------
@@ -72,7 +77,8 @@ def served(root: Path, *, latency: float = 0.0, bandwidth: float = 0.0) -> Itera
         rclone is not installed.
     """
     server = [_rclone(), "serve", "s3", "--addr", "127.0.0.1:0", "--config", os.devnull, str(root)]
-    module = [sys.executable, "-m", link.__name__, str(latency), str(bandwidth), *server]
+    way = [str(latency), str(bandwidth), str(lanes)]
+    module = [sys.executable, "-m", link.__name__, *way, *server]
     pipe = subprocess.PIPE
     with subprocess.Popen(module, text=True, stdin=pipe, stdout=pipe) as process:
         assert process.stdin is not None

@@ -43,7 +43,7 @@ from cryoet_bench.timeline.results import Case, Journal, Measured, Round
 
 TOMOGRAM_VARIABLE = "CRYOET_BENCH_TOMOGRAM"
 _MOVE_SECONDS = 3.0
-_CASE_SECONDS = 1.0
+_CASE_SECONDS = 0.3
 
 
 @dataclass(frozen=True)

@@ -115,12 +115,9 @@ def test_traced_peak_is_what_is_held_at_once() -> None:
 
 
 def test_one_request_at_a_time_holds_and_ends() -> None:
-    import fsspec.config
     import zarr
 
     before = zarr.config.get("async.concurrency")
     with conditions.one_request_at_a_time():
         assert zarr.config.get("async.concurrency") == 1
-        assert fsspec.config.conf["nofiles_gather_batch_size"] == 1
     assert zarr.config.get("async.concurrency") == before
-    assert not fsspec.config.conf.keys() & {"gather_batch_size", "nofiles_gather_batch_size"}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +36,7 @@ def bucket(tmp_path: Path) -> Path:
 def test_the_volume_comes_back_and_latency_shows_as_often_as_counted(bucket: Path) -> None:
     times = {}
     for latency in (0.0, 0.05):
-        with s3.served(bucket, latency=latency) as endpoint, conditions.one_request_at_a_time():
+        with s3.served(bucket, latency=latency) as endpoint:
             array = arrays.open_array(stores.bucket(endpoint.url, "tomograms/volume"))
             np.testing.assert_array_equal(array[...], VOLUME)
             before, start = endpoint.round_trips(), time.perf_counter()
@@ -69,14 +72,40 @@ server.serve_forever()
 """
 
 
-@pytest.fixture
-def link() -> Iterator[subprocess.Popen[str]]:
+@contextlib.contextmanager
+def _linked(latency: float, bandwidth: float, lanes: int) -> Iterator[subprocess.Popen[str]]:
     root = str(Path(__file__).parents[2])
-    command = [sys.executable, "-m", "cryoet_bench.storage.link", "0.05", "1000000"]
+    way = [str(latency), str(bandwidth), str(lanes)]
+    command = [sys.executable, "-m", "cryoet_bench.storage.link", *way]
     server = [sys.executable, "-c", SERVER, root]
     pipe = subprocess.PIPE
     with subprocess.Popen([*command, *server], text=True, stdin=pipe, stdout=pipe) as process:
         yield process
+
+
+@pytest.fixture
+def link() -> Iterator[subprocess.Popen[str]]:
+    with _linked(0.05, 1_000_000, 1) as process:
+        yield process
+
+
+@pytest.mark.parametrize(("lanes", "waits"), [(1, 3), (2, 2), (3, 1)])
+def test_lanes_are_the_requests_that_wait_together(lanes: int, waits: int) -> None:
+    latency = 0.5
+    with _linked(latency, 0, lanes) as process:
+        assert process.stdout is not None
+        url = f"http://127.0.0.1:{int(process.stdout.readline())}/"
+        start = time.perf_counter()
+        with ThreadPoolExecutor(3) as pool:
+            bodies = [body.result() for body in [pool.submit(_body, url) for _ in range(3)]]
+        elapsed = time.perf_counter() - start
+    assert list(map(len, bodies)) == [100_000] * 3
+    assert waits == elapsed // latency
+
+
+def _body(url: str) -> bytes:
+    with urllib.request.urlopen(url) as answer:
+        return bytes(answer.read())
 
 
 def test_a_request_on_a_kept_connection_waits_once(link: subprocess.Popen[str]) -> None:
