@@ -1,11 +1,16 @@
-"""Which benchmarks belong to a tier."""
+"""Which benchmarks belong to a tier.
+
+``python -m benchmarks.tiers core`` prints the pattern that ``asv run --bench`` takes.
+"""
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator
+from typing import get_args
 
 import benchmarks
 from benchmarks.measured import Tier
@@ -26,3 +31,9 @@ def names(tier: Tier) -> Iterator[str]:
 def regex(tier: Tier) -> str:
     """Return the pattern for ``asv run --bench`` that selects a tier."""
     return "^(" + "|".join(sorted(names(tier))).replace(".", r"\.") + r")(\(|$)"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Print what asv run --bench takes for a tier.")
+    parser.add_argument("tier", choices=get_args(Tier))
+    print(regex(parser.parse_args().tier))  # noqa: T201

@@ -83,12 +83,10 @@ def main(folder: Path, tomogram: str) -> int:
     timeline = releases.load()
     repository.refresh(timeline, ROOT / repository.LOCATION)
     recorded = History(folder, ROOT / repository.LOCATION, timeline, tomogram)
+    histories = [recorded.of(known.benchmark, known.case) for known in KNOWN]
     print("| change | before | after | ratio | blamed | |\n|---|---|---|---|---|---|")
     missed = 0
-    for known in KNOWN:
-        values = recorded.of(known.benchmark, known.case)
-        if len(values) < 2:
-            raise InputError(f"one release alone shows no step: {values[0].release.tag}")
+    for known, values in zip(KNOWN, histories, strict=True):
         step = largest_step(values)
         right = step.suspect.tag in known.suspects and known.least <= step.ratio <= known.most
         missed += not right

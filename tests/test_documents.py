@@ -1,7 +1,7 @@
 """Every command that the documents show is run, in a copy of the project as a newcomer has it.
 
 Only the suite is a smaller one, so that "a few minutes" are seconds here. The portal's page has
-a test of its own beside its stand-in.
+a test of its own beside its stand-in, and that of the benchmarks one beside the real suite.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import zarr
 from cryoet_bench.tomogram.phantom import PHANTOMS, make
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ["README.md", "docs/timeline.md", "docs/quality.md"]
+DOCUMENTS = ["README.md", "docs/timeline.md", "docs/measuring.md", "docs/quality.md"]
 SERVERS = {"asv preview"}
 SPACING = 10.012
 SUITE = '''
@@ -105,7 +105,7 @@ def test_the_documents_commands(clone: Path) -> None:
 
 
 def test_every_document_is_held_to_its_commands() -> None:
-    elsewhere = {"docs/portal.md"}
+    elsewhere = {"docs/portal.md", "docs/benchmarks.md"}
     showing = {
         str(path.relative_to(ROOT))
         for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]

@@ -113,8 +113,10 @@ def largest_step(values: Sequence[Value]) -> Step:
 
     Raises
     ------
-    ValueError
+    InputError
         There are fewer than two values.
     """
+    if len(values) < 2:
+        raise InputError("a step needs two measured releases: measure more with scripts/bench")
     steps = [Step(before, after) for before, after in itertools.pairwise(values)]
     return max(steps, key=lambda step: abs(math.log(step.ratio)) if step.ratio > 0 else math.inf)

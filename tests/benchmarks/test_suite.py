@@ -62,6 +62,19 @@ def test_tiers_contain_each_other(suite: list[Any]) -> None:
     assert not re.search(tiers.regex("core"), "write.MoreCodecs.time_volume('default', 'v2')")
 
 
+def test_the_command_of_the_page_selects_the_core_tier(suite: list[Any]) -> None:
+    page = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    (command,) = re.findall(r"```console\n(.*)\n```", page)
+    found = re.fullmatch(r'asv run NEW --bench "\$\(python (.*)\)"', command)
+    assert found
+    done = subprocess.run(
+        [sys.executable, *found[1].split()], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    # As asv selects: the pattern is searched for in the name of each case.
+    selected = {b.name for b in suite if re.search(done.stdout.strip(), f"{b.name}('x')")}
+    assert selected == {b.name for b in suite if b.tier == "core"}
+
+
 def test_each_class_of_exact_values_prepares_its_own(suite: list[Any]) -> None:
     # asv knows a setup_cache by its place in the source: an inherited one would be shared.
     keys: dict[str, set[str]] = {}
