@@ -41,6 +41,7 @@ def main(folder: str, regex: str = ".") -> int:
         if not result.exists():
             if not home.python.exists():
                 home.create(environment.find_python(home.uv))
+                home.include(ROOT)
             home.install([*release.requirements.splitlines(), *timeline.beside(release.tag)])
             command = [home.python, ROOT / "scripts" / "every_case.py", ROOT / "benchmarks"]
             subprocess.run([*command, regex, result], check=True)

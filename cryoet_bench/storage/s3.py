@@ -75,6 +75,8 @@ def served(
     ------
     UnavailableError
         rclone is not installed.
+    RuntimeError
+        The server does not start.
     """
     server = [_rclone(), "serve", "s3", "--addr", "127.0.0.1:0", "--config", os.devnull, str(root)]
     way = [str(latency), str(bandwidth), str(lanes)]
@@ -84,7 +86,10 @@ def served(
         assert process.stdin is not None
         assert process.stdout is not None
         asked, told = process.stdin, process.stdout
-        url = f"http://127.0.0.1:{int(told.readline())}"
+        port = told.readline().strip()
+        if not port:
+            raise RuntimeError("the S3 server did not start: see what it said above")
+        url = f"http://127.0.0.1:{port}"
 
         def round_trips() -> int:
             asked.write("\n")
