@@ -141,6 +141,42 @@ def test_jpeg2000_keeps_its_ratio_of_peak_to_noise(tmp_path: Path) -> None:
     assert size < ORIGINAL.nbytes / 2.5
 
 
+def _decoded_alone(name: str, chunk: bytes) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Decode a stored chunk with its library, without zarr, and undo the scaling by hand."""
+    import imagecodecs
+
+    if name.startswith("zfp"):
+        # The power of two that makes one of the tolerance.
+        tolerance = float(name.split("-")[1]) * float(ORIGINAL.std())
+        return imagecodecs.zfp_decode(chunk).astype(np.float64) * 2.0 ** np.floor(
+            np.log2(tolerance)
+        )
+    if name.startswith("sz3"):
+        found = imagecodecs.sz3_decode(chunk, shape=ORIGINAL.shape, dtype=np.float32)
+        return found.astype(np.float64)
+    low, high = float(ORIGINAL.min()), float(ORIGINAL.max())
+    planes = imagecodecs.jpeg2k_decode(chunk, planar=True).astype(np.float64)
+    return planes / 65535 * (high - low) + low
+
+
+@pytest.mark.parametrize(
+    "name", ["zfp-0.01-sd", "zfp-0.1-sd", "sz3-0.01-sd", "sz3-0.1-sd", "jpeg2000-60-db"]
+)
+def test_errors_are_those_of_the_codec_without_zarr(name: str, tmp_path: Path) -> None:
+    copy, _ = _stored(name, tmp_path)
+    found = fidelity(ORIGINAL, copy)
+    alone = _decoded_alone(name, (tmp_path / "0" / "0" / "0").read_bytes())
+    reference = ORIGINAL.astype(np.float64)
+    assert found.max_error == pytest.approx(np.abs(alone - reference).max(), rel=1e-4)
+    rms = np.sqrt(metrics.mean_squared_error(reference, alone))
+    assert found.nrmse == pytest.approx(rms / reference.std(), rel=1e-4)
+    psnr = metrics.peak_signal_noise_ratio(reference, alone, data_range=np.ptp(reference))
+    assert found.psnr == pytest.approx(psnr, rel=1e-4)
+    fsc, power = _plain_fsc(reference, alone)
+    edge = np.flatnonzero(power >= 0.01 * power[2:].max())[-1] + 1
+    assert found.fsc_loss == pytest.approx(1 - fsc[:edge].min(), rel=1e-3)
+
+
 def test_more_bits_never_hurt(tmp_path: Path) -> None:
     losses = [
         asdict(fidelity(ORIGINAL, _stored(f"bitround-{bits}", tmp_path / str(bits))[0]))
