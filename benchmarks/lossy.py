@@ -73,29 +73,8 @@ class Fidelity(Exact):
         return self.outcome["fsc_loss"]
 
 
-class Write(Timed):
-    """Whole-volume writes with each lossy case, scaling included."""
-
-    params = (list(LOSSY),)
-    param_names = ("codec",)
-
-    case: _Case | None = None
-
-    def setup(self, codec: str) -> None:
-        if self.case is None:
-            self.case = _Case(codec)
-            self.case.write()
-        self.case.stored.clear()
-
-    @asks("Write a volume, lossy", tier="full")
-    def time_volume(self, *_case: str) -> None:
-        """How long does it take to write a volume with lossy compression?"""
-        assert self.case is not None
-        self.case.write()
-
-
-class Read(Timed):
-    """Whole-volume reads with each lossy case, scaling included."""
+class _Prepared(Timed):
+    """A lossy case, written once."""
 
     params = (list(LOSSY),)
     param_names = ("codec",)
@@ -107,6 +86,25 @@ class Read(Timed):
             self.case = _Case(codec)
             self.case.write()
             self.case.read()
+
+
+class Write(_Prepared):
+    """Whole-volume writes with each lossy case, scaling included."""
+
+    def setup(self, codec: str) -> None:
+        super().setup(codec)
+        assert self.case is not None
+        self.case.stored.clear()
+
+    @asks("Write a volume, lossy", tier="full")
+    def time_volume(self, *_case: str) -> None:
+        """How long does it take to write a volume with lossy compression?"""
+        assert self.case is not None
+        self.case.write()
+
+
+class Read(_Prepared):
+    """Whole-volume reads with each lossy case, scaling included."""
 
     @asks("Read a volume, lossy", tier="full")
     def time_volume(self, *_case: str) -> None:

@@ -6,10 +6,10 @@ import functools
 import os
 import shutil
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from cryoet_bench.storage import arrays, conditions, stores
-from cryoet_bench.storage.arrays import Storage
+from cryoet_bench.storage import arrays, conditions, stores, volumes
+from cryoet_bench.storage.arrays import FORMATS, Storage
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -186,3 +186,40 @@ class Reading:
             stored.write()
             stored.check()
             self.array = stored.open()
+
+
+class Prepared(Protocol):
+    """`Reading` or `Writing`."""
+
+    def prepare(self, storage: Storage, volume: npt.NDArray[Any] | None = None) -> None:
+        """Get ready for a way of storing."""
+
+
+class ByCodec:
+    """Cases that differ in the codec, in 64-cubes."""
+
+    param_names = ("codec", "format")
+
+    def setup(self: Prepared, codec: str, storage_format: str) -> None:
+        self.prepare(Storage.named(codec, "cube-64", storage_format))
+
+
+class ByLayout:
+    """Cases that differ in the layout, with blosc-zstd-5."""
+
+    param_names = ("layout", "format")
+
+    def setup(self: Prepared, layout: str, storage_format: str) -> None:
+        self.prepare(Storage.named("blosc-zstd-5", layout, storage_format))
+
+
+class ByType:
+    """Cases that differ in the voxel type, with blosc-zstd-5 in 64-cubes."""
+
+    params = (list(volumes.DTYPES), list(FORMATS))
+    param_names = ("dtype", "format")
+
+    def setup(self: Prepared, dtype: str, storage_format: str) -> None:
+        storage = Storage.named("blosc-zstd-5", "cube-64", storage_format)
+        storage.require()
+        self.prepare(storage, volumes.as_type(tomogram().data, dtype))

@@ -7,13 +7,15 @@ from typing import Any
 from benchmarks.measured import (
     CORE_ARRAYS,
     MORE_ARRAYS,
+    ByCodec,
+    ByLayout,
+    ByType,
     Reading,
     Stored,
     Timed,
     asks,
-    tomogram,
 )
-from cryoet_bench.storage import arrays, conditions, pyramids, stores, volumes
+from cryoet_bench.storage import arrays, conditions, pyramids, stores
 from cryoet_bench.storage.access import READS
 from cryoet_bench.storage.arrays import FORMATS, Storage
 from cryoet_bench.storage.codecs import CORE_CODECS, MORE_CODECS, OWN_CODECS
@@ -22,14 +24,10 @@ from cryoet_bench.storage.layouts import CORE_LAYOUTS, MORE_LAYOUTS, SHARDED_LAY
 CORE_READS = ("slice-xy", "slice-xz", "slice-yz", "boxes-64")
 
 
-class Codecs(Timed, Reading):
+class Codecs(ByCodec, Timed, Reading):
     """Whole-volume reads from 64-cubes, by codec; those of zarr itself with its defaults."""
 
     params = (list(CORE_CODECS | OWN_CODECS), list(FORMATS))
-    param_names = ("codec", "format")
-
-    def setup(self, codec: str, storage_format: str) -> None:
-        self.prepare(Storage.named(codec, "cube-64", storage_format))
 
     @asks("Read a volume, by codec")
     def time_volume(self, *_case: str) -> None:
@@ -37,14 +35,10 @@ class Codecs(Timed, Reading):
         self.array[...]
 
 
-class MoreCodecs(Timed, Reading):
+class MoreCodecs(ByCodec, Timed, Reading):
     """As Codecs, at further settings."""
 
     params = (list(MORE_CODECS), list(FORMATS))
-    param_names = ("codec", "format")
-
-    def setup(self, codec: str, storage_format: str) -> None:
-        self.prepare(Storage.named(codec, "cube-64", storage_format))
 
     @asks("Read a volume, by further codecs", tier="full")
     def time_volume(self, *_case: str) -> None:
@@ -52,14 +46,10 @@ class MoreCodecs(Timed, Reading):
         self.array[...]
 
 
-class Layouts(Timed, Reading):
+class Layouts(ByLayout, Timed, Reading):
     """Whole-volume reads with blosc-zstd-5, by layout."""
 
     params = (list(CORE_LAYOUTS), list(FORMATS))
-    param_names = ("layout", "format")
-
-    def setup(self, layout: str, storage_format: str) -> None:
-        self.prepare(Storage.named("blosc-zstd-5", layout, storage_format))
 
     @asks("Read a volume, by layout")
     def time_volume(self, *_case: str) -> None:
@@ -67,14 +57,10 @@ class Layouts(Timed, Reading):
         self.array[...]
 
 
-class MoreLayouts(Timed, Reading):
+class MoreLayouts(ByLayout, Timed, Reading):
     """As Layouts, for tiny, large and flat chunks and further shards."""
 
     params = (list(MORE_LAYOUTS | SHARDED_LAYOUTS), list(FORMATS))
-    param_names = ("layout", "format")
-
-    def setup(self, layout: str, storage_format: str) -> None:
-        self.prepare(Storage.named("blosc-zstd-5", layout, storage_format))
 
     @asks("Read a volume, by further layouts", tier="full")
     def time_volume(self, *_case: str) -> None:
@@ -82,16 +68,8 @@ class MoreLayouts(Timed, Reading):
         self.array[...]
 
 
-class Types(Timed, Reading):
+class Types(ByType, Timed, Reading):
     """Whole-volume reads with blosc-zstd-5 from 64-cubes, by voxel type."""
-
-    params = (list(volumes.DTYPES), list(FORMATS))
-    param_names = ("dtype", "format")
-
-    def setup(self, dtype: str, storage_format: str) -> None:
-        storage = Storage.named("blosc-zstd-5", "cube-64", storage_format)
-        storage.require()
-        self.prepare(storage, volumes.as_type(tomogram().data, dtype))
 
     @asks("Read a volume, by voxel type", tier="full")
     def time_volume(self, *_case: str) -> None:

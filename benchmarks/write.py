@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from benchmarks.measured import CORE_ARRAYS, Stored, Timed, Writing, asks, tomogram
-from cryoet_bench.storage import pyramids, volumes
+from benchmarks.measured import (
+    CORE_ARRAYS,
+    ByCodec,
+    ByLayout,
+    ByType,
+    Stored,
+    Timed,
+    Writing,
+    asks,
+)
+from cryoet_bench.storage import pyramids
 from cryoet_bench.storage.access import WRITES
 from cryoet_bench.storage.arrays import FORMATS, Storage
 from cryoet_bench.storage.codecs import CORE_CODECS, MORE_CODECS, OWN_CODECS
@@ -14,14 +23,10 @@ from cryoet_bench.storage.layouts import CORE_LAYOUTS, MORE_LAYOUTS, SHARDED_LAY
 _OWN_CLASS = ("whole", "one-chunk")  # patterns that Codecs, Layouts and OneChunk measure
 
 
-class Codecs(Timed, Writing):
+class Codecs(ByCodec, Timed, Writing):
     """Whole-volume writes in 64-cubes, by codec; those of zarr itself with its defaults."""
 
     params = (list(CORE_CODECS | OWN_CODECS), list(FORMATS))
-    param_names = ("codec", "format")
-
-    def setup(self, codec: str, storage_format: str) -> None:
-        self.prepare(Storage.named(codec, "cube-64", storage_format))
 
     @asks("Write a volume, by codec")
     def time_volume(self, *_case: str) -> None:
@@ -29,14 +34,10 @@ class Codecs(Timed, Writing):
         self.write()
 
 
-class MoreCodecs(Timed, Writing):
+class MoreCodecs(ByCodec, Timed, Writing):
     """As Codecs, at further settings."""
 
     params = (list(MORE_CODECS), list(FORMATS))
-    param_names = ("codec", "format")
-
-    def setup(self, codec: str, storage_format: str) -> None:
-        self.prepare(Storage.named(codec, "cube-64", storage_format))
 
     @asks("Write a volume, by further codecs", tier="full")
     def time_volume(self, *_case: str) -> None:
@@ -44,14 +45,10 @@ class MoreCodecs(Timed, Writing):
         self.write()
 
 
-class Layouts(Timed, Writing):
+class Layouts(ByLayout, Timed, Writing):
     """Whole-volume writes with blosc-zstd-5, by layout."""
 
     params = (list(CORE_LAYOUTS), list(FORMATS))
-    param_names = ("layout", "format")
-
-    def setup(self, layout: str, storage_format: str) -> None:
-        self.prepare(Storage.named("blosc-zstd-5", layout, storage_format))
 
     @asks("Write a volume, by layout")
     def time_volume(self, *_case: str) -> None:
@@ -59,14 +56,10 @@ class Layouts(Timed, Writing):
         self.write()
 
 
-class MoreLayouts(Timed, Writing):
+class MoreLayouts(ByLayout, Timed, Writing):
     """As Layouts, for tiny, large and flat chunks and further shards."""
 
     params = (list(MORE_LAYOUTS | SHARDED_LAYOUTS), list(FORMATS))
-    param_names = ("layout", "format")
-
-    def setup(self, layout: str, storage_format: str) -> None:
-        self.prepare(Storage.named("blosc-zstd-5", layout, storage_format))
 
     @asks("Write a volume, by further layouts", tier="full")
     def time_volume(self, *_case: str) -> None:
@@ -74,16 +67,8 @@ class MoreLayouts(Timed, Writing):
         self.write()
 
 
-class Types(Timed, Writing):
+class Types(ByType, Timed, Writing):
     """Whole-volume writes with blosc-zstd-5 in 64-cubes, by voxel type."""
-
-    params = (list(volumes.DTYPES), list(FORMATS))
-    param_names = ("dtype", "format")
-
-    def setup(self, dtype: str, storage_format: str) -> None:
-        storage = Storage.named("blosc-zstd-5", "cube-64", storage_format)
-        storage.require()
-        self.prepare(storage, volumes.as_type(tomogram().data, dtype))
 
     @asks("Write a volume, by voxel type", tier="full")
     def time_volume(self, *_case: str) -> None:

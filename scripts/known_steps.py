@@ -10,16 +10,12 @@ a step is smaller than it was, or falls on another release.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import dataclass
-from pathlib import Path
+
+from _record import evaluate
 
 from cryoet_bench.changes.history import History, largest_step
-from cryoet_bench.errors import InputError
-from cryoet_bench.timeline import releases, repository
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -78,11 +74,8 @@ KNOWN = [
 ]
 
 
-def main(folder: Path, tomogram: str) -> int:
+def judge(recorded: History) -> int:
     """Print a row for each known change."""
-    timeline = releases.load()
-    repository.refresh(timeline, ROOT / repository.LOCATION)
-    recorded = History(folder, ROOT / repository.LOCATION, timeline, tomogram)
     histories = [recorded.of(known.benchmark, known.case) for known in KNOWN]
     print("| change | before | after | ratio | blamed | |\n|---|---|---|---|---|---|")
     missed = 0
@@ -99,14 +92,4 @@ def main(folder: Path, tomogram: str) -> int:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="a machine's results")
-    parser.add_argument("--tomogram", default="phantom-10A")
-    arguments = parser.parse_args()
-    try:
-        sys.exit(main(arguments.folder, arguments.tomogram))
-    except InputError as error:
-        print(f"known_steps: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(evaluate(judge, __doc__))

@@ -11,17 +11,13 @@ latencies that a read waits for; beside it is the number of round trips that the
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
+from _record import evaluate
 
 from cryoet_bench.changes.history import History
-from cryoet_bench.errors import InputError
-from cryoet_bench.timeline import releases, repository
 
-ROOT = Path(__file__).resolve().parents[1]
 LATENCIES = ("0 ms", "5 ms", "20 ms", "50 ms")
 CASES = [
     f"{pattern}, {array}"
@@ -30,11 +26,8 @@ CASES = [
 ]
 
 
-def main(folder: Path, tomogram: str) -> int:
+def judge(recorded: History) -> int:
     """Print a row for each release and case."""
-    timeline = releases.load()
-    repository.refresh(timeline, ROOT / repository.LOCATION)
-    recorded = History(folder, ROOT / repository.LOCATION, timeline, tomogram)
     print(f"| release | case | {' | '.join(LATENCIES)} | slope | round trips | slope / trips |")
     print(f"|---|---|{'---|' * len(LATENCIES)}---|---|---|")
     seconds = [float(latency.removesuffix(" ms")) / 1000 for latency in LATENCIES]
@@ -60,14 +53,4 @@ def _by_release(recorded: History, benchmark: str, case: str) -> dict[str, float
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="a machine's results")
-    parser.add_argument("--tomogram", default="phantom-10A")
-    arguments = parser.parse_args()
-    try:
-        sys.exit(main(arguments.folder, arguments.tomogram))
-    except InputError as error:
-        print(f"latency_table: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(evaluate(judge, __doc__))
