@@ -5,131 +5,15 @@ These explain the times of `read` and `write`, and have no noise of their own.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
-
+from benchmarks import counted
 from benchmarks.exact import Exact, Outcomes, outcomes
-from benchmarks.measured import CORE_ARRAYS, MORE_ARRAYS, Stored, asks
-from cryoet_bench.storage import arrays, conditions, counting
-from cryoet_bench.storage.access import READS, WRITES, wanted_voxels
-from cryoet_bench.storage.arrays import Storage
+from benchmarks.measured import CORE_ARRAYS, MORE_ARRAYS, asks
+from cryoet_bench.storage.access import READS, WRITES
+from cryoet_bench.storage.arrays import FORMATS
+from cryoet_bench.storage.counting import KINDS
 
 CORE_READS = ("whole", "slice-xy", "slice-yz", "boxes-64")
-_CODEC = "blosc-lz4-5"
-
-
-class _Read:
-    """One read of an access pattern from some array."""
-
-    def __init__(self, pattern: str, array: Any) -> None:
-        self._selections = READS[pattern](array.shape)
-        self._array = array
-
-    def __call__(self) -> None:
-        for selection in self._selections:
-            self._array[selection]
-
-    def bytes_wanted(self) -> int:
-        return wanted_voxels(self._selections, self._array.shape) * int(self._array.dtype.itemsize)
-
-
-@functools.cache
-def _on_disk(array: str) -> Any:
-    """Return an array of files, written once for all patterns."""
-    stored = Stored(Storage.named(_CODEC, *array.split()))
-    stored.write()
-    return stored.open()
-
-
-@functools.cache
-def _counted(array: str) -> tuple[Any, counting.Requests]:
-    """Return an array in a store that counts, and the count."""
-    stored = Stored(Storage.named(_CODEC, *array.split()))
-    requests = counting.Requests()
-    store = counting.counting_store(requests)
-    stored.create(store)[...] = stored.volume
-    return arrays.open_array(store), requests
-
-
-@functools.cache
-def _counting_decodes(array: str) -> Any:
-    storage = Storage.named(_CODEC, *array.split())
-    storage.require()
-    stored = Stored(replace(storage, codec=counting.counted_codec()))
-    stored.write()
-    return stored.open()
-
-
-def _calls(pattern: str, array: str) -> dict[str, float]:
-    read = _Read(pattern, _on_disk(array))
-    read()
-    return {"python_calls": _least_calls(read)}
-
-
-def _least_calls(action: Callable[[], object]) -> int:
-    return min(counting.python_calls(action) for _ in range(3))
-
-
-def _memory(pattern: str, array: str) -> dict[str, float]:
-    read = _Read(pattern, _on_disk(array))
-    read()
-    # How many chunks are in memory together is a matter of luck unless they come one by one.
-    with conditions.one_request_at_a_time():
-        return {"traced_peak": min(counting.traced_peak(read) for _ in range(3))}
-
-
-def _requests(pattern: str, array: str) -> dict[str, float]:
-    source, requests = _counted(array)
-    read = _Read(pattern, source)
-    requests.clear()
-    read()
-    return {
-        **{kind: requests.kinds[kind] for kind in counting.KINDS},
-        "requests": requests.kinds.total(),
-        "bytes_fetched": requests.fetched,
-        "read_amplification": requests.fetched / read.bytes_wanted(),
-    }
-
-
-def _decodes(pattern: str, array: str) -> dict[str, float]:
-    read = _Read(pattern, _counting_decodes(array))
-    return {"decode_amplification": counting.decoded_bytes(read) / read.bytes_wanted()}
-
-
-def _all_costs(pattern: str, array: str) -> dict[str, float]:
-    measures = (_calls, _memory, _requests, _decodes)
-    return {key: value for measure in measures for key, value in measure(pattern, array).items()}
-
-
-def _main_costs(pattern: str, array: str) -> dict[str, float]:
-    return _calls(pattern, array) | _requests(pattern, array)
-
-
-def _write(pattern: str, array: str) -> dict[str, float]:
-    storage = Storage.named(_CODEC, *array.split())
-    stored = Stored(replace(storage, write_empty_chunks=pattern != "all-fill"))
-    requests = counting.Requests()
-    opened = stored.create(counting.counting_store(requests))
-    if pattern == "one-chunk":
-        opened[...] = stored.volume
-    requests.clear()
-
-    def write() -> None:
-        WRITES[pattern](opened, stored.volume, storage.layout)
-
-    write()
-    values: dict[str, float] = {
-        **{kind: requests.kinds[kind] for kind in counting.KINDS},
-        "requests": requests.kinds.total(),
-        "bytes_moved": requests.fetched + requests.stored,
-    }
-    stored.write()
-    opened = stored.open(writable=True)
-    write()
-    values["python_calls"] = _least_calls(write)
-    return values
+_WRITES = [*WRITES, counted.OVERWRITE]
 
 
 class Reads(Exact):
@@ -140,7 +24,7 @@ class Reads(Exact):
     param_names = ("pattern", "array")
 
     def setup_cache(self) -> Outcomes:
-        return outcomes(self.params, _all_costs)
+        return outcomes(self.params, counted.read)
 
     @asks("Store requests of a read", unit="requests")
     def track_requests(self, *_case: object) -> float:
@@ -177,32 +61,42 @@ class MoreReads(Exact):
     param_names = ("pattern", "array")
 
     def setup_cache(self) -> Outcomes:
-        return outcomes(self.params, _main_costs)
+        return outcomes(self.params, counted.read)
 
     @asks("Store requests of further reads", tier="full", unit="requests")
     def track_requests(self, *_case: object) -> float:
         """How many requests does a remote store have to answer?"""
         return self.outcome["requests"]
 
-    @asks("Bytes fetched by further reads", tier="full", unit="bytes")
-    def track_bytes_fetched(self, *_case: object) -> float:
-        """How many bytes does a remote store have to send?"""
-        return self.outcome["bytes_fetched"]
+    @asks("Read amplification of further reads", tier="full", unit="bytes fetched / bytes wanted")
+    def track_read_amplification(self, *_case: object) -> float:
+        """How many bytes are fetched for each byte that was asked for?"""
+        return self.outcome["read_amplification"]
+
+    @asks("Decoded voxels of further reads", tier="full", unit="voxels decoded / voxels wanted")
+    def track_decode_amplification(self, *_case: object) -> float:
+        """How many voxels are decoded for each voxel that was asked for?"""
+        return self.outcome["decode_amplification"]
 
     @asks("Python calls of further reads", tier="full", unit="calls", tolerance=0.01)
     def track_python_calls(self, *_case: object) -> float:
         """How many Python functions does a read start?"""
         return self.outcome["python_calls"]
 
+    @asks("Peak traced memory of further reads", tier="full", unit="bytes", tolerance=0.01)
+    def track_traced_peak(self, *_case: object) -> float:
+        """How much memory does a read hold at once, chunk by chunk, its result included?"""
+        return self.outcome["traced_peak"]
+
 
 class Kinds(Exact):
     """The requests of reads, by their kind."""
 
-    params = (["whole", "slice-xy"], list(CORE_ARRAYS), list(counting.KINDS))
+    params = (list(READS), list(CORE_ARRAYS), list(KINDS))
     param_names = ("pattern", "array", "kind")
 
     def setup_cache(self) -> Outcomes:
-        return outcomes(self.params[:2], _requests)
+        return outcomes(self.params[:2], counted.read_requests)
 
     def setup(self, found: Outcomes, *case: str) -> None:
         super().setup(found, *case[:2])
@@ -217,11 +111,11 @@ class Kinds(Exact):
 class Writes(Exact):
     """Writes with blosc-lz4-5, by pattern and array."""
 
-    params = (list(WRITES), list(CORE_ARRAYS))
+    params = (_WRITES, list(CORE_ARRAYS))
     param_names = ("pattern", "array")
 
     def setup_cache(self) -> Outcomes:
-        return outcomes(self.params, _write)
+        return outcomes(self.params, counted.write)
 
     @asks("Store requests of a write", unit="requests")
     def track_requests(self, *_case: object) -> float:
@@ -238,15 +132,20 @@ class Writes(Exact):
         """How many Python functions does a write start?"""
         return self.outcome["python_calls"]
 
+    @asks("Peak traced memory of a write", tier="full", unit="bytes", tolerance=0.01)
+    def track_traced_peak(self, *_case: object) -> float:
+        """How much memory does a write take at once, chunk by chunk, beside its volume?"""
+        return self.outcome["traced_peak"]
+
 
 class WriteKinds(Exact):
     """The requests of writes, by their kind."""
 
-    params = (list(WRITES), list(CORE_ARRAYS), list(counting.KINDS))
+    params = (_WRITES, list(CORE_ARRAYS), list(KINDS))
     param_names = ("pattern", "array", "kind")
 
     def setup_cache(self) -> Outcomes:
-        return outcomes(self.params[:2], _write)
+        return outcomes(self.params[:2], counted.write)
 
     def setup(self, found: Outcomes, *case: str) -> None:
         super().setup(found, *case[:2])
@@ -256,3 +155,23 @@ class WriteKinds(Exact):
     def track_requests(self, *_case: object) -> float:
         """Which kinds of requests does a write send?"""
         return self.outcome[self.kind]
+
+
+class Pyramid(Exact):
+    """An OME-Zarr pyramid of three levels with blosc-lz4-5 in 64-cubes: mostly metadata."""
+
+    params = (list(counted.PYRAMID), list(FORMATS))
+    param_names = ("action", "format")
+
+    def setup_cache(self) -> Outcomes:
+        return outcomes(self.params, counted.pyramid)
+
+    @asks("Store requests of a pyramid", unit="requests")
+    def track_requests(self, *_case: object) -> float:
+        """How many requests does it take to open, glance at or write an OME-Zarr pyramid?"""
+        return self.outcome["requests"]
+
+    @asks("Python calls of a pyramid", unit="calls", tolerance=0.01)
+    def track_python_calls(self, *_case: object) -> float:
+        """How many Python functions does it take to open, glance at or write a pyramid?"""
+        return self.outcome["python_calls"]

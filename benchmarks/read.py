@@ -176,7 +176,7 @@ class Opening(Timed):
                 self.stored.create()
             else:
                 levels = pyramids.levels(self.stored.volume)
-                pyramids.write(self.stored.folder, levels, self.stored.storage)
+                pyramids.write(stores.local(self.stored.folder), levels, self.stored.storage)
             self.open = {"array": self._open_array, "group": self._open_group}[what]
             self.open()
 
@@ -186,7 +186,7 @@ class Opening(Timed):
 
     def _open_group(self) -> None:
         assert self.stored is not None
-        pyramids.open_level(self.stored.folder, 0)
+        pyramids.open_level(stores.local(self.stored.folder), 0)
 
     @asks("Open a volume")
     def time_open(self, *_case: str) -> None:
@@ -206,7 +206,7 @@ class Level(Timed):
         if self.stored is None:
             self.stored = Stored(Storage.named("blosc-lz4-5", "cube-64", storage_format))
             levels = pyramids.levels(self.stored.volume)
-            pyramids.write(self.stored.folder, levels, self.stored.storage)
+            pyramids.write(stores.local(self.stored.folder), levels, self.stored.storage)
             self.last = len(levels) - 1
             self.time_read()
 
@@ -214,4 +214,4 @@ class Level(Timed):
     def time_read(self, *_case: str) -> None:
         """How long does a viewer wait for its first, coarse picture?"""
         assert self.stored is not None
-        pyramids.open_level(self.stored.folder, self.last)[...]
+        pyramids.open_level(stores.local(self.stored.folder), self.last)[...]

@@ -16,7 +16,6 @@ from cryoet_bench.storage.stores import STORES
 _CODEC = "blosc-lz4-5"
 _ARRAYS = ("cube-64 v2", "cube-64 v3", "shard-32-in-128 v3")
 _BUCKET = "tomograms"
-_MANY = 1000  # lanes of a link: more than there are requests
 
 
 class Read(Timed):
@@ -47,9 +46,9 @@ class Read(Timed):
 
 
 class _Remote:
-    """What is read of a volume in a bucket behind a link."""
+    """What is read of a volume in a bucket some way off."""
 
-    def __init__(self, pattern: str, array: str, latency: float = 0.0, lanes: int = 1) -> None:
+    def __init__(self, pattern: str, array: str, way: s3.Way = s3.NEAR) -> None:
         storage = Storage.named(_CODEC, *array.split())
         storage.require()
         s3.require()
@@ -57,7 +56,7 @@ class _Remote:
         self._stack = contextlib.ExitStack()
         atexit.register(self.close)
         # Started before this process is settled on one core: the server is not what is measured.
-        self.endpoint = self._stack.enter_context(s3.served(root, latency=latency, lanes=lanes))
+        self.endpoint = self._stack.enter_context(s3.served(root, way))
         stored = Stored(storage)
         stored.folder = root / _BUCKET / "volume"
         stored.write()
@@ -74,44 +73,26 @@ class _Remote:
 
 
 class S3(Timed):
-    """Reads with blosc-lz4-5 from an S3 server on loopback, by latency of the link.
+    """Reads with blosc-lz4-5 from an S3 server on loopback, by the way to it.
 
     The latency of each request follows that of the one before, so that their number shows in the
-    time: it grows by the counted round trips times the latency.
+    time: it grows by the counted round trips times the latency. On an overlapping way, as many
+    requests as are sent are under way at once.
     """
 
     version = "2"
-    params = (["whole", "slice-xy"], list(_ARRAYS), ["0 ms", "5 ms", "20 ms", "50 ms"])
-    param_names = ("pattern", "array", "latency")
+    params = (["whole", "slice-xy"], list(_ARRAYS), list(s3.WAYS))
+    param_names = ("pattern", "array", "way")
 
     remote: _Remote | None = None
 
-    def setup(self, pattern: str, array: str, latency: str) -> None:
+    def setup(self, pattern: str, array: str, way: str) -> None:
         if self.remote is None:
-            self.remote = _Remote(pattern, array, float(latency.removesuffix(" ms")) / 1000)
+            self.remote = _Remote(pattern, array, s3.WAYS[way])
 
-    @asks("Read from S3, by latency", tier="full")
+    @asks("Read from S3, by the way to it", tier="full")
     def time_read(self, *_case: str) -> None:
         """How long does it take to read a volume or a slice from a bucket that is some way off?"""
-        assert self.remote is not None
-        self.remote.read()
-
-
-class S3Overlapping(Timed):
-    """As S3, 50 ms away, over a link on which requests may be under way at once."""
-
-    params = (["whole", "slice-xy"], list(_ARRAYS))
-    param_names = ("pattern", "array")
-
-    remote: _Remote | None = None
-
-    def setup(self, pattern: str, array: str) -> None:
-        if self.remote is None:
-            self.remote = _Remote(pattern, array, latency=0.05, lanes=_MANY)
-
-    @asks("Read from S3, requests overlapping", tier="full")
-    def time_read(self, *_case: str) -> None:
-        """How long does the same take 50 ms away when requests may overlap?"""
         assert self.remote is not None
         self.remote.read()
 

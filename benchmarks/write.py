@@ -14,7 +14,7 @@ from benchmarks.measured import (
     Writing,
     asks,
 )
-from cryoet_bench.storage import pyramids
+from cryoet_bench.storage import pyramids, stores
 from cryoet_bench.storage.access import WRITES
 from cryoet_bench.storage.arrays import FORMATS, Storage
 from cryoet_bench.storage.codecs import CORE_CODECS, MORE_CODECS, OWN_CODECS
@@ -163,4 +163,4 @@ class Pyramid(Timed):
     def time_write(self, *_case: str) -> None:
         """How long does it take to write all levels of an OME-Zarr pyramid?"""
         assert self.stored is not None
-        pyramids.write(self.stored.folder, self.levels, self.stored.storage)
+        pyramids.write(stores.local(self.stored.folder), self.levels, self.stored.storage)

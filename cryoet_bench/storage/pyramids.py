@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cryoet_bench.storage import arrays, installed, stores
+from cryoet_bench.storage import arrays, installed
 from cryoet_bench.storage.arrays import Storage
 
 if TYPE_CHECKING:
@@ -24,8 +23,8 @@ def levels(volume: npt.NDArray[Any], count: int = 3) -> list[npt.NDArray[Any]]:
     return pyramid
 
 
-def write(folder: Path, pyramid: list[npt.NDArray[Any]], storage: Storage) -> None:
-    """Write an OME-Zarr group of the levels into a folder: NGFF 0.4 in format 2, 0.5 in format 3.
+def write(store: Any, pyramid: list[npt.NDArray[Any]], storage: Storage) -> None:
+    """Write an OME-Zarr group of the levels into a store: NGFF 0.4 in format 2, 0.5 in format 3.
 
     Raises
     ------
@@ -33,7 +32,7 @@ def write(folder: Path, pyramid: list[npt.NDArray[Any]], storage: Storage) -> No
         The installed releases cannot store it so.
     """
     storage.require()
-    store, zarr = stores.local(folder), installed.zarr()
+    zarr = installed.zarr()
     if installed.release("zarr") < (3,):
         group = zarr.open_group(store=store, mode="w", zarr_version=2)
     else:
@@ -43,9 +42,9 @@ def write(folder: Path, pyramid: list[npt.NDArray[Any]], storage: Storage) -> No
         arrays.create(store, level.shape, level.dtype, storage, path=str(number))[...] = level
 
 
-def open_level(folder: Path, number: int) -> Any:
-    """Open the group, and return the array of one of the levels that it names."""
-    group = installed.zarr().open_group(store=stores.local(folder), mode="r")
+def open_level(store: Any, number: int) -> Any:
+    """Open the group in a store, and return the array of one of the levels that it names."""
+    group = installed.zarr().open_group(store=store, mode="r")
     attributes = dict(group.attrs)
     multiscales = attributes.get("ome", attributes)["multiscales"]
     return group[multiscales[0]["datasets"][number]["path"]]

@@ -16,6 +16,39 @@ from cryoet_bench.storage import installed, link
 from cryoet_bench.storage.installed import UnavailableError
 
 
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """How far a server is away.
+
+    Parameters
+    ----------
+    latency : float
+        Seconds that each request takes longer.
+    bandwidth : float
+        Bytes per second of each response; 0 for as fast as it goes.
+    lanes : int
+        Requests whose latency may pass at the same time. One lane makes each round trip show in
+        the time, however a client overlaps them; with more, overlapping saves time.
+    """
+
+    latency: float = 0.0
+    bandwidth: float = 0.0
+    lanes: int = 1
+
+
+NEAR = Way()
+
+WAYS: dict[str, Way] = {
+    "0 ms": NEAR,
+    "5 ms": Way(latency=0.005),
+    "20 ms": Way(latency=0.02),
+    "50 ms": Way(latency=0.05),
+    "50 ms, overlapping": Way(latency=0.05, lanes=1000),  # more than there are requests
+    "20 ms, 50 MB/s": Way(latency=0.02, bandwidth=50e6),
+}
+"""Named ways to a server. One entry adds one."""
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """Where the server answers, and how many round trips were made to it.
@@ -54,22 +87,15 @@ def _rclone() -> str:
 
 
 @contextlib.contextmanager
-def served(
-    root: Path, *, latency: float = 0.0, bandwidth: float = 0.0, lanes: int = 1
-) -> Iterator[Endpoint]:
+def served(root: Path, way: Way = NEAR) -> Iterator[Endpoint]:
     """Serve a folder, each folder in it a bucket, until the block ends.
 
     Parameters
     ----------
     root : pathlib.Path
         What is served; it asks for no credentials.
-    latency : float
-        Seconds that each request takes longer.
-    bandwidth : float
-        Bytes per second of each response; 0 for as fast as it goes.
-    lanes : int
-        Requests whose latency may pass at the same time. One lane makes each round trip show in
-        the time, however a client overlaps them; with more, overlapping saves time.
+    way : Way
+        How far it is away.
 
     Raises
     ------
@@ -79,8 +105,8 @@ def served(
         The server does not start.
     """
     server = [_rclone(), "serve", "s3", "--addr", "127.0.0.1:0", "--config", os.devnull, str(root)]
-    way = [str(latency), str(bandwidth), str(lanes)]
-    module = [sys.executable, "-m", link.__name__, *way, *server]
+    length = [str(way.latency), str(way.bandwidth), str(way.lanes)]
+    module = [sys.executable, "-m", link.__name__, *length, *server]
     pipe = subprocess.PIPE
     with subprocess.Popen(module, text=True, stdin=pipe, stdout=pipe) as process:
         assert process.stdin is not None

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from asv_runner.discovery import disc_benchmarks
 
-from benchmarks import cost, measured, size
+from benchmarks import counted, measured, size
 from cryoet_bench.storage import conditions
 from cryoet_bench.tomogram import Tomogram
 from cryoet_bench.tomogram.cache import store
@@ -34,7 +34,7 @@ def tomogram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> It
     # This process goes on to run other tests on all cores.
     monkeypatch.setattr(conditions, "settle", lambda: None)
     measured.tomogram.cache_clear()
-    for prepared in (cost._on_disk, cost._counted, cost._counting_decodes):
+    for prepared in (counted._on_disk, counted._counted, counted._counting_decodes):
         prepared.cache_clear()
     yield tomogram
     measured.tomogram.cache_clear()
@@ -50,7 +50,7 @@ def test_sizes_are_those_of_the_files(tomogram: Tomogram) -> None:
 
 
 def test_costs_of_a_slice_are_those_of_the_chunks_it_crosses(tomogram: Tomogram) -> None:
-    values = cost._all_costs("slice-xy", "cube-64 v2")
+    values = counted.read("slice-xy", "cube-64 v2")
     _, y, x = tomogram.data.shape
     assert values["requests"] == values["get"] == 4
     assert values["decode_amplification"] == 4 * 64**3 / (y * x)
@@ -59,11 +59,11 @@ def test_costs_of_a_slice_are_those_of_the_chunks_it_crosses(tomogram: Tomogram)
 
 
 def test_a_chunk_is_written_with_one_request(tomogram: Tomogram) -> None:
-    assert cost._write("one-chunk", "cube-32 v3")["requests"] == 1
+    assert counted.write("one-chunk", "cube-32 v3")["requests"] == 1
 
 
 def test_fill_alone_stores_nothing(tomogram: Tomogram) -> None:
-    assert cost._write("all-fill", "cube-64 v2")["set"] == 0
+    assert counted.write("all-fill", "cube-64 v2")["set"] == 0
 
 
 PROGRAM = """

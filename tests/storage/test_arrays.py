@@ -137,9 +137,10 @@ class TestPyramids:
     @pytest.mark.parametrize("form", list(FORMATS))
     def test_levels_come_back_as_their_metadata_names_them(self, form: str, tmp_path: Path) -> None:
         levels = pyramids.levels(VOLUME)
-        pyramids.write(tmp_path, levels, Storage.named("blosc-lz4-5", "cube-32", form))
+        store = stores.local(tmp_path)
+        pyramids.write(store, levels, Storage.named("blosc-lz4-5", "cube-32", form))
         for number, level in enumerate(levels):
-            np.testing.assert_array_equal(pyramids.open_level(tmp_path, number)[...], level)
+            np.testing.assert_array_equal(pyramids.open_level(store, number)[...], level)
 
 
 class TestVolumes:

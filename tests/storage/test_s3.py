@@ -36,7 +36,7 @@ def bucket(tmp_path: Path) -> Path:
 def test_the_volume_comes_back_and_latency_shows_as_often_as_counted(bucket: Path) -> None:
     times = {}
     for latency in (0.0, 0.05):
-        with s3.served(bucket, latency=latency) as endpoint:
+        with s3.served(bucket, s3.Way(latency=latency)) as endpoint:
             array = arrays.open_array(stores.bucket(endpoint.url, "tomograms/volume"))
             np.testing.assert_array_equal(array[...], VOLUME)
             before, start = endpoint.round_trips(), time.perf_counter()

@@ -1,0 +1,158 @@
+"""How the costs of an access are counted: requests, bytes, decoded voxels, Python calls, memory."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from benchmarks.measured import Stored
+from cryoet_bench.storage import arrays, conditions, counting, pyramids, stores
+from cryoet_bench.storage.access import READS, WRITES, wanted_voxels
+from cryoet_bench.storage.arrays import Storage
+
+CODEC = "blosc-lz4-5"
+
+OVERWRITE = "overwrite"
+"""The whole volume once more: all other writes but ``one-chunk`` find an empty array."""
+
+Costs = dict[str, float]
+
+
+class _Read:
+    """One read of an access pattern from some array."""
+
+    def __init__(self, pattern: str, array: Any) -> None:
+        self._selections = READS[pattern](array.shape)
+        self._array = array
+
+    def __call__(self) -> None:
+        for selection in self._selections:
+            self._array[selection]
+
+    def bytes_wanted(self) -> int:
+        return wanted_voxels(self._selections, self._array.shape) * int(self._array.dtype.itemsize)
+
+
+@functools.cache
+def _on_disk(array: str) -> Any:
+    """Return an array of files, written once for all patterns."""
+    stored = Stored(Storage.named(CODEC, *array.split()))
+    stored.write()
+    return stored.open()
+
+
+@functools.cache
+def _counted(array: str) -> tuple[Any, counting.Requests]:
+    """Return an array in a store that counts, and the count."""
+    stored = Stored(Storage.named(CODEC, *array.split()))
+    requests = counting.Requests()
+    store = counting.counting_store(requests)
+    stored.create(store)[...] = stored.volume
+    return arrays.open_array(store), requests
+
+
+@functools.cache
+def _counting_decodes(array: str) -> Any:
+    storage = Storage.named(CODEC, *array.split())
+    storage.require()
+    stored = Stored(replace(storage, codec=counting.counted_codec()))
+    stored.write()
+    return stored.open()
+
+
+def _told(requests: counting.Requests) -> Costs:
+    kinds = {kind: float(requests.kinds[kind]) for kind in counting.KINDS}
+    return {**kinds, "requests": requests.kinds.total()}
+
+
+def _effort(action: Callable[[], object]) -> Costs:
+    """Count the calls and the memory of what can be repeated, and was done once before."""
+    calls = min(counting.python_calls(action) for _ in range(3))
+    # How many chunks are in memory together is a matter of luck unless they come one by one.
+    with conditions.one_request_at_a_time():
+        peak = min(counting.traced_peak(action) for _ in range(3))
+    return {"python_calls": calls, "traced_peak": peak}
+
+
+def read_requests(pattern: str, array: str) -> Costs:
+    """Return what reading in a pattern asks of a store."""
+    source, requests = _counted(array)
+    read = _Read(pattern, source)
+    requests.clear()
+    read()
+    return {**_told(requests), "read_amplification": requests.fetched / read.bytes_wanted()}
+
+
+def read(pattern: str, array: str) -> Costs:
+    """Return all costs of reading in a pattern."""
+    local = _Read(pattern, _on_disk(array))
+    local()
+    decoding = _Read(pattern, _counting_decodes(array))
+    decoded = counting.decoded_bytes(decoding) / decoding.bytes_wanted()
+    requests = read_requests(pattern, array)
+    return {**_effort(local), **requests, "decode_amplification": decoded}
+
+
+def write(pattern: str, array: str) -> Costs:
+    """Return all costs of writing in a pattern, or of overwriting the volume."""
+    storage = Storage.named(CODEC, *array.split())
+    stored = Stored(replace(storage, write_empty_chunks=pattern != "all-fill"))
+    way = WRITES["whole" if pattern == OVERWRITE else pattern]
+    requests = counting.Requests()
+    opened = stored.create(counting.counting_store(requests))
+    if pattern in {"one-chunk", OVERWRITE}:
+        opened[...] = stored.volume
+    requests.clear()
+
+    def once() -> None:
+        way(opened, stored.volume, storage.layout)
+
+    once()
+    told = {**_told(requests), "bytes_moved": requests.fetched + requests.stored}
+    stored.write()
+    opened = stored.open(writable=True)
+    once()
+    return {**_effort(once), **told}
+
+
+def _open_array(store: Any, _levels: list[Any], _storage: Storage) -> None:
+    arrays.open_array(store, path="0")
+
+
+def _open_group(store: Any, _levels: list[Any], _storage: Storage) -> None:
+    pyramids.open_level(store, 0)
+
+
+def _read_level(store: Any, levels: list[Any], _storage: Storage) -> None:
+    pyramids.open_level(store, len(levels) - 1)[...]
+
+
+PYRAMID: dict[str, Callable[[Any, list[Any], Storage], None]] = {
+    "open-array": _open_array,
+    "open-group": _open_group,
+    "read-coarsest-level": _read_level,
+    "write": pyramids.write,
+}
+"""What is done with an OME-Zarr pyramid: functions of its store, its levels and its storage."""
+
+
+def pyramid(action: str, storage_format: str) -> Costs:
+    """Return the costs of doing something with a pyramid."""
+    storage = Storage.named(CODEC, "cube-64", storage_format)
+    stored = Stored(storage)
+    levels = pyramids.levels(stored.volume)
+    requests = counting.Requests()
+    counted, local = counting.counting_store(requests), stores.local(stored.folder)
+    for store in (counted, local):
+        pyramids.write(store, levels, storage)
+    requests.clear()
+    PYRAMID[action](counted, levels, storage)
+    told = _told(requests)
+
+    def once() -> None:
+        PYRAMID[action](local, levels, storage)
+
+    once()
+    return {**_effort(once), **told}
