@@ -168,10 +168,10 @@ class Pyramid(Exact):
 
     @asks("Store requests of a pyramid", unit="requests")
     def track_requests(self, *_case: object) -> float:
-        """How many requests does it take to open, glance at or write an OME-Zarr pyramid?"""
+        """How many requests does it take to open, glance at or rewrite an OME-Zarr pyramid?"""
         return self.outcome["requests"]
 
     @asks("Python calls of a pyramid", unit="calls", tolerance=0.01)
     def track_python_calls(self, *_case: object) -> float:
-        """How many Python functions does it take to open, glance at or write a pyramid?"""
+        """How many Python functions does it take to open, glance at or rewrite a pyramid?"""
         return self.outcome["python_calls"]

@@ -133,7 +133,7 @@ PYRAMID: dict[str, Callable[[Any, list[Any], Storage], None]] = {
     "open-array": _open_array,
     "open-group": _open_group,
     "read-coarsest-level": _read_level,
-    "write": pyramids.write,
+    "rewrite": pyramids.write,
 }
 """What is done with an OME-Zarr pyramid: functions of its store, its levels and its storage."""
 
