@@ -77,7 +77,9 @@ def compare(
     differences: dict[str, list[list[float]]] = {}
     for benchmark, old, new in pairs:
         differences.setdefault(_family(benchmark), []).extend(
-            _log_ratios(old.get(case, ()), measured) for case, measured in new.items()
+            _log_ratios(old.get(case, ()), measured)
+            for case, measured in new.items()
+            if is_timed(benchmark)
         )
     noise = {family: _pooled_noise(values) for family, values in differences.items()}
     changes = [
@@ -131,9 +133,8 @@ def _outcome(rounds: Sequence[Measured]) -> Measured:
             return measured
     if not rounds:
         return Measured((), "n/a", reason="not measured")
-    if rounds[0].samples:
-        return Measured(rounds[0].case, "passed", value=statistics.median(map(_level, rounds)))
-    return rounds[-1]
+    levels = [measured.level for measured in rounds if measured.level is not None]
+    return Measured(rounds[0].case, "passed", value=statistics.median(levels))
 
 
 def _status_verdict(old: Measured, new: Measured) -> Verdict | None:
@@ -146,17 +147,12 @@ def _status_verdict(old: Measured, new: Measured) -> Verdict | None:
     return "n/a"
 
 
-def _level(measured: Measured) -> float:
-    """Return a round's time: its minimum, which is what the process could do undisturbed."""
-    return min(measured.samples)
-
-
 def _log_ratios(before: Sequence[Measured], after: Sequence[Measured]) -> list[float]:
     """Return the log ratio of each round that both releases have."""
     return [
-        math.log(_level(new) / _level(old))
+        math.log(new.level / old.level)
         for old, new in zip(before, after, strict=False)
-        if old.samples and new.samples
+        if old.level and new.level
     ]
 
 

@@ -42,6 +42,7 @@ from cryoet_bench.timeline.repository import commits
 from cryoet_bench.timeline.results import Case, Journal, Measured, Round
 
 TOMOGRAM_VARIABLE = "CRYOET_BENCH_TOMOGRAM"
+_ROUNDS = 2  # asv's own default, which it states for times and not for peak memory
 _MOVE_SECONDS = 3.0
 _CASE_SECONDS = 0.3
 
@@ -300,7 +301,7 @@ class Campaign:
     def _rounds(self, benchmark: dict[str, Any]) -> int:
         if not record.is_timed(benchmark):
             return 1
-        return self.rounds or int(benchmark.get("rounds", 1))
+        return self.rounds or int(benchmark.get("rounds", _ROUNDS))
 
     def _result_file(self, release: Release) -> Path:
         name = get_filename(self.machine.machine, self.commits[release.tag], self.environment.name)

@@ -202,11 +202,8 @@ def _replace(path: Path, text: str) -> None:
 
 def _value(rounds: Sequence[Measured]) -> float | None:
     """Return the value that verdicts are made of: the geometric mean of the rounds' minima."""
-    values = [
-        min(measured.samples) if measured.value is None else measured.value
-        for measured in rounds
-        if measured.status == "passed"
-    ]
+    levels = [measured.level for measured in rounds if measured.status == "passed"]
+    values = [level for level in levels if level is not None]
     if not values or min(values) <= 0:
         return values[0] if values else None
     return statistics.geometric_mean(values)

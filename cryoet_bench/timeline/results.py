@@ -56,6 +56,11 @@ class Measured:
     number: int | None = None
     reason: str = ""
 
+    @property
+    def level(self) -> float | None:
+        """What verdicts are made of: the least time, which is what an undisturbed process takes."""
+        return min(self.samples) if self.samples else self.value
+
 
 @dataclass(frozen=True)
 class Round:

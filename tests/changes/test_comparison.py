@@ -48,6 +48,14 @@ def times(levels: np.ndarray) -> list[dict[str, Measured]]:
     ]
 
 
+def peaks(values: np.ndarray) -> list[dict[str, Measured]]:
+    """Return rounds of peak memory, shape (rounds, cases)."""
+    return [
+        {case: Measured((), "passed", value) for case, value in zip(CASES, row, strict=True)}
+        for row in values
+    ]
+
+
 def compare_times(path: Path, before: np.ndarray, after: np.ndarray) -> dict[str, Change]:
     old = journal(path / "old.jsonl", TIME, times(before))
     new = journal(path / "new.jsonl", TIME, times(after))
@@ -100,6 +108,19 @@ def test_one_round_is_not_enough_to_tell(tmp_path: Path) -> None:
     assert {c.verdict for c in found.values()} == {"unclear"}
     assert {c.interval for c in found.values()} == {None}
     assert found["a"].ratio == pytest.approx(2)
+
+
+def test_peak_memory_is_judged_like_times(tmp_path: Path) -> None:
+    """asv measures a peak once in a process: each round has a value instead of samples."""
+    peak = TIME | {"name": "memory.Peak.peakmem_read", "type": "peakmemory", "unit": "bytes"}
+    rng = np.random.default_rng(5)
+    before, after = 1e8 * rng.lognormal(0, 0.002, (2, 2, 6))
+    after[:, 1] *= 1.1
+    old = journal(tmp_path / "old", peak, peaks(before))
+    new = journal(tmp_path / "new", peak, peaks(after))
+    found = {change.case: change for change in compare([peak], old, new)}
+    assert {case: c.verdict for case, c in found.items() if c.stands_out} == {"b": "worse"}
+    assert found["b"].ratio == pytest.approx(stats.gmean(after[:, 1] / before[:, 1]))
 
 
 def test_a_difference_below_the_drift_of_machines_is_no_change(tmp_path: Path) -> None:
