@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asv.config import Config
 from asv_runner.discovery import disc_benchmarks
 
 from benchmarks import tiers
@@ -53,6 +54,14 @@ def test_only_ratios_are_better_when_higher(suite: list[Any]) -> None:
         "size.Codecs.track_compression_ratio",
         "lossy.Fidelity.track_psnr",
     }
+
+
+def test_a_rise_of_a_ratio_is_no_regression(suite: list[Any]) -> None:
+    ignored = Config.load(str(ROOT / "asv.conf.json")).regressions_first_commits
+    assert set(ignored.values()) == {None}
+    # As asv selects: the pattern matches the beginning of the name.
+    matched = {b.name for b in suite if any(re.match(pattern, b.name) for pattern in ignored)}
+    assert matched == {b.name for b in suite if b.higher_is_better}
 
 
 def test_tiers_contain_each_other(suite: list[Any]) -> None:
