@@ -10,8 +10,8 @@ from zarr.abc.codec import BytesBytesCodec
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
 from zarr.registry import register_codec
 
-from cryoet_bench.storage.counting import Requests
-from cryoet_bench.storage.counting_codec import tally
+from cryoet_bench.storage.counting.codec import tally
+from cryoet_bench.storage.counting.requests import Requests
 
 _Store: Any = Store  # what is abstract in it differs between releases
 

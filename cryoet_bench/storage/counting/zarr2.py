@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cryoet_bench.storage import installed
-from cryoet_bench.storage.counting import Requests
+from cryoet_bench.storage.counting.requests import Requests
 
 _BaseStore: Any = installed.zarr().storage.BaseStore
 
