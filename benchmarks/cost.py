@@ -24,7 +24,7 @@ class Reads(Exact):
     param_names = ("pattern", "array")
 
     def setup_cache(self) -> Outcomes:
-        return outcomes(self.params, counted.read)
+        return outcomes(self.params, counted.read_and_hold)
 
     @asks("Store requests of a read", unit="requests")
     def track_requests(self, *_case: object) -> float:
@@ -83,11 +83,6 @@ class MoreReads(Exact):
         """How many Python functions does a read start?"""
         return self.outcome["python_calls"]
 
-    @asks("Peak traced memory of further reads", tier="full", unit="bytes", tolerance=0.01)
-    def track_traced_peak(self, *_case: object) -> float:
-        """How much memory does a read hold at once, chunk by chunk, its result included?"""
-        return self.outcome["traced_peak"]
-
 
 class Kinds(Exact):
     """The requests of reads, by their kind."""
@@ -131,11 +126,6 @@ class Writes(Exact):
     def track_python_calls(self, *_case: object) -> float:
         """How many Python functions does a write start?"""
         return self.outcome["python_calls"]
-
-    @asks("Peak traced memory of a write", tier="full", unit="bytes", tolerance=0.01)
-    def track_traced_peak(self, *_case: object) -> float:
-        """How much memory does a write take at once, chunk by chunk, beside its volume?"""
-        return self.outcome["traced_peak"]
 
 
 class WriteKinds(Exact):

@@ -50,7 +50,7 @@ def test_sizes_are_those_of_the_files(tomogram: Tomogram) -> None:
 
 
 def test_costs_of_a_slice_are_those_of_the_chunks_it_crosses(tomogram: Tomogram) -> None:
-    values = counted.read("slice-xy", "cube-64 v2")
+    values = counted.read_and_hold("slice-xy", "cube-64 v2")
     _, y, x = tomogram.data.shape
     assert values["requests"] == values["get"] == 4
     assert values["decode_amplification"] == 4 * 64**3 / (y * x)
