@@ -75,8 +75,8 @@ class Timed:
 
     Two rounds of fresh processes, because a process has a level of its own; within each,
     three samples, or as many up to ten as fit into 0.1 s. The first, unmeasured run is part of
-    each set-up, so asv's own warm-up is off. Nothing that is timed is shorter than fifty
-    microseconds, a thousand times what the clock needs, so calls are not batched.
+    each set-up, so asv's own warm-up is off. Nothing that is timed is shorter than twenty
+    microseconds, hundreds of times what the clock needs, so calls are not batched.
     """
 
     version = "1"
