@@ -28,8 +28,10 @@ CASES = [
 
 def judge(recorded: History) -> int:
     """Print a row for each release and case."""
-    print(f"| release | case | {' | '.join(LATENCIES)} | slope | round trips | slope / trips |")
-    print(f"|---|---|{'---|' * len(LATENCIES)}---|---|---|")
+    rows = [
+        f"| release | case | {' | '.join(LATENCIES)} | slope | round trips | slope / trips |",
+        f"|---|---|{'---|' * len(LATENCIES)}---|---|---|",
+    ]
     seconds = [float(latency.removesuffix(" ms")) / 1000 for latency in LATENCIES]
     for case in CASES:
         trips = _by_release(recorded, "store.RoundTrips.track_round_trips", case)
@@ -44,7 +46,8 @@ def judge(recorded: History) -> int:
             slope = float(np.polyfit(seconds, times, 1)[0])
             shown = " | ".join(f"{time * 1000:.0f} ms" for time in times)
             proportion = f"{slope:.2f} | {counted:.0f} | {slope / counted:.2f}"
-            print(f"| {tag} | {case} | {shown} | {proportion} |")
+            rows.append(f"| {tag} | {case} | {shown} | {proportion} |")
+    print("\n".join(rows))
     return 0
 
 
