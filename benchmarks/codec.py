@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.measured import Timed, asks, tomogram
-from cryoet_bench.storage import conditions
+from cryoet_bench.harness import conditions
 from cryoet_bench.storage.codecs import CODECS, CORE_CODECS, MORE_CODECS
 
 _EDGE = 64

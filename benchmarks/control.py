@@ -9,7 +9,7 @@ import zlib
 from typing import Any
 
 from benchmarks.measured import Timed, asks, tomogram
-from cryoet_bench.storage import conditions
+from cryoet_bench.harness import conditions
 from cryoet_bench.storage.arrays import Storage
 from cryoet_bench.storage.engines import ENGINES
 

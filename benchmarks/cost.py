@@ -8,9 +8,9 @@ from __future__ import annotations
 from benchmarks import counted
 from benchmarks.exact import Exact, Outcomes, outcomes
 from benchmarks.measured import CORE_ARRAYS, MORE_ARRAYS, asks
+from cryoet_bench.harness.counting import KINDS
 from cryoet_bench.storage.access import READS, WRITES
 from cryoet_bench.storage.arrays import FORMATS
-from cryoet_bench.storage.counting import KINDS
 
 CORE_READS = ("whole", "slice-xy", "slice-yz", "boxes-64")
 _WRITES = [*WRITES, counted.OVERWRITE]

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.measured import Stored
-from cryoet_bench.storage import arrays, conditions, counting, pyramids, stores
+from cryoet_bench.harness import conditions, counting
+from cryoet_bench.storage import arrays, pyramids, stores
 from cryoet_bench.storage.access import READS, WRITES, wanted_voxels
 from cryoet_bench.storage.arrays import Storage
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.measured import CORE_ARRAYS, Timed, asks, tomogram
-from cryoet_bench.storage import conditions
+from cryoet_bench.harness import conditions
 from cryoet_bench.storage.access import READS
 from cryoet_bench.storage.arrays import Storage
 from cryoet_bench.storage.engines import ENGINES

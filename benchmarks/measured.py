@@ -8,7 +8,8 @@ import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from cryoet_bench.storage import arrays, conditions, stores, volumes
+from cryoet_bench.harness import conditions
+from cryoet_bench.storage import arrays, stores, voxel_types
 from cryoet_bench.storage.arrays import FORMATS, Storage
 
 if TYPE_CHECKING:
@@ -216,10 +217,10 @@ class ByLayout:
 class ByType:
     """Cases that differ in the voxel type, with blosc-zstd-5 in 64-cubes."""
 
-    params = (list(volumes.DTYPES), list(FORMATS))
+    params = (list(voxel_types.DTYPES), list(FORMATS))
     param_names = ("dtype", "format")
 
     def setup(self: Prepared, dtype: str, storage_format: str) -> None:
         storage = Storage.named("blosc-zstd-5", "cube-64", storage_format)
         storage.require()
-        self.prepare(storage, volumes.as_type(tomogram().data, dtype))
+        self.prepare(storage, voxel_types.as_type(tomogram().data, dtype))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.measured import CORE_ARRAYS, asks, tomogram
-from cryoet_bench.storage import arrays, conditions, stores
+from cryoet_bench.harness import conditions
+from cryoet_bench.storage import arrays, stores
 from cryoet_bench.storage.arrays import Storage
 from cryoet_bench.storage.installed import UnavailableError
 

@@ -15,7 +15,8 @@ from benchmarks.measured import (
     Timed,
     asks,
 )
-from cryoet_bench.storage import arrays, conditions, pyramids, stores
+from cryoet_bench.harness import conditions
+from cryoet_bench.storage import arrays, pyramids, stores
 from cryoet_bench.storage.access import READS
 from cryoet_bench.storage.arrays import FORMATS, Storage
 from cryoet_bench.storage.codecs import CORE_CODECS, MORE_CODECS, OWN_CODECS

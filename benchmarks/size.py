@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.exact import Exact, Outcomes, outcomes
 from benchmarks.measured import Stored, asks, tomogram
-from cryoet_bench.storage import volumes
+from cryoet_bench.storage import voxel_types
 from cryoet_bench.storage.arrays import FORMATS, Storage
 from cryoet_bench.storage.codecs import CORE_CODECS, MORE_CODECS, OWN_CODECS
 from cryoet_bench.storage.layouts import CORE_LAYOUTS, MORE_LAYOUTS, SHARDED_LAYOUTS
@@ -38,7 +38,7 @@ def _measure_layout(layout: str, storage_format: str) -> Mapping[str, float]:
 def _measure_type(dtype: str, storage_format: str) -> Mapping[str, float]:
     storage = Storage.named("blosc-zstd-5", "cube-64", storage_format)
     storage.require()
-    return _measure(storage, volumes.as_type(tomogram().data, dtype))
+    return _measure(storage, voxel_types.as_type(tomogram().data, dtype))
 
 
 class Codecs(Exact):
@@ -149,7 +149,7 @@ class MoreLayouts(Exact):
 class Types(Exact):
     """Stored size with blosc-zstd-5 in 64-cubes, by voxel type."""
 
-    params = (list(volumes.DTYPES), list(FORMATS))
+    params = (list(voxel_types.DTYPES), list(FORMATS))
     param_names = ("dtype", "format")
 
     def setup_cache(self) -> Outcomes:

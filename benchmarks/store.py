@@ -8,7 +8,8 @@ from typing import Any
 
 from benchmarks.exact import Exact, Outcomes, outcomes
 from benchmarks.measured import Stored, Timed, asks
-from cryoet_bench.storage import arrays, conditions, s3, stores
+from cryoet_bench.harness import conditions, s3
+from cryoet_bench.storage import arrays, stores
 from cryoet_bench.storage.access import READS
 from cryoet_bench.storage.arrays import Storage
 from cryoet_bench.storage.stores import STORES

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cryoet_bench.timeline.results import Case, Journal, Measured, is_timed, title, words
+from cryoet_bench.record.results import Case, Journal, Measured, is_timed, title, words
 
 Verdict = Literal["worse", "better", "same", "unclear", "failed", "mended", "n/a"]
 

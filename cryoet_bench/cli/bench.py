@@ -17,7 +17,7 @@ from cryoet_bench.errors import InputError
 
 if TYPE_CHECKING:
     from cryoet_bench.changes.comparison import Change
-    from cryoet_bench.timeline.measurement import Campaign, Progress
+    from cryoet_bench.measure.run import Campaign, Progress
     from cryoet_bench.timeline.releases import Release
 
 DEFAULT_TOMOGRAM = "phantom-10A"
@@ -75,7 +75,7 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
 
     The results are kept in results/, in a folder named after this machine.
     """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
-    from cryoet_bench.timeline.measurement import Campaign  # noqa: PLC0415
+    from cryoet_bench.measure.run import Campaign  # noqa: PLC0415
     from cryoet_bench.timeline.releases import load  # noqa: PLC0415
     from cryoet_bench.tomogram.sources import obtain  # noqa: PLC0415
 
@@ -139,7 +139,7 @@ def run(
         No case of any release could be measured.
     """
     from cryoet_bench.changes.comparison import compare  # noqa: PLC0415
-    from cryoet_bench.timeline import site  # noqa: PLC0415
+    from cryoet_bench.site import build as site  # noqa: PLC0415
 
     check_target(json_file)
     measure(campaign, chosen)
@@ -390,7 +390,7 @@ def serve_site(folder: Path, *, open_browser: bool) -> None:
     """Serve the site on this machine until ctrl-C."""
     import webbrowser  # noqa: PLC0415
 
-    from cryoet_bench.timeline import site  # noqa: PLC0415
+    from cryoet_bench.site import build as site  # noqa: PLC0415
 
     with site.serve(folder) as server:
         url = f"http://127.0.0.1:{server.server_address[1]}/"

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from cryoet_bench.timeline.measurement import Campaign
-    from cryoet_bench.timeline.noise import Noise
+    from cryoet_bench.measure.noise import Noise
+    from cryoet_bench.measure.run import Campaign
     from cryoet_bench.timeline.releases import Release
 
 _console = Console(highlight=False)
@@ -43,7 +43,7 @@ def noise(
     is 1 when an exact value was not the same twice.
     """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
     from cryoet_bench.cli.bench import project_root  # noqa: PLC0415
-    from cryoet_bench.timeline.measurement import Campaign  # noqa: PLC0415
+    from cryoet_bench.measure.run import Campaign  # noqa: PLC0415
     from cryoet_bench.timeline.releases import load  # noqa: PLC0415
     from cryoet_bench.tomogram.sources import obtain  # noqa: PLC0415
 
@@ -68,7 +68,7 @@ def run(new: Callable[[], Campaign], release: Release, json_file: Path | None = 
         Nothing could be measured twice.
     """
     from cryoet_bench.cli.bench import check_target, measure  # noqa: PLC0415
-    from cryoet_bench.timeline.noise import Subject, compare_runs, keep, save  # noqa: PLC0415
+    from cryoet_bench.measure.noise import Subject, compare_runs, keep, save  # noqa: PLC0415
 
     check_target(json_file)
     usual = new()
@@ -92,7 +92,7 @@ def run(new: Callable[[], Campaign], release: Release, json_file: Path | None = 
 
 
 def _print(found: Noise) -> None:
-    from cryoet_bench.timeline.noise import RESTLESS  # noqa: PLC0415
+    from cryoet_bench.measure.noise import RESTLESS  # noqa: PLC0415
 
     table = Table("benchmark", "spread of two runs", "smallest change to believe", box=None)
     for trust in found.trust():

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cryoet_bench.storage import arrays, conditions, installed, stores
+from cryoet_bench.harness import conditions
+from cryoet_bench.storage import arrays, installed, stores
 from cryoet_bench.storage.arrays import Storage
 
 if TYPE_CHECKING:

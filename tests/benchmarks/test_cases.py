@@ -15,7 +15,7 @@ import pytest
 from asv_runner.discovery import disc_benchmarks
 
 from benchmarks import counted, measured, size
-from cryoet_bench.storage import conditions
+from cryoet_bench.harness import conditions
 from cryoet_bench.tomogram import Tomogram
 from cryoet_bench.tomogram.cache import store
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from cryoet_bench.changes.comparison import Change, compare
-from cryoet_bench.timeline.results import Journal, Measured, Round
+from cryoet_bench.record.results import Journal, Measured, Round
 
 CASES = ["a", "b", "c", "d", "e", "f"]
 TIME: dict[str, Any] = {

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import zarr
 
-from cryoet_bench.storage import arrays, installed, pyramids, stores, volumes
+from cryoet_bench.storage import arrays, installed, pyramids, stores, voxel_types
 from cryoet_bench.storage.arrays import FORMATS, Storage
 from cryoet_bench.storage.codecs import CODECS
 from cryoet_bench.storage.installed import UnavailableError
@@ -144,14 +144,14 @@ class TestPyramids:
 
 
 class TestVolumes:
-    @pytest.mark.parametrize("name", volumes.DTYPES)
+    @pytest.mark.parametrize("name", voxel_types.DTYPES)
     def test_types_keep_the_volume(self, name: str) -> None:
         small = (VOLUME * 3e-6).astype(np.float32)
-        found = volumes.as_type(small, name)
+        found = voxel_types.as_type(small, name)
         assert found.dtype == name
         correlation = np.corrcoef(found.astype(float).ravel(), small.astype(float).ravel())[0, 1]
         assert correlation > 0.9995
 
     def test_half_precision_does_not_underflow(self) -> None:
-        found = volumes.as_type((VOLUME * 1e-6).astype(np.float32), "float16")
+        found = voxel_types.as_type((VOLUME * 1e-6).astype(np.float32), "float16")
         assert abs(float(found.astype(np.float64).std()) - 1) < 0.01

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cryoet_bench.timeline.measurement import Campaign
+from cryoet_bench.measure.run import Campaign
 from tests.timeline import toy
 
 LAST_TWO = toy.TIMELINE.releases[-2:]

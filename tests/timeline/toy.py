@@ -36,7 +36,7 @@ from pathlib import Path
 from asv import util
 from asv.environment import Environment
 
-from cryoet_bench.timeline.site import Site  # noqa: F401
+from cryoet_bench.site.build import Site  # noqa: F401
 
 
 class ToyEnvironment(Environment):

@@ -11,7 +11,7 @@ from cryoet_bench.quality.fidelity import compare
 from cryoet_bench.tomogram import files
 from cryoet_bench.tomogram.phantom import PHANTOMS, make
 
-SCRIPT = Path(__file__).parents[3] / "scripts" / "verify_defects.py"
+SCRIPT = Path(__file__).parents[3] / "evaluations" / "verify_defects.py"
 spec = importlib.util.spec_from_file_location("verify_defects", SCRIPT)
 planted = importlib.util.module_from_spec(spec)
 sys.modules["verify_defects"] = planted

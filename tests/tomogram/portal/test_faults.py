@@ -40,7 +40,7 @@ def test_the_fetch_that_faults_are_injected_into(on: Stage, cache: Path, silent:
 def test_a_fault_ends_in_true_voxels_or_one_sentence(
     on: Stage, scenario: Scenario, tmp_path: Path
 ) -> None:
-    """At one point each; scripts/portal_faults.py tries twenty."""
+    """At one point each; evaluations/portal_faults.py tries twenty."""
     assert fault_run.outcome(scenario, 100, on, tmp_path) in ("voxels", "sentence")
 
 

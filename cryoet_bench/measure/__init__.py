@@ -1,0 +1,1 @@
+"""How it is measured: plan, run, noise, and the one adapter to asv."""

@@ -1,0 +1,1 @@
+"""What was measured: one benchmark, one journal, one estimator, one query."""

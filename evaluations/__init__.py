@@ -1,0 +1,1 @@
+"""The runnable comparisons behind every claim."""
