@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.measured"]
+
 REAL_DATA = Path(__file__).parents[2] / "shared" / "tomograms"
 
 

@@ -16,9 +16,9 @@ from cryoet_bench.cli import app
 from cryoet_bench.cli import bench as command
 from cryoet_bench.errors import InputError
 from cryoet_bench.measure.run import Campaign
+from tests import toy
+from tests.measured import LAST_TWO
 from tests.site.test_site import FACTS
-from tests.timeline import toy
-from tests.timeline.conftest import LAST_TWO
 
 
 def campaign(root: Path, **options: Any) -> Campaign:
@@ -94,9 +94,9 @@ import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # as started from a terminal
 from pathlib import Path
 from cryoet_bench.cli import bench
-from cryoet_bench.timeline.measurement import Campaign
-from tests.timeline.test_site import FACTS
-from tests.timeline.toy import TIMELINE
+from cryoet_bench.measure.run import Campaign
+from tests.site.test_site import FACTS
+from tests.toy import TIMELINE
 campaign = Campaign(Path.cwd(), TIMELINE, "phantom-10A")
 try:
     bench.run(campaign, list(TIMELINE.releases[-2:]), FACTS)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from cryoet_bench.cli import app, bench, main
 from cryoet_bench.timeline import environment, releases, repository, resolver
 from cryoet_bench.timeline.resolver import BEGINNING, Resolver
-from tests.timeline.package_index import Index, serve
+from tests.package_index import Index, serve
 
 
 @pytest.fixture

@@ -158,7 +158,7 @@ def test_folders_of_processes_that_are_gone_are_removed(
 def test_settling_takes_one_core_and_one_thread() -> None:
     program = (
         "import os, threading\n"
-        "from cryoet_bench.storage import conditions\n"
+        "from cryoet_bench.harness import conditions\n"
         "conditions.settle()\n"
         "import zarr; from numcodecs import blosc\n"
         "print(len(os.sched_getaffinity(0)), blosc.get_nthreads(), blosc.use_threads,"

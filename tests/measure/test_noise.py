@@ -16,8 +16,8 @@ from cryoet_bench.measure.noise import Noise, Subject, compare_runs, keep, save
 from cryoet_bench.measure.run import Campaign
 from cryoet_bench.record.results import Journal, Measured, Round
 from cryoet_bench.site.build import publish
-from tests.timeline import toy
-from tests.timeline.conftest import LAST_TWO
+from tests import toy
+from tests.measured import LAST_TWO
 
 TIME: dict[str, Any] = {"name": "read.time", "version": "1", "type": "time", "params": [["a", "b"]]}
 SUBJECT = Subject("zarr-3.4.2", "phantom-10A", "core")

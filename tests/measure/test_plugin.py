@@ -22,7 +22,7 @@ from cryoet_bench.measure import plugin as asv_plugin
 from cryoet_bench.timeline import environment, releases, repository
 from cryoet_bench.timeline.releases import Companion, Timeline
 from cryoet_bench.timeline.resolver import BEGINNING, Resolver, update
-from tests.timeline.package_index import CODE, Index, serve
+from tests.package_index import CODE, Index, serve
 
 DAY = timedelta(days=1)
 SUITE = """

@@ -17,8 +17,8 @@ from asv.results import Results
 from cryoet_bench.errors import InputError
 from cryoet_bench.measure.run import Campaign
 from cryoet_bench.record.results import Journal
-from tests.timeline import toy
-from tests.timeline.conftest import LAST_TWO
+from tests import toy
+from tests.measured import LAST_TWO
 
 BEFORE, NEWEST = LAST_TWO
 READ, BYTES, RATIO = (
@@ -30,8 +30,8 @@ PARAMS = [["'none'", "'zstd'", "'late'"]]
 DRIVER = """
 import sys
 from pathlib import Path
-from cryoet_bench.timeline.measurement import Campaign
-from tests.timeline.toy import TIMELINE
+from cryoet_bench.measure.run import Campaign
+from tests.toy import TIMELINE
 for _ in Campaign(Path.cwd(), TIMELINE, "phantom-10A").measure(TIMELINE.releases[-2:]):
     pass
 """

@@ -10,7 +10,7 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.measure.run import Campaign
 from cryoet_bench.record.history import History, Step, Value, largest_step
 from cryoet_bench.record.results import Measured, Round, enter, save
-from tests.timeline import toy
+from tests import toy
 
 RELEASES = toy.TIMELINE.releases
 SIZE = {

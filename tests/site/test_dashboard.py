@@ -13,8 +13,8 @@ import pytest
 
 from cryoet_bench.measure.run import Campaign
 from cryoet_bench.site import build as site
+from tests import toy
 from tests.site.test_site import FACTS, HASH
-from tests.timeline import toy
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 RELEASES = ["numcodecs 0.16.2", "zarr 3.1.1"]

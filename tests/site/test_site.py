@@ -15,8 +15,8 @@ import pytest
 from cryoet_bench.errors import InputError
 from cryoet_bench.measure.run import Campaign
 from cryoet_bench.site import build as site
-from tests.timeline import toy
-from tests.timeline.conftest import LAST_TWO
+from tests import toy
+from tests.measured import LAST_TWO
 
 HASH = re.compile(r"\b(?=[0-9a-f]*[a-f])[0-9a-f]{8,40}\b")
 FACTS = {

@@ -12,7 +12,7 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.timeline import candidate, environment, releases, repository
 from cryoet_bench.timeline.releases import Timeline
 from cryoet_bench.timeline.resolver import BEGINNING, Resolver, update
-from tests.timeline.package_index import Index, serve, wheel
+from tests.package_index import Index, serve, wheel
 
 
 @pytest.fixture

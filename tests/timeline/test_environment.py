@@ -11,7 +11,7 @@ import pytest
 from cryoet_bench.errors import InputError
 from cryoet_bench.timeline import environment
 from cryoet_bench.timeline.environment import Environment, UnreachableError
-from tests.timeline.package_index import Index, serve
+from tests.package_index import Index, serve
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 

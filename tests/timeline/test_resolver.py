@@ -11,7 +11,7 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.timeline import environment, releases, resolver
 from cryoet_bench.timeline.environment import UnreachableError
 from cryoet_bench.timeline.resolver import Resolver
-from tests.timeline.package_index import CODE, Index, serve
+from tests.package_index import CODE, Index, serve
 
 DAY = timedelta(days=1)
 START = resolver.BEGINNING

@@ -1,4 +1,4 @@
-"""A measured toy project, made once for all tests and copied for each."""
+"""Fixtures: a measured toy project, made once for all tests and copied for each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cryoet_bench.measure.run import Campaign
-from tests.timeline import toy
+from tests import toy
 
 LAST_TWO = toy.TIMELINE.releases[-2:]
 
