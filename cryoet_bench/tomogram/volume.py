@@ -54,6 +54,18 @@ class Tomogram:
         """Type of a voxel."""
         return self.data.dtype
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the record keeps of a tomogram beside what was measured on it."""
+        return {
+            "name": self.name,
+            "source": self.source,
+            "shape": list(self.shape),
+            "dtype": str(self.dtype),
+            "voxel_spacing": self.voxel_spacing and list(self.voxel_spacing),
+            "sha256": self.sha256,
+        }
+
 
 def checksum(data: npt.NDArray[Any]) -> str:
     """Return the sha256 of an array's dtype, shape and voxels in C order.
