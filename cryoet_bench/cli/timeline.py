@@ -114,4 +114,4 @@ def candidate(
     typer.echo(f"{made.package} {made.version} stands on {newest.label}, branch {made.branch}")
     if made.moved:
         typer.echo(f"moved with it: {', '.join(made.moved)}")
-    typer.echo(f"Judge it: asv continuous {repository.BRANCH} {made.branch}")
+    typer.echo(f"Judge it: asv continuous {releases.MAIN} {made.branch}")

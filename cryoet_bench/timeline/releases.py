@@ -21,6 +21,7 @@ from cryoet_bench.errors import InputError
 
 DATA = Path(__file__).with_name("timeline.toml")
 TRACKED = ("zarr", "numcodecs")
+MAIN = "main"
 _HEADER = """\
 # The release timeline: append-only, one tracked package (zarr, numcodecs) per entry, full pins.
 # Written by 'cryoet-bench timeline update'; recorded results refer to these entries, so none is
@@ -48,6 +49,9 @@ class Release:
         The tag of the release that forced this move, where the entry is no release of its own.
     broken : str | None
         Why it cannot be imported, where upstream broke it.
+    line : str
+        The line it belongs to: "main" follows the newest versions, the others are maintained for
+        users who stay on an older series.
     """
 
     package: str
@@ -57,6 +61,7 @@ class Release:
     moved: tuple[str, ...] = ()
     prepares: str | None = None
     broken: str | None = None
+    line: str = MAIN
 
     @property
     def tag(self) -> str:
@@ -95,21 +100,86 @@ class Companion:
     since: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A line of maintenance releases, for users who stay on an older series.
+
+    Attributes
+    ----------
+    name : str
+        Its name, which is also that of its branch in the repository: ``zarr-2``.
+    fork : str
+        The tag of the release that its first one follows.
+    """
+
+    name: str
+    fork: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Withdrawn:
+    """A version that its maintainers withdrew; it is listed, and never measured by default.
+
+    Attributes
+    ----------
+    package, version : str
+        Which.
+    reason : str
+        Why, in the words of the package index.
+    """
+
+    package: str
+    version: str
+    reason: str
+
+    @property
+    def label(self) -> str:
+        """The name a person reads: ``zarr 3.0.5``."""
+        return f"{self.package} {self.version}"
+
+
 @dataclass(frozen=True)
 class Timeline:
-    """All releases, oldest first, and what is installed beside them."""
+    """All releases of all lines, oldest first, and what is installed alongside them."""
 
     releases: tuple[Release, ...]
     companions: tuple[Companion, ...] = ()
+    lines: tuple[Line, ...] = ()
+    withdrawn: tuple[Withdrawn, ...] = ()
+
+    def history(self, line: str = MAIN) -> list[Release]:
+        """Return the releases that lead to the newest one of a line, oldest first.
+
+        A line begins where the timeline does: its own releases follow those up to its fork.
+
+        Raises
+        ------
+        InputError
+            There is no such line.
+        """
+        own = [release for release in self.releases if release.line == line]
+        if line == MAIN:
+            return own
+        for known in self.lines:
+            if known.name == line:
+                return [*self.until(known.fork), *own]
+        names = ", ".join([MAIN, *(known.name for known in self.lines)])
+        raise InputError(f"the timeline has no line {line!r}: choose one of {names}")
+
+    def until(self, tag: str) -> list[Release]:
+        """Return the releases that lead to one, oldest first, itself included."""
+        release = self.find(tag)
+        history = self.history(release.line)
+        return history[: history.index(release) + 1]
 
     def beside(self, tag: str) -> list[str]:
         """Return the requirements of the companions of one release, which yield to its own."""
-        position = self._position(tag)
-        taken = self.releases[position].pins
+        history = [release.tag for release in self.until(tag)]
+        taken = self.find(tag).pins
         return [
             f"{name}=={version}"
             for companion in self.companions
-            if companion.since is None or self._position(companion.since) <= position
+            if companion.since is None or companion.since in history
             for name, version in companion.pins.items()
             if name not in taken
         ]

@@ -12,14 +12,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.timeline.releases import Release, Timeline
+from cryoet_bench.timeline.releases import MAIN, Release, Timeline
 
 LOCATION = Path(".asv/timeline")
-BRANCH = "main"
 CANDIDATES = "candidate"
 REQUIREMENTS = "requirements.txt"
 _AUTHOR = "cryoet-bench <cryoet-bench@localhost>"
@@ -44,11 +43,12 @@ def build(timeline: Timeline, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         staging.chmod(0o755)
-        git(staging, "init", "--quiet", "--object-format=sha1", "--template=", "-b", BRANCH)
+        git(staging, "init", "--quiet", "--object-format=sha1", "--template=", "-b", MAIN)
         git(staging, "fast-import", "--quiet", "--date-format=raw", stdin=_stream(timeline))
-        for branch, commit in _candidates(path):
-            _adopt(staging, path, branch, commit)
-        git(staging, "reset", "--quiet", "--hard", BRANCH)
+        with contextlib.suppress(InputError):  # nothing is there yet
+            for branch, commit, _ in candidates(path):
+                _adopt(staging, path, branch, commit)
+        git(staging, "reset", "--quiet", "--hard", MAIN)
         (staging / ".git" / _DIGEST).write_text(digest(timeline), "utf-8")
         _replace(path, staging)
     except OSError as error:
@@ -77,7 +77,7 @@ def digest(timeline: Timeline) -> str:
     return hashlib.sha256(_stream(timeline)).hexdigest()
 
 
-def head(path: Path, revision: str = BRANCH) -> str:
+def head(path: Path, revision: str = MAIN) -> str:
     """Return the commit hash of a branch or tag.
 
     Raises
@@ -107,6 +107,16 @@ def release_below(path: Path, commit: str) -> str:
     return git(path, "describe", "--tags", "--abbrev=0", commit).strip()
 
 
+def candidates(path: Path) -> list[tuple[str, str, datetime]]:
+    """Return the branches of the candidates, with their commits and dates."""
+    listing = git(
+        path, "for-each-ref", "--format=%(refname:strip=2) %(objectname) %(authordate:unix)",
+        f"refs/heads/{CANDIDATES}",
+    )  # fmt: skip
+    rows = [line.split() for line in listing.splitlines()]
+    return [(branch, commit, datetime.fromtimestamp(int(at), UTC)) for branch, commit, at in rows]
+
+
 def propose(path: Path, name: str, requirements: str, message: str) -> str:
     """Put unreleased software on a branch on top of the newest release; return the branch's name.
 
@@ -122,7 +132,7 @@ def propose(path: Path, name: str, requirements: str, message: str) -> str:
         The commit's message.
     """
     branch = f"{CANDIDATES}/{name}"
-    stamp = int(git(path, "log", "-1", "--format=%ct", BRANCH)) + 1
+    stamp = int(git(path, "log", "-1", "--format=%ct", MAIN)) + 1
     git(
         path, "fast-import", "--quiet", "--force", "--date-format=raw",
         stdin=_commit(f"refs/heads/{branch}", stamp, stamp, message, requirements, head(path)),
@@ -158,15 +168,20 @@ def git(path: Path, *arguments: str, stdin: bytes | None = None) -> str:
 def _stream(timeline: Timeline) -> bytes:
     """Return the whole history in the format of git fast-import."""
     parts = []
-    committed = 0
-    for release in timeline.releases:
-        authored = int(release.date.timestamp())
-        # The order on asv's axis follows committer dates, so no two may be equal.
-        committed = max(authored, committed + 1)
-        reference = f"refs/heads/{BRANCH}"
-        parts.append(_commit(reference, authored, committed, _message(release),
-                             release.requirements))  # fmt: skip
-        parts.append(f"reset refs/tags/{release.tag}\nfrom {reference}\n\n".encode())
+    for line, fork in [(MAIN, None), *((line.name, line.fork) for line in timeline.lines)]:
+        reference = f"refs/heads/{line}"
+        parent = f"refs/tags/{fork}" if fork else None
+        committed = 0
+        for release in timeline.releases:
+            if release.line != line:
+                continue
+            authored = int(release.date.timestamp())
+            # The order on asv's axis follows committer dates, so no two may be equal.
+            committed = max(authored, committed + 1)
+            parts.append(_commit(reference, authored, committed, _message(release),
+                                 release.requirements, parent))  # fmt: skip
+            parts.append(f"reset refs/tags/{release.tag}\nfrom {reference}\n\n".encode())
+            parent = None
     return b"".join(parts)
 
 
@@ -212,15 +227,6 @@ def _replace(path: Path, staging: Path) -> None:
         if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
             raise
     shutil.rmtree(retired, ignore_errors=True)
-
-
-def _candidates(path: Path) -> Iterator[tuple[str, str]]:
-    with contextlib.suppress(InputError):
-        listing = git(path, "for-each-ref", "--format=%(refname:strip=2) %(objectname)",
-                      f"refs/heads/{CANDIDATES}")  # fmt: skip
-        for line in listing.splitlines():
-            branch, commit = line.split()
-            yield branch, commit
 
 
 def _adopt(repository: Path, old: Path, branch: str, commit: str) -> None:
