@@ -1,4 +1,8 @@
-"""The project's environment ``.venv``: made on the first run, and again when the lock changes.
+"""The project's environment ``.venv``: made on the first run, updated when a lock changes.
+
+``requirements/bench.txt`` locks what measuring needs; ``requirements/dev.txt`` locks the same and
+the tools of the tests. There is one environment: scripts/test adds the tools to it, and
+scripts/bench takes it with or without them.
 
 Everything here is the standard library's, because it runs before anything is installed.
 """
@@ -23,11 +27,18 @@ class SetupError(Exception):
     """The environment cannot be made; the message says why and what to do."""
 
 
-def prepare(root: Path = ROOT) -> Path:
-    """Return the folder of the environment's commands, making or mending the environment first.
+def prepare(root: Path = ROOT, *, tools: bool = False) -> Path:
+    """Return the folder of the environment's commands, making or updating the environment first.
 
-    Nothing is done when the locks are those that the environment was made from. A half-made
-    environment has no stamp yet and is finished on the next run.
+    Nothing is done when the environment was made from the present locks. A half-made one has no
+    stamp yet and is finished on the next run.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The checkout.
+    tools : bool
+        Whether the tools of the tests are needed. Those that are there already are kept.
 
     Raises
     ------
@@ -37,14 +48,17 @@ def prepare(root: Path = ROOT) -> Path:
     environment = root / ".venv"
     commands = environment / "bin"
     stamp = environment / "cryoet-bench.lock"
-    digest = lock_digest(root)
     private = root / ".asv"
     private.mkdir(exist_ok=True)
     with (private / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if stamp.is_file() and stamp.read_text("utf-8") == digest and _runs(commands / "python"):
+        made = stamp.read_text("utf-8").split() if stamp.is_file() else []
+        wanted = "dev" if tools or "dev" in made else "bench"
+        digest = lock_digest(wanted, root)
+        if made == [wanted, digest] and _runs(commands / "python"):
             return commands
-        print("Making the environment .venv (once; later runs start at once) ...", file=sys.stderr)
+        doing = "Updating" if made else "Making"
+        print(f"{doing} the environment .venv (later runs start at once) ...", file=sys.stderr)
         stamp.unlink(missing_ok=True)
         uv = find_uv(root)
         if not is_python(commands / "python"):
@@ -52,26 +66,26 @@ def prepare(root: Path = ROOT) -> Path:
             shutil.rmtree(environment, ignore_errors=True)
             _run(uv, "venv", "--python", python, environment)
         target = ["--python", commands / "python"]
-        _run(uv, "pip", "sync", *target, "--require-hashes", *locks(root))
+        _run(uv, "pip", "sync", *target, "--require-hashes", lock_file(wanted, root))
         _run(uv, "pip", "install", *target, "--no-deps", "--editable", root)
         staged = stamp.with_suffix(".new")
-        staged.write_text(digest, "utf-8")
+        staged.write_text(f"{wanted} {digest}\n", "utf-8")
         staged.replace(stamp)
     return commands
 
 
-def locks(root: Path) -> list[Path]:
-    """Return the hashed requirement files that the environment is made from."""
-    return sorted((root / "requirements").glob("*.txt"))
+def lock_file(name: str, root: Path) -> Path:
+    """Return the hashed requirement file of that name: bench or dev."""
+    return root / "requirements" / f"{name}.txt"
 
 
-def lock_digest(root: Path) -> str:
-    """Return what the environment depends on: the locks, the project's metadata, its folder.
+def lock_digest(name: str, root: Path) -> str:
+    """Return what the environment depends on: the lock, the project's metadata, its folder.
 
     Installed commands name the interpreter by its full path, so a moved checkout needs a new one.
     """
     digest = hashlib.sha256(f"{PYTHON} {root}".encode())
-    for path in [*locks(root), root / "pyproject.toml"]:
+    for path in [lock_file(name, root), root / "pyproject.toml"]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -104,12 +118,12 @@ def find_uv(root: Path) -> str:
 
 
 def locked_requirement(name: str, root: Path) -> str:
-    """Return the lock's entry of one package, with its hashes."""
-    for path in locks(root):
-        entry = re.search(rf"(?m)^{name}==[^\n\\]*(?:\\\n[^\n\\]*)*", path.read_text("utf-8"))
-        if entry:
-            return entry.group() + "\n"
-    raise SetupError(f"{root / 'requirements'} does not lock {name}")
+    """Return the entry of one package in the lock of measuring, with its hashes."""
+    path = lock_file("bench", root)
+    entry = re.search(rf"(?m)^{name}==[^\n\\]*(?:\\\n[^\n\\]*)*", path.read_text("utf-8"))
+    if entry is None:
+        raise SetupError(f"{path} does not lock {name}")
+    return entry.group() + "\n"
 
 
 def find_python(uv: str) -> str:

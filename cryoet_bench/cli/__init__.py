@@ -6,11 +6,11 @@ Exit codes: 0 good, 1 a finding, 2 could not be done.
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import typer
-from rich.console import Console
 
-from cryoet_bench import __version__
+from cryoet_bench import __version__, extras
 from cryoet_bench.cli import bench, noise, portal, timeline, tomogram
 from cryoet_bench.cli.qc import qc
 from cryoet_bench.cli.verify import verify
@@ -21,6 +21,8 @@ app = typer.Typer(
     help="The performance record of Zarr for cryo-electron tomography.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain text: drawing boxes takes as long as all other imports
+    context_settings={"max_content_width": 100},
 )
 
 tomogram.app.add_typer(portal.app)
@@ -48,11 +50,18 @@ def _options(
 
 
 def main() -> None:
-    """Run the command; what a person can mend is one sentence on standard error and exit code 2."""
+    """Run the command; what the user can fix is one sentence on standard error and exit code 2."""
     try:
         app()
     except InputError as error:
-        Console(stderr=True, highlight=False).print(
-            f"cryoet-bench: {error}", markup=False, soft_wrap=True
-        )
-        sys.exit(2)
+        _stop(str(error))
+    except ModuleNotFoundError as error:
+        sentence = extras.missing(error.name or "")
+        if sentence is None:
+            raise
+        _stop(sentence)
+
+
+def _stop(sentence: str) -> NoReturn:
+    typer.echo(f"cryoet-bench: {sentence}", err=True)
+    sys.exit(2)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from cryoet_bench.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from cryoet_bench.quality.qc import Inspection
 
 _COLOURS = {"pass": "green", "warn": "yellow", "fail": "red", "error": "red"}
@@ -134,6 +135,14 @@ def _many(sources: list[str], table: Path, html: Path | None, scheduler: str | N
 
 
 def _progress() -> Progress:
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),

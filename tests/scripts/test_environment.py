@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -59,7 +60,7 @@ def bootstrap() -> ModuleType:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout whose lock holds one package, in a wheel beside it."""
+    """A checkout whose locks hold one package, and a tool for tests, in wheels beside it."""
     root = tmp_path / "project"
     (root / "requirements").mkdir(parents=True)
     (root / "pyproject.toml").write_text(PYPROJECT)
@@ -73,27 +74,48 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def lock(root: Path, version: str, digest: str = "") -> None:
-    """Pin toy-package to a wheel of that version, with its hash or a wrong one."""
-    wheel = root / f"toy_package-{version}-py3-none-any.whl"
-    info = f"toy_package-{version}.dist-info/"
+    """Pin toy-package to a wheel of that version, with its hash or a wrong one.
+
+    The lock of the tests holds toy-tool as well.
+    """
+    package = pin(root, "toy-package", version, digest)
+    (root / "requirements" / "bench.txt").write_text(package)
+    (root / "requirements" / "dev.txt").write_text(package + pin(root, "toy-tool", "1.0"))
+
+
+def pin(root: Path, name: str, version: str, digest: str = "") -> str:
+    """Make a wheel of one module, and return the line of a lock that takes it."""
+    module = name.replace("-", "_")
+    wheel = root / f"{module}-{version}-py3-none-any.whl"
+    info = f"{module}-{version}.dist-info/"
     with zipfile.ZipFile(wheel, "w") as file:
-        file.writestr("toy_package.py", f"version = {version!r}\n")
+        file.writestr(f"{module}.py", f"version = {version!r}\n")
         file.writestr(
-            info + "METADATA", f"Metadata-Version: 2.1\nName: toy-package\nVersion: {version}\n"
+            info + "METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         )
         file.writestr(
             info + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
         file.writestr(info + "RECORD", "")
     digest = digest or hashlib.sha256(wheel.read_bytes()).hexdigest()
-    (root / "requirements" / "dev.txt").write_text(
-        f"toy-package @ {wheel.as_uri()} \\\n    --hash=sha256:{digest}\n"
-    )
+    return f"{name} @ {wheel.as_uri()} \\\n    --hash=sha256:{digest}\n"
 
 
 def imports(root: Path) -> str:
     """Return what the environment's Python finds: the package's version and the project."""
-    code = "import sys, toy_package, toy_project; print(sys.version_info[:2], toy_package.version)"
+    return runs(
+        root,
+        "import sys, toy_package, toy_project; print(sys.version_info[:2], toy_package.version)",
+    )
+
+
+def has_tool(root: Path) -> bool:
+    """Return whether the environment has the tool of the tests."""
+    return runs(root, "from importlib.util import find_spec as f; print(f('toy_tool'))") != "None"
+
+
+def runs(root: Path, code: str) -> str:
+    """Return what the environment's Python prints."""
     done = subprocess.run(
         [root / ".venv" / "bin" / "python", "-c", code],
         capture_output=True, text=True, check=True, cwd="/",
@@ -116,6 +138,30 @@ def test_the_environment_is_made_once_and_follows_the_lock(
     bootstrap.prepare(project)
     assert imports(project) == "(3, 12) 2.0"
     assert (project / ".venv" / "pyvenv.cfg").stat().st_mtime_ns == made, "kept, and synchronised"
+
+
+def test_the_tools_of_the_tests_are_added_and_kept(bootstrap: ModuleType, project: Path) -> None:
+    bootstrap.prepare(project)
+    assert not has_tool(project), "measuring does without"
+    bootstrap.prepare(project, tools=True)
+    assert has_tool(project)
+
+    bootstrap.prepare(project)
+    assert has_tool(project), "measuring after testing takes nothing away"
+    lock(project, "2.0")
+    bootstrap.prepare(project)
+    assert has_tool(project), "nor does a new lock"
+    assert imports(project) == "(3, 12) 2.0"
+
+
+def test_the_lock_of_the_tests_holds_the_pins_of_measuring() -> None:
+    requirements = SCRIPTS.parent / "requirements"
+    measuring, testing = (
+        set(re.findall(r"(?m)^[a-z0-9._-]+==\S+", (requirements / name).read_text("utf-8")))
+        for name in ("bench.txt", "dev.txt")
+    )
+    assert measuring < testing
+    assert not any(pin.startswith(("pytest", "playwright", "moto")) for pin in measuring)
 
 
 def test_a_half_made_environment_is_finished(bootstrap: ModuleType, project: Path) -> None:
