@@ -7,8 +7,8 @@ from typing import Any
 
 from benchmarks.exact import Exact, Outcomes, outcomes
 from benchmarks.measured import Stored, Timed, asks, tomogram
+from cryoet_bench.quality.metrics.loss import measure_loss
 from cryoet_bench.storage.arrays import Storage
-from cryoet_bench.storage.fidelity import fidelity
 from cryoet_bench.storage.layouts import LAYOUTS
 from cryoet_bench.storage.lossy import LOSSY, Lossy
 
@@ -34,7 +34,7 @@ class _Case:
 def _measure(name: str) -> dict[str, float]:
     case = _Case(name)
     case.write()
-    loss = asdict(fidelity(case.volume, case.read()))
+    loss = asdict(measure_loss(case.volume, case.read()))
     return {"bytes_per_voxel": case.stored.data_bytes() / case.volume.size} | loss
 
 

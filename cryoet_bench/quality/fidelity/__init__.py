@@ -5,8 +5,9 @@ All take anything that has a shape, a dtype and slices: numpy, memory-mapped and
 """
 
 from cryoet_bench.quality.fidelity.comparison import Comparison, compare
-from cryoet_bench.quality.fidelity.fsc import Correlation, fsc
 from cryoet_bench.quality.fidelity.pixels import PixelErrors
+from cryoet_bench.quality.fidelity.spectrum import fsc
 from cryoet_bench.quality.fidelity.ssim import Similarity, ssim
+from cryoet_bench.quality.metrics.fsc import Correlation
 
 __all__ = ["Comparison", "Correlation", "PixelErrors", "Similarity", "compare", "fsc", "ssim"]

@@ -14,11 +14,11 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.quality.compiled import THREADS
 from cryoet_bench.quality.fidelity.bricks import Stored, Triple, Voxels, boxes, brick_shape, walk
 from cryoet_bench.quality.fidelity.diagnosis import Defect, diagnose
-from cryoet_bench.quality.fidelity.fsc import Correlation, correlation
 from cryoet_bench.quality.fidelity.picking import Picker, PickingScore
 from cryoet_bench.quality.fidelity.pixels import PixelErrors, PixelSums
 from cryoet_bench.quality.fidelity.spectrum import cross_spectrum
 from cryoet_bench.quality.fidelity.ssim import APRON, Similarity, SimilaritySums
+from cryoet_bench.quality.metrics.fsc import Correlation, correlation
 from cryoet_bench.tomogram.phantom import Particle
 
 Spacing = tuple[float, float, float]

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.fidelity.bricks import Box, Triple, Voxels
-from cryoet_bench.quality.fidelity.fsc import Correlation
 from cryoet_bench.quality.fidelity.pixels import MARKS, PixelErrors
-from cryoet_bench.quality.fidelity.spectrum import CrossSpectrum
+from cryoet_bench.quality.metrics.fsc import Correlation
+from cryoet_bench.quality.metrics.shells import CrossSpectrum
 
 Array = npt.NDArray[Any]
 

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from cryoet_bench.quality.compiled import THREADS
 from cryoet_bench.quality.fidelity.bricks import Voxels, own
-from cryoet_bench.quality.fidelity.fsc import Band
-from cryoet_bench.quality.fidelity.spectrum import SECTORS
+from cryoet_bench.quality.metrics.fsc import Band
+from cryoet_bench.quality.metrics.shells import SECTORS
 from cryoet_bench.tomogram.phantom import RADII, Particle
 
 Floats = npt.NDArray[np.float64]

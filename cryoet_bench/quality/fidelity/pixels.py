@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from cryoet_bench.quality.compiled import THREADS, compiled, compiled_for_finite
 from cryoet_bench.quality.fidelity.bricks import Brick, Triple
+from cryoet_bench.quality.metrics.loss import psnr, relative
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -70,25 +71,17 @@ class PixelErrors:
     @property
     def nrmse(self) -> float:
         """Root-mean-square error in standard deviations of the reference."""
-        return _ratio(self.rmse, self.reference_sd)
+        return relative(self.rmse, self.reference_sd)
 
     @property
     def max_error_sd(self) -> float:
         """Largest absolute error in standard deviations of the reference."""
-        return _ratio(self.max_error, self.reference_sd)
+        return relative(self.max_error, self.reference_sd)
 
     @property
     def psnr(self) -> float:
-        """Peak signal-to-noise ratio in dB, 10 log10(range^2 / MSE), with the reference's range.
-
-        The range comes from the reference and never from the copy, so that neither a gain nor a
-        hot voxel in the copy can flatter it.
-        """
-        if self.mse == 0:
-            return math.inf
-        if not self.reference_range > 0:
-            return -math.inf if self.mse > 0 else math.nan
-        return 10 * math.log10(self.reference_range**2 / self.mse)
+        """Peak signal-to-noise ratio in dB, with the reference's range."""
+        return psnr(self.mse, self.reference_range)
 
     @property
     def correlation(self) -> float:
@@ -105,12 +98,6 @@ class PixelErrors:
     def residual_sd(self) -> float:
         """Standard deviation of what that line leaves, in standard deviations of the copy."""
         return math.sqrt(max(0.0, 1 - self.correlation**2))
-
-
-def _ratio(above: float, below: float) -> float:
-    if below > 0:
-        return above / below
-    return 0.0 if above == 0 else math.copysign(math.inf, above)
 
 
 class PixelSums:

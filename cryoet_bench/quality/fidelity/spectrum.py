@@ -1,7 +1,7 @@
-"""Power and agreement of two volumes in Fourier space, by shell and by tilt.
+"""The cross-spectrum of two volumes of any size, streamed and compiled.
 
-Everything about frequencies (FSC, band, wedge, the error's spectrum) is read off one table that is
-filled in one pass over the two transforms.
+Everything about frequencies (FSC, band, wedge, the error's spectrum) is read off one table, defined
+in `quality.metrics.shells`, that is filled in one pass over the two transforms.
 """
 
 from __future__ import annotations
@@ -18,11 +18,15 @@ import numpy.typing as npt
 
 from cryoet_bench.quality.compiled import THREADS, compiled
 from cryoet_bench.quality.fidelity.bricks import Triple, Voxels, own, working_dtype
-
-Floats = npt.NDArray[np.float64]
-
-SECTORS = 18
-"""Of five degrees each, from the untilted view at 0 to the beam's direction at 90."""
+from cryoet_bench.quality.metrics.fsc import Correlation, correlation
+from cryoet_bench.quality.metrics.shells import (
+    CrossSpectrum,
+    Floats,
+    no_sums,
+    shell_edge,
+    squared_radii,
+    tilt_sectors,
+)
 
 WHOLE = 2**25
 """Up to so many voxels a volume is transformed as a whole: the two transforms of 33 million
@@ -34,23 +38,11 @@ _TAPER = 0.125
 
 
 @dataclass(frozen=True, eq=False)
-class CrossSpectrum:
-    """Sums over the Fourier coefficients A of a reference and B of a copy.
+class Streamed(CrossSpectrum):
+    """A cross-spectrum, and what its pass over the voxels has seen besides.
 
     Parameters
     ----------
-    reference, copy, cross : numpy.ndarray, shape (2, shells, sectors)
-        Sums of |A|^2, |B|^2 and Re(A conj B). The first index is the candidate tilt axis,
-        y or x; a sector is a range of the angle between a coefficient, projected along that
-        axis, and the plane of the untilted view.
-    weight : numpy.ndarray, same shape
-        How many coefficients a sum holds: one lies in two neighbouring shells in proportion
-        to its nearness.
-    edge : int
-        Shell s lies at s / edge cycles per voxel.
-    tiles : int
-        1 where the volume was transformed as a whole; else the number of tapered tiles whose
-        sums were added.
     tile_shape : tuple of int
         Voxels of what was transformed.
     reference_range : float
@@ -58,27 +50,22 @@ class CrossSpectrum:
         from here on, so that the pass over the voxels has it for the structural similarity.
     """
 
-    reference: Floats
-    copy: Floats
-    cross: Floats
-    weight: Floats
-    edge: int
-    tiles: int
-    tile_shape: Triple
-    reference_range: float
-
-    @property
-    def frequency(self) -> Floats:
-        """Of each shell, in cycles per voxel."""
-        return np.arange(self.weight.shape[1]) / self.edge
-
-    @property
-    def error(self) -> Floats:
-        """Sums of |B - A|^2."""
-        return np.maximum(self.reference + self.copy - 2 * self.cross, 0.0)
+    tile_shape: Triple = (1, 1, 1)
+    reference_range: float = math.nan
 
 
-def cross_spectrum(reference: Voxels, copy: Voxels) -> CrossSpectrum:
+def fsc(reference: Voxels, copy: Voxels) -> Correlation:
+    """Return the Fourier shell correlation of two volumes of one shape.
+
+    Parameters
+    ----------
+    reference, copy : array-like, shape (z, y, x)
+        The band and the missing wedge are taken from the reference.
+    """
+    return correlation(cross_spectrum(reference, copy))
+
+
+def cross_spectrum(reference: Voxels, copy: Voxels) -> Streamed:
     """Return the cross-spectrum of two volumes of one shape.
 
     Parameters
@@ -88,9 +75,7 @@ def cross_spectrum(reference: Voxels, copy: Voxels) -> CrossSpectrum:
 
     Notes
     -----
-    A coefficient at frequency f lends weight max(0, 1 - abs(f * edge - s)) to shell s, as in
-    torch-fourier-shell-correlation; the conjugate half that a real transform leaves out is
-    counted. Larger volumes than `WHOLE` are averaged over tiles with tapered borders (Welch 1967,
+    Larger volumes than `WHOLE` are averaged over tiles with tapered borders (Welch 1967,
     IEEE Trans. Audio Electroacoust. 15, 70-73), so memory does not grow with the volume.
     """
     if math.prod(reference.shape) <= WHOLE:
@@ -99,8 +84,7 @@ def cross_spectrum(reference: Voxels, copy: Voxels) -> CrossSpectrum:
     else:
         tile = _tile_shape(reference, copy)
         tapers = [_taper(extent) for extent in tile]
-    edge = min((extent for extent in tile if extent > 1), default=1)
-    sums = np.zeros((4, 2, edge // 2 + 1, SECTORS))
+    sums = no_sums(tile)
     tiles = 0
     low, high = np.inf, -np.inf
     with ThreadPoolExecutor(THREADS) as pool:
@@ -110,12 +94,12 @@ def cross_spectrum(reference: Voxels, copy: Voxels) -> CrossSpectrum:
                 bottom, top = _extremes(pair[0])
                 a, b = (_transform(pair.pop(0), finite, tapers) for _ in range(2))
             low, high = min(low, bottom), max(high, top)
-            sectors = _sectors(tile)
+            sectors = tilt_sectors(tile)
             nz = a.shape[0]
             edges = [nz * i // THREADS for i in range(THREADS + 1)]
             for part in pool.map(
                 lambda i, a=a, b=b, sectors=sectors, edges=edges: _part(
-                    a, b, tile, edge, sectors, (edges[i], edges[i + 1])
+                    a, b, tile, sectors, (edges[i], edges[i + 1])
                 ),
                 range(THREADS),
             ):
@@ -123,8 +107,15 @@ def cross_spectrum(reference: Voxels, copy: Voxels) -> CrossSpectrum:
             tiles += 1
             # The next tiles are read before these names are taken again.
             del a, b, finite
-    return CrossSpectrum(
-        sums[0], sums[1], sums[2], sums[3], edge, tiles, tile, high - low if high >= low else np.nan
+    return Streamed(
+        sums[0],
+        sums[1],
+        sums[2],
+        sums[3],
+        edge=shell_edge(tile),
+        tiles=tiles,
+        tile_shape=tile,
+        reference_range=high - low if high >= low else math.nan,
     )
 
 
@@ -204,31 +195,15 @@ def _mean(values: npt.NDArray[Any]) -> float:
     return float(values.mean(dtype=np.float64)) if values.size else 0.0
 
 
-def _sectors(shape: Triple) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the sector by (z, x), for tilts about y, and by (z, y), for tilts about x."""
-    kz, ky = (np.abs(np.fft.fftfreq(extent)) for extent in shape[:2])
-    kx = np.fft.rfftfreq(shape[2])
-    width = 90 / SECTORS
-
-    def sector(across: Floats) -> npt.NDArray[np.int64]:
-        angle = np.degrees(np.arctan2(kz[:, None], across))
-        return np.minimum(angle // width, SECTORS - 1).astype(np.int64)
-
-    return sector(kx), sector(ky)
-
-
 def _part(
     a: npt.NDArray[Any],
     b: npt.NDArray[Any],
     shape: Triple,
-    edge: int,
     sectors: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
     planes: tuple[int, int],
 ) -> Floats:
-    sums = np.zeros((2, edge // 2 + 1, SECTORS, 4))
-    squares = [np.square(np.fft.fftfreq(extent) * edge) for extent in shape]
-    squares[2] = squares[2][: a.shape[2]]
-    _add((a, b), shape[2], tuple(squares), sectors, planes, sums)
+    sums = np.ascontiguousarray(np.moveaxis(no_sums(shape), 0, 3))
+    _add((a, b), shape[2], squared_radii(shape), sectors, planes, sums)
     return np.moveaxis(sums, 3, 0)
 
 

@@ -14,10 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from cryoet_bench.quality.fidelity.bricks import Voxels
-from cryoet_bench.quality.fidelity.spectrum import SECTORS, CrossSpectrum, cross_spectrum
-
-Floats = npt.NDArray[np.float64]
+from cryoet_bench.quality.metrics.shells import SECTORS, CrossSpectrum, Floats
 
 LEVELS = (0.999, 0.99, 0.5, 0.143)
 """At which the first crossing is reported."""
@@ -93,17 +90,6 @@ class Correlation:
     copy_power: Floats = field(repr=False)
     flatness: float
     tiles: int
-
-
-def fsc(reference: Voxels, copy: Voxels) -> Correlation:
-    """Return the Fourier shell correlation of two volumes of one shape.
-
-    Parameters
-    ----------
-    reference, copy : array-like, shape (z, y, x)
-        The band and the missing wedge are taken from the reference.
-    """
-    return correlation(cross_spectrum(reference, copy))
 
 
 def correlation(spectrum: CrossSpectrum) -> Correlation:
