@@ -14,12 +14,14 @@ import typer
 from rich.console import Console
 
 from cryoet_bench.errors import InputError
+from cryoet_bench.files import Kind, Output, output
 
 if TYPE_CHECKING:
     from cryoet_bench.changes.comparison import Change
     from cryoet_bench.measure.run import Campaign, Progress
     from cryoet_bench.timeline.releases import Release
 
+TABLE = Kind("JSON table of releases", b'"format": "cryoet-bench-changes"')
 DEFAULT_TOMOGRAM = "phantom-10A"
 _SHOWN = 25
 _console = Console(highlight=False)
@@ -59,7 +61,8 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     show: Annotated[bool, typer.Option("--open", help="Serve it and open a browser.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every case.")] = False,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the table there as JSON.")
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write the table there as JSON; - prints it."),
     ] = None,
 ) -> None:
     """Measure releases of zarr and numcodecs on a tomogram, and show what changed.
@@ -77,8 +80,10 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
     from cryoet_bench.measure.run import Campaign  # noqa: PLC0415
     from cryoet_bench.timeline.releases import load  # noqa: PLC0415
+    from cryoet_bench.tomogram.cache import cache_dir  # noqa: PLC0415
     from cryoet_bench.tomogram.sources import obtain  # noqa: PLC0415
 
+    table = output(json_file, TABLE, [tomogram, cache_dir()]) if json_file else None
     root, timeline = project_root(), load()
     if releases:
         chosen = timeline.named(releases)
@@ -99,9 +104,8 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     }
     del volume
     campaign = Campaign(root, timeline, str(facts["name"]), tier=tier, rounds=rounds, retry=retry)
-    table = json_file.absolute() if json_file else None
     with chdir(root):
-        run(campaign, chosen, facts, verbose=verbose, json_file=table)
+        run(campaign, chosen, facts, verbose=verbose, table=table)
         if serve or show:
             serve_site(root / str(campaign.configuration.html_dir), open_browser=show)
 
@@ -129,7 +133,7 @@ def run(
     facts: dict[str, Any],
     *,
     verbose: bool = False,
-    json_file: Path | None = None,
+    table: Output | None = None,
 ) -> None:
     """Measure, publish and tell; the working folder is the campaign's root.
 
@@ -141,7 +145,8 @@ def run(
     from cryoet_bench.changes.comparison import compare  # noqa: PLC0415
     from cryoet_bench.site import build as site  # noqa: PLC0415
 
-    check_target(json_file)
+    if table and table.is_printed:
+        _console.stderr = True
     measure(campaign, chosen)
     coverage = {release.tag: campaign.coverage(release) for release in chosen}
     if not any(counts["passed"] for counts in coverage.values()):
@@ -160,23 +165,11 @@ def run(
         _print_changes(changes, measured[-2], measured[-1], verbose=verbose)
     elif len(chosen) > 1:
         _console.print("Only one release could be measured: there is nothing to compare.")
-    if json_file:
-        _write_json(json_file, facts, coverage, measured, changes)
+    if table:
+        _write_json(table, facts, coverage, measured, changes)
     _console.print(
         f"\nThe site is in {folder}; look at it with: scripts/bench --open", soft_wrap=True
     )
-
-
-def check_target(json_file: Path | None) -> None:
-    """Do nothing when a file can be written where a person wants it, before anything is measured.
-
-    Raises
-    ------
-    InputError
-        There is no such folder.
-    """
-    if json_file and not json_file.absolute().parent.is_dir():
-        raise InputError(f"cannot write {json_file}: there is no folder {json_file.parent}")
 
 
 def measure(campaign: Campaign, chosen: list[Release]) -> None:
@@ -368,7 +361,7 @@ def _value(value: float | None, unit: str) -> str:
 
 
 def _write_json(
-    path: Path,
+    table: Output,
     facts: dict[str, Any],
     coverage: dict[str, dict[str, int]],
     measured: list[Release],
@@ -376,14 +369,13 @@ def _write_json(
 ) -> None:
     compared = [release.tag for release in measured[-2:]] if changes else []
     document = {
+        "format": "cryoet-bench-changes",
         "tomogram": facts,
         "releases": coverage,
         "compared": compared,
         "changes": [asdict(change) for change in changes],
     }
-    staged = path.with_name(f".{path.name}.new")
-    staged.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
-    staged.replace(path)
+    table.write(json.dumps(document, indent=2) + "\n")
 
 
 def serve_site(folder: Path, *, open_browser: bool) -> None:

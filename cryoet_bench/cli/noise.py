@@ -12,11 +12,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cryoet_bench.files import Kind, Output, output
+
 if TYPE_CHECKING:
     from cryoet_bench.measure.noise import Noise
     from cryoet_bench.measure.run import Campaign
     from cryoet_bench.timeline.releases import Release
 
+FIGURES = Kind("JSON file of noise", b'"format": "cryoet-bench-noise"')
 _console = Console(highlight=False)
 
 
@@ -28,7 +31,8 @@ def noise(
     tier: Annotated[str, typer.Option(help="Which benchmarks: core, or full.")] = "core",
     rounds: Annotated[int | None, typer.Option(min=1, help="Rounds of timed benchmarks.")] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there, too.")
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write the figures there, too; - prints them."),
     ] = None,
 ) -> None:
     """Measure one release twice, and say how small a change each benchmark can show here.
@@ -45,21 +49,22 @@ def noise(
     from cryoet_bench.cli.bench import project_root  # noqa: PLC0415
     from cryoet_bench.measure.run import Campaign  # noqa: PLC0415
     from cryoet_bench.timeline.releases import load  # noqa: PLC0415
+    from cryoet_bench.tomogram.cache import cache_dir  # noqa: PLC0415
     from cryoet_bench.tomogram.sources import obtain  # noqa: PLC0415
 
+    figures = output(json_file, FIGURES, [tomogram, cache_dir()]) if json_file else None
     root, timeline = project_root(), load()
     chosen = timeline.named([release])[0] if release else timeline.last(1)[0]
     name = obtain(tomogram).name
-    target = json_file.absolute() if json_file else None
     with chdir(root):
         found = run(
-            lambda: Campaign(root, timeline, name, tier=tier, rounds=rounds), chosen, target
+            lambda: Campaign(root, timeline, name, tier=tier, rounds=rounds), chosen, figures
         )
     if found.changed:
         raise typer.Exit(1)
 
 
-def run(new: Callable[[], Campaign], release: Release, json_file: Path | None = None) -> Noise:
+def run(new: Callable[[], Campaign], release: Release, figures: Output | None = None) -> Noise:
     """Measure a release in two campaigns, keep the figures, tell and return them.
 
     Raises
@@ -67,10 +72,11 @@ def run(new: Callable[[], Campaign], release: Release, json_file: Path | None = 
     InputError
         Nothing could be measured twice.
     """
-    from cryoet_bench.cli.bench import check_target, measure  # noqa: PLC0415
-    from cryoet_bench.measure.noise import Subject, compare_runs, keep, save  # noqa: PLC0415
+    from cryoet_bench.cli.bench import measure  # noqa: PLC0415
+    from cryoet_bench.measure.noise import Subject, as_json, compare_runs, keep  # noqa: PLC0415
 
-    check_target(json_file)
+    if figures and figures.is_printed:
+        _console.stderr = True
     usual = new()
     folder = usual.root / ".asv" / "noise"
     journals = []
@@ -82,8 +88,8 @@ def run(new: Callable[[], Campaign], release: Release, json_file: Path | None = 
         journals.append(campaign.journal(release))
     subject = Subject(release.tag, campaign.tomogram, campaign.tier)
     found = compare_runs(subject, campaign.benchmarks.values(), *journals)
-    if json_file:
-        save(found, json_file)
+    if figures:
+        figures.write(as_json(found))
     kept = keep(found, usual.results_dir / usual.machine.machine)
     shutil.rmtree(folder)
     _print(found)

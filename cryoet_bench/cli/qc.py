@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +15,7 @@ from cryoet_bench.errors import InputError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from cryoet_bench.quality import report
     from cryoet_bench.quality.qc import Inspection
 
 _COLOURS = {"pass": "green", "warn": "yellow", "fail": "red", "error": "red"}
@@ -53,7 +53,7 @@ def qc(
     Example: cryoet-bench qc runs/*.mrc --table runs.parquet --html runs.html
     """
     if table is None and len(sources) == 1 and scheduler is None:
-        _one(sources[0], json_path, html, png, markdown)
+        _one(sources[0], {"json": json_path, "html": html, "png": png, "markdown": markdown})
         return
     if json_path or png or markdown:
         raise InputError(
@@ -64,30 +64,19 @@ def qc(
     _many(sources, table, html, scheduler)
 
 
-def _one(
-    source: str, json_path: Path | None, html: Path | None, png: Path | None, markdown: Path | None
-) -> None:
+def _one(source: str, wanted: dict[report.Form, Path | None]) -> None:
     from cryoet_bench.quality import report  # noqa: PLC0415
     from cryoet_bench.quality.qc import inspect  # noqa: PLC0415
     from cryoet_bench.quality.qc.report import build_report  # noqa: PLC0415
-    from cryoet_bench.quality.report.writers import record, write_whole  # noqa: PLC0415
+    from cryoet_bench.tomogram import cache  # noqa: PLC0415
 
+    targets = report.targets("qc", wanted, [source, cache.cache_dir()])
     with _progress() as bar:
         task = bar.add_task(f"examining {source}", total=1.0)
         inspection = inspect(source, progress=lambda share: bar.update(task, completed=share))
-    written = build_report(inspection)
-    if json_path == Path("-"):
-        typer.echo(json.dumps(record(written), indent=2, allow_nan=False))
-    else:
+    report.write(build_report(inspection), targets)
+    if not any(target.is_printed for target in targets.values()):
         _print(inspection)
-        if json_path:
-            report.write_json(written, json_path)
-    if html:
-        report.write_html(written, html)
-    if png:
-        report.write_png(written, png)
-    if markdown:
-        write_whole(markdown, report.markdown(written).encode())
     if inspection.verdict == "fail":
         raise typer.Exit(1)
 
@@ -111,9 +100,12 @@ def _print(inspection: Inspection) -> None:
 
 
 def _many(sources: list[str], table: Path, html: Path | None, scheduler: str | None) -> None:
+    from cryoet_bench.files import outputs  # noqa: PLC0415
     from cryoet_bench.quality.qc.batch import examine_all  # noqa: PLC0415
-    from cryoet_bench.quality.report.table import write_table_html  # noqa: PLC0415
+    from cryoet_bench.quality.report.table import PAGE, PARQUET, write_table_html  # noqa: PLC0415
+    from cryoet_bench.tomogram import cache  # noqa: PLC0415
 
+    targets = outputs({PARQUET: table, PAGE: html}, [*sources, cache.cache_dir()])
     console = Console(highlight=False)
     verdicts = []
     with _progress() as bar:
@@ -125,8 +117,8 @@ def _many(sources: list[str], table: Path, html: Path | None, scheduler: str | N
             bar.advance(task)
 
         rows = examine_all(sources, table, scheduler=scheduler, done=done)
-    if html:
-        write_table_html(rows, html)
+    if PAGE in targets:
+        write_table_html(rows, targets[PAGE])
     console.print(f"{len(verdicts)} tomograms in {table}", markup=False)
     if "error" in verdicts:
         raise typer.Exit(2)

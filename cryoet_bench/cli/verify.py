@@ -44,18 +44,20 @@ def verify(
     from cryoet_bench.quality import report as reports  # noqa: PLC0415
     from cryoet_bench.quality.fidelity import verification  # noqa: PLC0415
     from cryoet_bench.quality.fidelity.profiles import profile_named  # noqa: PLC0415
+    from cryoet_bench.tomogram import cache  # noqa: PLC0415
+
+    targets = reports.targets(
+        "fidelity",
+        {"json": json_path, "html": html_path, "png": png_path},
+        [reference, copy, cache.cache_dir()],
+    )
 
     chosen = profile_named(profile)
     with _Progress() as progress:
         verified = verification.verify_sources(reference, copy, chosen, progress=progress.tell)
-    document = verification.report(verified)
-    if json_path:
-        reports.write_json(document, json_path)
-    if html_path:
-        reports.write_html(document, html_path)
-    if png_path:
-        reports.write_png(document, png_path)
-    _print(verified)
+    reports.write(verification.report(verified), targets)
+    if not any(target.is_printed for target in targets.values()):
+        _print(verified)
     if verified.verdict == "fail":
         raise typer.Exit(1)
 

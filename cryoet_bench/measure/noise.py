@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cryoet_bench.errors import InputError
+from cryoet_bench.files import write_text
 from cryoet_bench.record.results import Case, Journal, Measured, is_timed, now
 
 RESTLESS = 0.10
@@ -165,9 +166,9 @@ def compare_runs(
     return Noise(subject, rounds, tuple(order), tuple(sorted(changed)))
 
 
-def save(noise: Noise, path: Path) -> None:
-    """Write the noise as JSON, whole or not at all."""
-    _replace(path, json.dumps(_facts(noise), indent=1) + "\n")
+def as_json(noise: Noise) -> str:
+    """Return the figures for machines."""
+    return json.dumps({"format": "cryoet-bench-noise", **_facts(noise)}, indent=1) + "\n"
 
 
 def keep(noise: Noise, machine: Path) -> Path:
@@ -178,7 +179,7 @@ def keep(noise: Noise, machine: Path) -> Path:
     machine.mkdir(parents=True, exist_ok=True)
     path = machine / "noise.jsonl"
     known = path.read_text("utf-8") if path.exists() else ""
-    _replace(path, f"{known}{json.dumps(_facts(noise))}\n")
+    write_text(path, f"{known}{json.dumps(_facts(noise))}\n")
     return path
 
 
@@ -192,12 +193,6 @@ def _facts(noise: Noise) -> dict[str, Any]:
         "benchmarks": [asdict(trust) for trust in noise.trust()],
         "cases": [asdict(spread) for spread in noise.spreads],
     }
-
-
-def _replace(path: Path, text: str) -> None:
-    staged = path.with_name(f".{path.name}.new")
-    staged.write_text(text, "utf-8")
-    staged.replace(path)
 
 
 def _value(rounds: Sequence[Measured]) -> float | None:

@@ -30,6 +30,7 @@ from asv.console import log
 from asv.publishing import OutputPublisher
 from asv.results import Results, iter_results
 
+from cryoet_bench.files import write_text
 from cryoet_bench.record.results import Journal, failures, journal_path, result_files
 from cryoet_bench.record.results import load as load_results
 from cryoet_bench.timeline import repository
@@ -180,9 +181,8 @@ def record_tomogram(results_dir: Path, facts: Mapping[str, Any]) -> None:
         return
     known[facts["name"]] = dict(facts)
     results_dir.mkdir(parents=True, exist_ok=True)
-    staged = results_dir / f".{_TOMOGRAMS}"
-    staged.write_text("".join(f"{json.dumps(entry)}\n" for entry in known.values()), "utf-8")
-    staged.replace(results_dir / _TOMOGRAMS)
+    lines = "".join(f"{json.dumps(entry)}\n" for entry in known.values())
+    write_text(results_dir / _TOMOGRAMS, lines)
 
 
 def _recorded_tomograms(results_dir: Path) -> dict[str, dict[str, Any]]:

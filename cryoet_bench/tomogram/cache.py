@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cryoet_bench import files
 from cryoet_bench.errors import InputError
 from cryoet_bench.tomogram.volume import Source, Tomogram, checksum
 
@@ -215,19 +215,11 @@ def staged(folder: Path) -> Iterator[Path]:
     InputError
         The folder cannot be written; the old one, if any, is still in place.
     """
-    staging = None
-    try:
-        with writing(folder.parent):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    with writing(folder.parent):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with files.staged(folder) as staging:
+            staging.mkdir()
             yield staging
-            for path in staging.iterdir():
-                _flush(path)
-            _take_place(staging, folder)
-    finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
-            shutil.rmtree(_replaced(staging), ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -249,36 +241,12 @@ def writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _take_place(staging: Path, folder: Path) -> None:
-    """Put `staging` where `folder` is; of several processes that do so, the last one wins."""
-    while True:
-        with contextlib.suppress(FileNotFoundError):
-            folder.rename(_replaced(staging))
-        try:
-            staging.rename(folder)
-        except OSError as error:
-            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
-                raise
-            shutil.rmtree(_replaced(staging), ignore_errors=True)
-        else:
-            return
-
-
-def _replaced(staging: Path) -> Path:
-    return staging.with_name(f"{staging.name}.replaced")
-
-
 def _write_array(path: Path, data: npt.NDArray[Any]) -> None:
     """Write a .npy file as `numpy.save` does, but with an error number when the disk is full."""
     data = np.ascontiguousarray(data)
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(data))
         file.write(data.data)
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _triple(values: Any) -> tuple[Any, Any, Any]:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from cryoet_bench.cli import app
 from cryoet_bench.cli import bench as command
 from cryoet_bench.errors import InputError
+from cryoet_bench.files import output
 from cryoet_bench.measure.run import Campaign
 from tests import toy
 from tests.measured import LAST_TWO
@@ -30,7 +31,7 @@ def test_the_table_tells_what_stands_out(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     table = measured / "table.json"
-    command.run(campaign(measured), list(LAST_TWO), FACTS, json_file=table)
+    command.run(campaign(measured), list(LAST_TWO), FACTS, table=output(table, command.TABLE))
     said = capsys.readouterr().out
     assert "Measured on phantom-10A (synthetic, 128 x 128 x 128 float32)" in said
     assert "zarr 3.1.1: 1 failed: RuntimeError: the codec is gone" in said
@@ -83,10 +84,11 @@ def test_all_releases_failing_is_no_success(measured: Path) -> None:
         command.run(campaign(measured), [oldest], FACTS)
 
 
-def test_a_table_that_cannot_be_written_is_said_before_measuring(fresh: Path) -> None:
+def test_a_table_that_cannot_be_written_is_said_before_measuring(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no folder"):
-        command.run(campaign(fresh), list(LAST_TWO), FACTS, json_file=Path("no/table.json"))
-    assert not (fresh / "results").exists()
+        CliRunner().invoke(
+            app, ["bench", "--json", str(tmp_path / "no" / "t.json")], catch_exceptions=False
+        )
 
 
 DRIVER = """

@@ -12,7 +12,8 @@ import pytest
 
 from cryoet_bench.cli import noise as command
 from cryoet_bench.errors import InputError
-from cryoet_bench.measure.noise import Noise, Subject, compare_runs, keep, save
+from cryoet_bench.files import output
+from cryoet_bench.measure.noise import Noise, Subject, as_json, compare_runs, keep
 from cryoet_bench.measure.run import Campaign
 from cryoet_bench.record.results import Journal, Measured, Round
 from cryoet_bench.site.build import publish
@@ -73,8 +74,7 @@ def test_the_smallest_change_covers_99_percent_of_unchanged_pairs() -> None:
 
 def test_the_figures_are_kept(tmp_path: Path) -> None:
     found = _noise(tmp_path, [1.0], [1.1])
-    save(found, tmp_path / "noise.json")
-    kept = json.loads((tmp_path / "noise.json").read_text())
+    kept = json.loads(as_json(found))
     assert (kept["release"], kept["tomogram"], kept["rounds"]) == ("zarr-3.4.2", "phantom-10A", 2)
     assert kept["median_relative_spread"] == found.median
     assert [case["relative"] for case in kept["cases"]] == [s.relative for s in found.spreads]
@@ -99,7 +99,7 @@ def test_the_command_measures_twice_and_leaves_the_record_alone(
         return Campaign(fresh, toy.TIMELINE, "phantom-10A")
 
     target = fresh / "figures.json"
-    command.run(new, LAST_TWO[0], target)
+    command.run(new, LAST_TWO[0], output(target, command.FIGURES))
     said = capsys.readouterr().out
     assert "The second run of numcodecs-0.16.2:" in said
     assert "they differ by" in said
@@ -121,8 +121,3 @@ def test_what_is_kept_of_a_machine_is_not_taken_for_results(
     assert Path(kept).parent == campaign.results_dir / campaign.machine.machine
     assert list(campaign.measure(LAST_TWO)) == []
     assert (publish(campaign.configuration) / "index.html").exists()
-
-
-def test_no_folder_for_the_figures_is_said_before_anything_is_measured(fresh: Path) -> None:
-    with pytest.raises(InputError, match="there is no folder"):
-        command.run(lambda: pytest.fail("measured"), LAST_TWO[0], fresh / "no" / "figures.json")

@@ -12,10 +12,10 @@ import numpy as np
 
 from cryoet_bench import __version__
 from cryoet_bench.errors import InputError
+from cryoet_bench.files import write_text
 from cryoet_bench.quality.qc.inspection import Inspection, inspect
 from cryoet_bench.quality.qc.slices import read_slice
 from cryoet_bench.quality.report.table import HISTOGRAM_BINS, THUMBNAIL_EDGE, write_parquet
-from cryoet_bench.quality.report.writers import write_whole
 
 Rows = list[dict[str, Any]]
 _GRAVITY = ("pass", "warn", "fail")
@@ -69,7 +69,7 @@ def examine_all(
             done(source, rows[0]["verdict"])
     for source, rows in _examined(waiting, scheduler):
         text = json.dumps({"mark": _mark(source), "rows": rows}, default=_encoded)
-        write_whole(_part(parts, source), text.encode())
+        write_text(_part(parts, source), text)
         finished[source] = json.loads(text, object_hook=_decoded)["rows"]
         done(source, rows[0]["verdict"])
     table_rows = [row for source in dict.fromkeys(sources) for row in finished[source]]

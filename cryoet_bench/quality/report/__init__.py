@@ -16,20 +16,30 @@ HTML page and the PNG. `height` is in inches for a page 9 inches wide. Every tex
 
 from cryoet_bench.quality.report.document import Report, Section, Table
 from cryoet_bench.quality.report.writers import (
+    Form,
+    kind_of,
     markdown,
     schema,
+    targets,
+    write,
     write_html,
     write_json,
+    write_markdown,
     write_png,
 )
 
 __all__ = [
+    "Form",
     "Report",
     "Section",
     "Table",
+    "kind_of",
     "markdown",
     "schema",
+    "targets",
+    "write",
     "write_html",
     "write_json",
+    "write_markdown",
     "write_png",
 ]

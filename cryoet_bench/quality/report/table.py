@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cryoet_bench import __version__
-from cryoet_bench.quality.report.writers import render, write_whole
+from cryoet_bench.files import Kind, Output, output
+from cryoet_bench.quality.report.writers import render
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 THUMBNAIL_EDGE = 64
 HISTOGRAM_BINS = 256
+
+_MARK = "cryoet-bench qc table"
+PARQUET = Kind("table of qc", _MARK.encode(), binary=True)
+PAGE = Kind("page of many tomograms", f'<meta name="generator" content="{_MARK}">'.encode())
 
 DESCRIPTIONS = {
     "obs_level": "0 is a whole tomogram, 1 one of its slices along z",
@@ -32,13 +37,13 @@ DESCRIPTIONS = {
 }  # fmt: skip
 
 
-def write_parquet(rows: Sequence[Row], path: Path) -> None:
+def write_parquet(rows: Sequence[Row], target: Path | Output) -> None:
     """Write rows as Parquet; columns are those of the first row that has them, in order.
 
     Raises
     ------
     InputError
-        The file cannot be written.
+        The file cannot be written, or is no earlier table.
     """
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
@@ -58,29 +63,34 @@ def write_parquet(rows: Sequence[Row], path: Path) -> None:
         "pp_description": "Quality of tomograms, one row each, and one a slice along z",
         "pp_version": __version__,
         "cryoet_bench_version": __version__,
+        "cryoet_bench_output": _MARK,
     }
     table = pa.Table.from_arrays(
         list(columns.values()), schema=pa.schema(fields, metadata=metadata)
     )
     stream = io.BytesIO()
     pq.write_table(table, stream, compression="zstd", row_group_size=2048)
-    write_whole(path, stream.getvalue())
+    _checked(target, PARQUET).write(stream.getvalue())
 
 
-def write_table_html(rows: Sequence[Row], path: Path) -> None:
+def write_table_html(rows: Sequence[Row], target: Path | Output) -> None:
     """Write the rows of whole tomograms as one page that needs nothing but itself.
 
     Raises
     ------
     InputError
-        The file cannot be written.
+        The file cannot be written, or is no earlier page.
     """
     whole = [row for row in rows if row["obs_level"] == 0]
     checks = list(
         dict.fromkeys(name for row in whole for name in row if name.startswith("verdict_"))
     )
-    page = render("table.html.j2", rows=whole, checks=checks)
-    write_whole(path, page.encode("utf-8"))
+    page = render("table.html.j2", rows=whole, checks=checks, mark=_MARK)
+    _checked(target, PAGE).write(page)
+
+
+def _checked(target: Path | Output, kind: Kind) -> Output:
+    return target if isinstance(target, Output) else output(target, kind)
 
 
 def _column(name: str, values: list[Any]) -> pa.Array:

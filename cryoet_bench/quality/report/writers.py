@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import io
 import json
 import math
-import os
-import tempfile
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from cryoet_bench import __version__
-from cryoet_bench.errors import InputError
+from cryoet_bench.files import Kind, Output, output, outputs
 from cryoet_bench.quality.check import Verdict
 
 if TYPE_CHECKING:
@@ -24,6 +22,8 @@ if TYPE_CHECKING:
 
     from cryoet_bench.quality.report.document import Report, Section
 
+Form = Literal["json", "html", "png", "markdown"]
+Examined = Literal["qc", "fidelity"]
 PAGE_WIDTH = 9.0
 SCHEMA_ID = "https://github.com/cryoet-bench/cryoet-bench/report.schema.json"
 
@@ -52,9 +52,9 @@ class ReportRecord(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     format: Literal["cryoet-bench-report"] = "cryoet-bench-report"
+    kind: Examined
     format_version: Literal[1] = 1
     software: str = Field(description="Name and version of what wrote the report")
-    kind: Literal["qc", "fidelity"]
     title: str
     verdict: Verdict = Field(description="The gravest verdict of all checks")
     subject: dict[str, str | float | int | None]
@@ -82,49 +82,139 @@ def record(report: Report) -> dict[str, Any]:
     return written.model_dump(mode="json")
 
 
-def write_json(report: Report, path: Path) -> None:
+def kind_of(form: Form, examined: Examined) -> Kind:
+    """Return the kind of file that a report is in one form, by which an earlier one is known."""
+    mark = _mark(examined)
+    marks: dict[Form, Kind] = {
+        "json": Kind(
+            f"JSON report of {examined}",
+            f'"format": "cryoet-bench-report",\n  "kind": "{examined}"'.encode(),
+        ),
+        "html": Kind(f"page of {examined}", f'<meta name="generator" content="{mark}">'.encode()),
+        "png": Kind(f"picture of {examined}", f"Software\0{mark}".encode(), binary=True),
+        "markdown": Kind(f"summary of {examined}", f"<!-- {mark} -->".encode()),
+    }
+    return marks[form]
+
+
+def targets(
+    examined: Examined, wanted: Mapping[Form, Path | None], sources: Iterable[str | Path]
+) -> dict[Form, Output]:
+    """Return where the forms of one report go, checked before anything is examined.
+
+    Parameters
+    ----------
+    examined : {"qc", "fidelity"}
+        What the report will be of.
+    wanted : mapping of str to pathlib.Path or None
+        A path of each form; forms without one are left out.
+    sources : iterable of str or pathlib.Path
+        What is read, which no output may touch.
+
+    Raises
+    ------
+    InputError
+        One of them is a source, or something else that must not be replaced.
+    """
+    kinds: dict[Form, Kind] = {form: kind_of(form, examined) for form in wanted}
+    checked = outputs({kinds[form]: path for form, path in wanted.items()}, sources)
+    return {form: checked[kind] for form, kind in kinds.items() if kind in checked}
+
+
+def write(report: Report, where: Mapping[Form, Output]) -> None:
+    """Write a report in every form that has a target.
+
+    Raises
+    ------
+    InputError
+        A file cannot be written.
+    """
+    writers = {
+        "json": write_json, "html": write_html, "png": write_png, "markdown": write_markdown
+    }  # fmt: skip
+    for form, target in where.items():
+        writers[form](report, target)
+
+
+def write_json(report: Report, target: Path | Output) -> None:
     """Write a report for machines, after the published schema.
 
+    Parameters
+    ----------
+    report : Report
+        What is written.
+    target : pathlib.Path or Output
+        A path, or one that was checked beforehand.
+
     Raises
     ------
     InputError
-        The file cannot be written.
+        The file cannot be written, or is no earlier report of this kind.
     """
     text = json.dumps(record(report), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-    write_whole(path, text.encode("utf-8"))
+    _checked(target, "json", report).write(text)
 
 
-def write_html(report: Report, path: Path) -> None:
-    """Write a report as one page that needs nothing but itself.
+def write_html(report: Report, target: Path | Output) -> None:
+    """Write a report as one page that needs nothing but itself; `target` as for `write_json`.
 
     Raises
     ------
     InputError
-        The file cannot be written.
+        The file cannot be written, or is no earlier report of this kind.
     """
+    checked = _checked(target, "html", report)
     pictures = [_picture(section) for section in report.sections]
-    page = render("report.html.j2", report=report, pictures=pictures)
-    write_whole(path, page.encode("utf-8"))
+    checked.write(
+        render("report.html.j2", report=report, pictures=pictures, mark=_mark(report.kind))
+    )
 
 
-def write_png(report: Report, path: Path, *, dpi: int = 200) -> None:
+def write_png(report: Report, target: Path | Output, *, dpi: int = 200) -> None:
     """Write all pictures of a report below each other in one image, for a paper.
 
     Raises
     ------
     InputError
-        The file cannot be written.
+        The file cannot be written, or is no earlier report of this kind.
     """
+    checked = _checked(target, "png", report)
     drawn = [section for section in report.sections if section.draw is not None]
     figure = _figure(sum(section.height for section in drawn) or 1.0)
     parts = figure.subfigures(
-        len(drawn), 1, squeeze=False, height_ratios=[section.height for section in drawn]
+        max(len(drawn), 1),
+        1,
+        squeeze=False,
+        height_ratios=[section.height for section in drawn] or None,
     )
-    for section, part in zip(drawn, parts[:, 0], strict=True):
+    for section, part in zip(drawn, parts[:, 0], strict=False):
         assert section.draw is not None
         part.suptitle(_literal(section.title), fontsize=11, x=0.01, ha="left", weight="bold")
         section.draw(part)
-    write_whole(path, _png(figure, dpi))
+    checked.write(_png(figure, dpi, software=_mark(report.kind)))
+
+
+def write_markdown(report: Report, target: Path | Output) -> None:
+    """Write the summary in Markdown; `target` as for `write_json`.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written, or is no earlier report of this kind.
+    """
+    _checked(target, "markdown", report).write(
+        f"{markdown(report)}\n<!-- {_mark(report.kind)} -->\n"
+    )
+
+
+def _mark(examined: Examined) -> str:
+    return f"cryoet-bench {examined} report"
+
+
+def _checked(target: Path | Output, form: Form, report: Report) -> Output:
+    if isinstance(target, Output):
+        return target
+    return output(target, kind_of(form, report.kind))
 
 
 def markdown(report: Report) -> str:
@@ -183,41 +273,15 @@ def render(template: str, **values: Any) -> str:
     return environment.get_template(template).render(version=__version__, **values)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file by renaming a finished one into place.
-
-    Raises
-    ------
-    InputError
-        The file cannot be written; an earlier one is still in place.
-    """
-    staging = None
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        staging = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        staging.chmod(0o644)
-        staging.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        if staging is not None:
-            with contextlib.suppress(FileNotFoundError):
-                staging.unlink()
-
-
 def _figure(height: float) -> Figure:
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     return Figure(figsize=(PAGE_WIDTH, height), layout="constrained")
 
 
-def _png(figure: Figure, dpi: int) -> bytes:
+def _png(figure: Figure, dpi: int, software: str | None = None) -> bytes:
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
+    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": software})
     return stream.getvalue()
 
 
