@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryoet_bench.harness import link
+from cryoet_bench.harness import link, turn
 from cryoet_bench.storage import installed
 from cryoet_bench.storage.installed import UnavailableError
 
@@ -109,7 +109,9 @@ def served(root: Path, way: Way = NEAR) -> Iterator[Endpoint]:
     length = [str(way.latency), str(way.bandwidth), str(way.lanes)]
     module = [sys.executable, "-m", link.__name__, *length, *server]
     pipe = subprocess.PIPE
-    with subprocess.Popen(module, text=True, stdin=pipe, stdout=pipe) as process:
+    with turn.off_the_core():
+        started = subprocess.Popen(module, text=True, stdin=pipe, stdout=pipe)
+    with started as process:
         assert process.stdin is not None
         assert process.stdout is not None
         asked, told = process.stdin, process.stdout
