@@ -134,11 +134,11 @@ class Index:
             entry["upload-time"] = f"{time:%Y-%m-%dT%H:%M:%S.%fZ}"
         self.pages.setdefault(name, []).append(entry)
 
-    def withdraw(self, name: str, version: str) -> None:
+    def withdraw(self, name: str, version: str, reason: str = "") -> None:
         """Mark a release as one not to be chosen."""
         for entry in self.pages[name]:
             if f"-{version}-" in str(entry["filename"]):
-                entry["yanked"] = True
+                entry["yanked"] = reason or True
 
     def save(self, name: str, folder: Path) -> Path:
         """Write a wheel that is served into a folder."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Annotated, Any
 
@@ -19,46 +20,69 @@ _aside = Console(stderr=True)
 
 
 @app.command("list")
-def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the releases: when, what, and what else moved.
+def list_(
+    line: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only what leads to the newest release of this line."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the releases: when, what, on which line, and what else moved.
 
-    Example: cryoet-bench timeline list
+    The main line follows the newest versions; a line such as zarr-2 holds the maintenance releases
+    for users who stay on an older series. Withdrawn versions are listed last, and not measured.
+
+    Example: cryoet-bench timeline list --line zarr-2
     """
     from cryoet_bench.timeline import releases  # noqa: PLC0415
 
     timeline = releases.load()
+    chosen = timeline.releases if line is None else timeline.history(line)
+    withdrawn = {(one.package, one.version): one.reason for one in timeline.withdrawn}
     if as_json:
         rows: list[dict[str, Any]] = [
             {
                 "tag": release.tag,
                 "label": release.label,
                 "date": release.date.isoformat(),
+                "line": release.line,
                 "pins": dict(release.pins),
                 "moved": list(release.moved),
                 "prepares": release.prepares,
                 "broken": release.broken,
+                "withdrawn": withdrawn.get((release.package, release.version)),
             }
-            for release in timeline.releases
+            for release in chosen
         ]
-        typer.echo(json.dumps(rows, indent=2))
+        off = [dataclasses.asdict(one) for one in timeline.withdrawn] if line is None else []
+        typer.echo(json.dumps({"releases": rows, "withdrawn": off}, indent=2))
         return
     table = Table("date", "release", "what else moved", box=SIMPLE)
     for column in table.columns[:2]:
         column.no_wrap = True
-    for release in timeline.releases:
+    for release in chosen:
         notes = list(release.moved)
         if release.broken:
             notes.insert(0, f"BROKEN: {release.broken}")
+        if reason := withdrawn.get((release.package, release.version)):
+            notes.insert(0, f"WITHDRAWN: {reason}")
+        if release.line != releases.MAIN:
+            notes.insert(0, f"on the line {release.line}")
         table.add_row(f"{release.date:%Y-%m-%d}", release.label, ", ".join(notes))
-    Console(markup=False).print(table)
+    console = Console(markup=False)
+    console.print(table)
+    if timeline.withdrawn and line is None:
+        console.print("Withdrawn by their maintainers, and not measured:")
+        for one in timeline.withdrawn:
+            console.print(f"  {one.label}: {one.reason}", soft_wrap=True)
 
 
 @app.command()
 def update() -> None:
-    """Append the releases that appeared since the last one; a second time changes nothing.
+    """Append every version that the timeline lacks; a second time changes nothing.
 
-    Each is tried before it is written: what upstream broke is recorded as broken. It needs the
-    network and uv.
+    It compares the timeline with every version on the package index, and tries each new one before
+    it is written: what upstream broke is recorded as broken. It needs the network and uv.
 
     Example: cryoet-bench timeline update
     """
@@ -66,10 +90,26 @@ def update() -> None:
 
     found = resolver.find_resolver()
     with _aside.status("Looking for releases") as status:
-        appended = resolver.update(releases.DATA, found, status.update)
-    for release in appended:
-        typer.echo(f"{release.date:%Y-%m-%d}  {release.label}  {', '.join(release.moved)}".rstrip())
-    if not appended:
+        done = resolver.update(releases.DATA, found, status.update)
+    compared = "; ".join(
+        f"{package}: {len(versions)} version{'s' * (len(versions) > 1)}"
+        for package, versions in done.versions.items()
+    )
+    typer.echo(f"Compared with the package index ({compared}).")
+    for release in done.appended:
+        moved = ", ".join(release.moved)
+        date = f"{release.date:%Y-%m-%d}"
+        typer.echo(f"{date}  {release.label}  {release.line}  {moved}".rstrip())
+    for line in done.opened:
+        typer.echo(
+            f"{line.name} is a new line, which leaves main at {line.fork}: "
+            f'add it to "branches" in asv.conf.json'
+        )
+    for one in done.withdrawn:
+        typer.echo(f"{one.label} was withdrawn: {one.reason}")
+    for label, reason in done.left_out.items():
+        typer.echo(f"{label} is left out: {reason}")
+    if not done.appended:
         typer.echo("The timeline holds every release.")
 
 

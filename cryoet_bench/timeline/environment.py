@@ -222,7 +222,7 @@ def is_offline(said: str) -> bool:
 def cause(said: str) -> str:
     """Return the cause that uv or pip names for a failure, in one line and without hints."""
     told, _, log = re.sub(r"\n *hint: .*", "", said, flags=re.DOTALL).partition("[std")
-    mark = re.compile(r"(?:error|cause)\s*:\s*|[^\w\s]+\s+(?=[A-Z])", re.IGNORECASE)
+    mark = re.compile(r"^(?:(?:error|cause)\s*:\s*|[^\w\s]+\s+(?=[A-Z]))", re.IGNORECASE)
     lines = [mark.sub("", line.strip(), count=1) for line in told.splitlines() if line.strip()]
     lines += [line.strip() for line in log.splitlines()[1:] if line.strip()][-1:]
     return " ".join(lines) or "no reason given"

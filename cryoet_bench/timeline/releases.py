@@ -6,9 +6,7 @@ Standard library only: asv's own interpreter imports this and may have nothing b
 from __future__ import annotations
 
 import difflib
-import itertools
 import json
-import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cryoet_bench import files
 from cryoet_bench.errors import InputError
 
 DATA = Path(__file__).with_name("timeline.toml")
@@ -25,7 +24,8 @@ MAIN = "main"
 _HEADER = """\
 # The release timeline: append-only, one tracked package (zarr, numcodecs) per entry, full pins.
 # Written by 'cryoet-bench timeline update'; recorded results refer to these entries, so none is
-# ever edited. The pins are those of Python 3.12 on Linux x86_64.
+# ever edited. The pins are those of Python 3.12 on Linux x86_64. A maintenance release of an older
+# series is on a [[line]] of its own; a version that was withdrawn is listed with the reason.
 """
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.!+-]*")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -195,7 +195,7 @@ class Timeline:
         return self.releases[self._position(tag)]
 
     def last(self, count: int) -> list[Release]:
-        """Return the newest `count` releases, oldest first.
+        """Return the newest `count` releases of the main line, oldest first.
 
         Raises
         ------
@@ -204,11 +204,13 @@ class Timeline:
         """
         if count < 1:
             raise InputError(f"cannot take {count} releases: ask for 1 or more")
-        return list(self.releases[-count:])
+        return self.history()[-count:]
 
     def since(self, tag: str) -> list[Release]:
-        """Return the release of a tag and all after it."""
-        return list(self.releases[self._position(tag) :])
+        """Return the release of a tag and all after it on its line."""
+        release = self.find(tag)
+        history = self.history(release.line)
+        return history[history.index(release) :]
 
     def named(self, tags: Iterable[str]) -> list[Release]:
         """Return the releases of some tags, oldest first, each once."""
@@ -245,23 +247,46 @@ def load(path: Path | None = None) -> Timeline:
         ) from error
     except ValueError as error:
         raise _damaged(path, str(error)) from error
-    entries, tables = facts.pop("release", None), facts.pop("companion", [])
-    if facts or not _tables(entries) or not entries or not _tables(tables):
-        raise _damaged(path, "it must hold [[release]] entries and [[companion]] tables only")
-    releases = [_release(path, number, entry) for number, entry in enumerate(entries, start=1)]
-    for before, release in itertools.pairwise(releases):
-        problem = _problem(before, release)
-        if problem:
-            raise _damaged(path, f"{release.tag}: {problem}")
+    tables = {name: facts.pop(name, []) for name in ("release", "companion", "line", "withdrawn")}
+    if facts or not tables["release"] or not all(map(_tables, tables.values())):
+        raise _damaged(
+            path,
+            "it must hold [[release]] entries, and [[companion]], [[line]], [[withdrawn]] tables",
+        )
+    releases = [
+        _release(path, number, entry) for number, entry in enumerate(tables["release"], start=1)
+    ]
     tags = [release.tag for release in releases]
     for tag in tags:
         if tags.count(tag) > 1:
             raise _damaged(path, f"{tag} is there twice")
-    companions = [_companion(path, table, tags) for table in tables]
-    return Timeline(tuple(releases), tuple(companions))
+    timeline = Timeline(
+        tuple(sorted(releases, key=lambda release: release.date)),
+        tuple(_companion(path, table, tags) for table in tables["companion"]),
+        tuple(_line(path, table, releases) for table in tables["line"]),
+        tuple(_withdrawn(path, table) for table in tables["withdrawn"]),
+    )
+    _check_order(path, releases, timeline)
+    return timeline
 
 
-def append(releases: Iterable[Release], path: Path) -> None:
+def _check_order(path: Path, releases: Sequence[Release], timeline: Timeline) -> None:
+    """Raise InputError unless each release of the file can follow the one before on its line."""
+    tips: dict[str, Release] = {}
+    for release in releases:
+        if release.line != MAIN and release.line not in tips:
+            forks = {line.name: line.fork for line in timeline.lines}
+            if release.line not in forks:
+                raise _damaged(path, f"{release.tag}: there is no line {release.line!r}")
+            tips[release.line] = timeline.find(forks[release.line])
+        before = tips.get(release.line)
+        problem = _problem(before, release) if before else None
+        if problem:
+            raise _damaged(path, f"{release.tag}: {problem}")
+        tips[release.line] = release
+
+
+def append(entries: Iterable[Release | Line | Withdrawn], path: Path) -> None:
     """Add entries at the end of a timeline's file, all or none; what is there stays as it is.
 
     Raises
@@ -269,13 +294,10 @@ def append(releases: Iterable[Release], path: Path) -> None:
     InputError
         It cannot be written.
     """
-    staging = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         text = path.read_text("utf-8") if path.exists() else _HEADER
-        staging.write_text("\n".join([text, *map(_text, releases)]), "utf-8")
-        staging.replace(path)
+        files.write_text(path, "\n".join([text, *map(_text, entries)]))
     except OSError as error:
-        staging.unlink(missing_ok=True)
         raise InputError(f"cannot write the release timeline {path}: {error.strerror}") from error
 
 
@@ -310,20 +332,26 @@ def parse_pins(lines: Iterable[str]) -> dict[str, str]:
     return pins
 
 
-def _text(release: Release) -> str:
+def _text(entry: Release | Line | Withdrawn) -> str:
+    if isinstance(entry, Line):
+        return f"[[line]]\nname = {json.dumps(entry.name)}\nfork = {json.dumps(entry.fork)}\n"
     lines = [
-        "[[release]]",
-        f"package = {json.dumps(release.package)}",
-        f"version = {json.dumps(release.version)}",
-        f"date = {release.date:%Y-%m-%dT%H:%M:%SZ}",
+        "[[release]]" if isinstance(entry, Release) else "[[withdrawn]]",
+        f"package = {json.dumps(entry.package)}",
+        f"version = {json.dumps(entry.version)}",
     ]
-    if release.prepares:
-        lines.append(f"prepares = {json.dumps(release.prepares)}")
-    if release.moved:
-        lines.append(f"moved = {json.dumps(release.moved)}")
-    if release.broken:
-        lines.append(f"broken = {json.dumps(release.broken)}")
-    pins = [f'  "{name}=={version}",' for name, version in sorted(release.pins.items())]
+    if isinstance(entry, Withdrawn):
+        return "\n".join([*lines, f"reason = {json.dumps(entry.reason, ensure_ascii=False)}", ""])
+    lines.append(f"date = {entry.date:%Y-%m-%dT%H:%M:%SZ}")
+    if entry.line != MAIN:
+        lines.append(f"line = {json.dumps(entry.line)}")
+    if entry.prepares:
+        lines.append(f"prepares = {json.dumps(entry.prepares)}")
+    if entry.moved:
+        lines.append(f"moved = {json.dumps(entry.moved)}")
+    if entry.broken:
+        lines.append(f"broken = {json.dumps(entry.broken)}")
+    pins = [f'  "{name}=={version}",' for name, version in sorted(entry.pins.items())]
     return "\n".join([*lines, "pins = [", *pins, "]", ""])
 
 
@@ -338,6 +366,7 @@ def _release(path: Path, number: int, entry: Mapping[str, Any]) -> Release:
             moved=tuple(_texts(facts.pop("moved", []))),
             prepares=facts.pop("prepares", None),
             broken=facts.pop("broken", None),
+            line=facts.pop("line", MAIN),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path, f"release {number}: {_reason(error)}") from error
@@ -368,6 +397,21 @@ def _companion(path: Path, table: Mapping[str, Any], tags: Sequence[str]) -> Com
     if companion.since is not None and companion.since not in tags:
         raise _damaged(path, f"companion {companion.name}: no release {companion.since!r}")
     return companion
+
+
+def _line(path: Path, table: Mapping[str, Any], releases: Sequence[Release]) -> Line:
+    main = [release.tag for release in releases if release.line == MAIN]
+    name, fork = table.get("name"), table.get("fork")
+    if table.keys() != {"name", "fork"} or not isinstance(name, str) or fork not in main:
+        raise _damaged(path, f"line {name!r}: it needs a name, and a fork on the main line")
+    return Line(name=name, fork=str(fork))
+
+
+def _withdrawn(path: Path, table: Mapping[str, Any]) -> Withdrawn:
+    texts = {key: value for key, value in table.items() if isinstance(value, str)}
+    if texts.keys() != {"package", "version", "reason"} or table.keys() != texts.keys():
+        raise _damaged(path, f"withdrawn {dict(table)}: it needs package, version and reason")
+    return Withdrawn(**texts)
 
 
 def _problem(before: Release, release: Release) -> str | None:

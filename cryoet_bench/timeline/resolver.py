@@ -10,17 +10,22 @@ import re
 import subprocess
 import tempfile
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from packaging.version import Version
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.timeline import environment
 from cryoet_bench.timeline.environment import PYTHON, Environment, UnreachableError
 from cryoet_bench.timeline.releases import (
     TRACKED,
+    Line,
     Release,
+    Timeline,
+    Withdrawn,
     append,
     load,
     moves,
@@ -34,6 +39,10 @@ BEGINNING = datetime(2023, 10, 18, 0, 46, 50, tzinfo=UTC)
 # A move of these shows in timings, so a forced one gets an entry of its own where that resolves.
 ISOLATED = (*TRACKED, "numpy")
 _SECOND = timedelta(seconds=1)
+# How uv tells that nothing is left but what was withdrawn, here with its lines joined.
+_YANKED = re.compile(
+    r"((?:\b[a-z]+[<>=]=\S+ )+)w(?:as|ere) yanked(?: \(reason: (.*?)\)(?=,? (?:and|we)\b))?"
+)
 _PROBE = """
 import numpy, numcodecs, zarr
 from numcodecs import Blosc
@@ -52,6 +61,11 @@ class Upload:
     package: str
     version: str
     time: datetime
+
+    @property
+    def label(self) -> str:
+        """The name a person reads: ``zarr 3.1.0``."""
+        return f"{self.package} {self.version}"
 
 
 @dataclass(frozen=True)
@@ -75,12 +89,17 @@ class Resolver:
     def newest(self, package: str, before: datetime | None = None) -> Upload | None:
         """Return the newest version that is not withdrawn, among those of before a moment.
 
+        A requirement such as ``zarr<3.4.2`` may take the place of the package's name.
+
         Raises
         ------
         UnreachableError
             There is no network.
         """
-        arguments = ["--no-deps", "--format", "pylock.toml", "--python-platform", PLATFORM]
+        arguments = [
+            "--no-deps", "--format", "pylock.toml", "--python-platform", PLATFORM,
+            "--prerelease", "disallow",
+        ]  # fmt: skip
         try:
             text = self._compile([package], arguments, before=before)
         except NoSolutionError:
@@ -93,17 +112,63 @@ class Resolver:
             )
         return Upload(lock["name"], lock["version"], min(times).astimezone(UTC))
 
-    def uploads(self, package: str, after: datetime) -> list[Upload]:
-        """Return what was the newest version at some moment after `after`, oldest first."""
+    def uploads(self, package: str, since: str) -> list[Upload]:
+        """Return every version from one on, oldest first, but for those that are withdrawn.
+
+        Each is found below the one before it, so a maintenance release of an older series is
+        found too, which was the newest version at no moment.
+        """
         found: list[Upload] = []
-        upload = self.newest(package)
-        while upload is not None and upload.time > after:
-            found.insert(0, upload)
-            # The time is cut to the second: the file itself may be a part of one younger.
-            upload = self.newest(package, upload.time)
-            if upload is not None and upload.version == found[0].version:
-                upload = self.newest(package, upload.time - _SECOND)
-        return found
+        upload = self.newest(f"{package}>={since}")
+        while upload is not None:
+            found.append(upload)
+            upload = self.newest(f"{package}>={since},<{upload.version}")
+        return sorted(found, key=lambda upload: upload.time)
+
+    def withdrawn(self, package: str, since: str, but: Iterable[str]) -> list[Withdrawn]:
+        """Return the versions from one on that are withdrawn, and why.
+
+        uv chooses none of them, but names them when nothing else is left to choose: a range of
+        them by its ends, so what was named is left out and the rest asked for again.
+
+        Parameters
+        ----------
+        package, since : str
+            Which package, and the oldest version.
+        but : iterable of str
+            The versions that are not withdrawn.
+        """
+        left_out = [*but]
+        found: dict[str, str] = {}
+        while True:
+            wanted = f"{package}>={since}" + "".join(f",!={version}" for version in left_out)
+            try:
+                text = self._compile(
+                    [wanted],
+                    ["--no-deps", "--no-annotate", "--prerelease", "disallow"],
+                    wheels=False,
+                )
+            except UnreachableError:
+                raise
+            except InputError as error:  # nothing is left, or something that cannot be built here
+                named = _YANKED.findall(str(error))
+            else:  # a version without a wheel for this Python
+                left_out += parse_pins(text.splitlines()).values()
+                continue
+            ends = {
+                version: reason
+                for versions, reason in named
+                for version in re.findall(rf"(?:{package}|,)[<>=]=([^,\s]+)", versions)
+                if version not in found and not Version(version).is_prerelease
+            }
+            if not ends:
+                break
+            found |= ends
+            left_out += ends
+        return [
+            Withdrawn(package=package, version=version, reason=found[version] or "no reason given")
+            for version in sorted(found, key=Version)
+        ]
 
     def pins(
         self, wanted: Sequence[str], at: datetime, keep: Mapping[str, str] | None = None
@@ -140,6 +205,7 @@ class Resolver:
         *,
         before: datetime | None = None,
         lock: Sequence[str] = (),
+        wheels: bool = True,
     ) -> str:
         with tempfile.TemporaryDirectory(prefix="cryoet-bench-") as folder:
             suffix = "pylock.toml" if "pylock.toml" in arguments else "lock.txt"
@@ -152,7 +218,7 @@ class Resolver:
                 self.uv, "pip", "compile", str(requirements), "--output-file", str(output),
                 "--quiet", "--no-header", "--python", self.python,
                 "--python-version", PYTHON,
-                *environment.wheels_only(wanted), *arguments, *self.options,
+                *(environment.wheels_only(wanted) if wheels else ()), *arguments, *self.options,
             ]  # fmt: skip
             if before is not None:
                 command += ["--exclude-newer", before.strftime("%Y-%m-%dT%H:%M:%SZ")]
@@ -185,54 +251,170 @@ def find_resolver(options: Sequence[str] = ()) -> Resolver:
     return Resolver(uv, environment.find_python(uv), tuple(options))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Update:
+    """What an update compared, and what came of it.
+
+    Attributes
+    ----------
+    versions : Mapping[str, Sequence[str]]
+        Every version of each package since the timeline begins, without those withdrawn.
+    appended : Sequence[Release]
+        The new entries.
+    opened : Sequence[Line]
+        New lines, each for a maintenance release that fits on none.
+    withdrawn : Sequence[Withdrawn]
+        What is found withdrawn for the first time.
+    left_out : Mapping[str, str]
+        What is on no line, and why.
+    """
+
+    versions: Mapping[str, Sequence[str]]
+    appended: Sequence[Release]
+    opened: Sequence[Line]
+    withdrawn: Sequence[Withdrawn]
+    left_out: Mapping[str, str]
+
+
 def update(
     path: Path,
     resolver: Resolver,
     report: Callable[[str], None] = lambda _: None,
-) -> list[Release]:
-    """Append the releases that appeared since the last entry, each after trying to import it.
+) -> Update:
+    """Append every version that the timeline lacks, each after trying to import it.
 
-    Entries that are there are never touched, and each new one is written at once, so an update
-    that is interrupted goes on where it stopped.
-
-    Returns
-    -------
-    list[Release]
-        What was appended; nothing the second time.
+    A version that was the newest when it appeared follows on the main line; any other is a
+    maintenance release and belongs to a line of its own series. Entries that are there are never
+    touched, and each new one is written at once, so an update that is interrupted is resumed by
+    the next.
 
     Raises
     ------
     InputError
         There is no network, or the file is damaged.
     """
-    last = load(path).releases[-1] if path.exists() else None
-    uploads = []
+    timeline = load(path) if path.exists() else Timeline(())
+    known = {release.label for release in timeline.releases}
+    uploads: list[Upload] = []
+    withdrawn: list[Withdrawn] = []
     for package in TRACKED:
         report(f"Looking for releases of {package}")
-        uploads += resolver.uploads(package, last.date if last else BEGINNING - _SECOND)
+        since = _oldest(package, timeline, resolver)
+        found = resolver.uploads(package, since)
+        uploads += found
+        listed = {one.version for one in timeline.withdrawn if one.package == package}
+        standing = [upload.version for upload in found]
+        withdrawn += [
+            one for one in resolver.withdrawn(package, since, standing) if one.version not in listed
+        ]
+    if withdrawn and timeline.releases:
+        append(withdrawn, path)
     appended: list[Release] = []
-    for upload in sorted(uploads, key=lambda upload: upload.time):
-        added = []
-        for release in entries(resolver, upload, last):
+    opened: list[Line] = []
+    left_out: dict[str, str] = {}
+    uploads.sort(key=lambda upload: upload.time)
+    for upload in uploads:
+        main = timeline.history()
+        if upload.label in known or upload.time < BEGINNING - _SECOND:
+            continue
+        line, before = _place(resolver, upload, uploads, timeline)
+        problem = _misfit(resolver, upload, line, before)
+        if problem:
+            left_out[upload.label] = problem
+            continue
+        added: list[Release] = []
+        for release in entries(resolver, upload, before):
             report(f"Trying {release.label}")
-            added.append(replace(release, broken=probe(resolver, release)))
-        if added:
-            append(added, path)
-            last = added[-1]
-            appended += added
-    return appended
+            entry = replace(release, broken=probe(resolver, release))
+            added.append(replace(entry, line=line.name) if line else entry)
+        if line and line not in timeline.lines:
+            append([line, *added], path)
+            opened.append(line)
+        else:
+            append(added if main else [*withdrawn, *added], path)
+        appended += added
+        timeline = load(path)
+    return Update(
+        versions={
+            package: [upload.version for upload in uploads if upload.package == package]
+            for package in TRACKED
+        },
+        appended=appended,
+        opened=opened,
+        withdrawn=withdrawn,
+        left_out=left_out,
+    )
+
+
+def _misfit(resolver: Resolver, upload: Upload, line: Line | None, before: Release | None) -> str:
+    """Return why an upload cannot be an entry of its line, or nothing."""
+    if before and upload.time <= before.date:
+        return f"it is older than {before.label}, after which it would stand"
+    if line is None:
+        newest = resolver.pins([*TRACKED], upload.time)
+        if newest[upload.package] != upload.version:
+            (other,) = (f"{name} {newest[name]}" for name in TRACKED if name != upload.package)
+            return f"it cannot be installed with {other}, the newest of its day"
+    return ""
+
+
+def _oldest(package: str, timeline: Timeline, resolver: Resolver) -> str:
+    """Return the version of a package that the timeline begins with."""
+    if timeline.releases:
+        return timeline.releases[0].pins[package]
+    first = resolver.newest(package, BEGINNING + _SECOND)
+    if first is None:
+        raise InputError(f"the package index has no {package} of before {BEGINNING:%Y-%m-%d}")
+    return first.version
+
+
+def _place(
+    resolver: Resolver, upload: Upload, uploads: Sequence[Upload], timeline: Timeline
+) -> tuple[Line | None, Release | None]:
+    """Return the line of an upload, None for the main one, and the entry that it follows.
+
+    A maintenance release follows the highest version below its own: at the end of a line of its
+    series, or of one whose other package gets it as the newest; else from the newest main release
+    that gets it, because the other package there accepts nothing newer, and opens a line.
+    """
+    package, version = upload.package, Version(upload.version)
+    earlier = [
+        Version(other.version)
+        for other in uploads
+        if other.package == package and other.time < upload.time
+    ]
+    main = timeline.history()
+    if all(version > other for other in earlier):
+        return None, main[-1] if main else None
+    below = str(max((other for other in earlier if other < version), default=earlier[0]))
+    series = f"{package}-{version.major}", f"{package}-{version.major}.{version.minor}"
+    for line in timeline.lines:
+        tip = timeline.history(line.name)[-1]
+        if tip.pins[package] == below and (line.name in series or _gets(resolver, upload, tip)):
+            return line, tip
+    stages = [release for release in main if release.pins[package] == below] or main[:1]
+    fork = next((stage for stage in reversed(stages) if _gets(resolver, upload, stage)), stages[-1])
+    stays = f"zarr-{Version(fork.pins['zarr']).major}"
+    newest = f"zarr-{Version(main[-1].pins['zarr']).major}"
+    taken = {line.name for line in timeline.lines}
+    name = series[1] if stays == newest or stays in taken else stays
+    return Line(name=name, fork=fork.tag), fork
+
+
+def _gets(resolver: Resolver, upload: Upload, release: Release) -> bool:
+    """Tell whether who stays on a release of the other package gets this upload as the newest."""
+    others = [f"{name}=={release.pins[name]}" for name in TRACKED if name != upload.package]
+    try:
+        pins = resolver.pins([upload.package, *others], upload.time)
+    except NoSolutionError:
+        return False
+    return pins[upload.package] == upload.version
 
 
 def entries(resolver: Resolver, upload: Upload, last: Release | None) -> list[Release]:
-    """Return the entries that one upload adds: itself, after the moves that it forces.
-
-    Nothing, when it cannot be had together with the newest release of the other package.
-    """
-    newest = resolver.pins([*TRACKED], upload.time)
-    if newest[upload.package] != upload.version:
-        return []
+    """Return the entries that one upload adds: itself, after the moves that it forces."""
     if last is None:
-        release = _entry(upload, newest, {}, upload.time)
+        release = _entry(upload, resolver.pins([*TRACKED], upload.time), {}, upload.time)
         return [replace(release, moved=())]
     exact = f"{upload.package}=={upload.version}"
     others = [name for name in ISOLATED if name != upload.package]

@@ -51,16 +51,37 @@ def test_list_is_a_table_of_dates_releases_and_moves() -> None:
     assert any("adds msgspec" in line for line in lines)
 
 
+def test_list_of_a_line() -> None:
+    said = run("list", "--line", "zarr-2").splitlines()
+    (row,) = (line for line in said if "numcodecs 0.15.2" in line)
+    assert row.rstrip().endswith("on the line zarr-2")
+    assert any("zarr 2.18.7" in line for line in said)
+    assert not any("zarr 3." in line for line in said)
+    rows = json.loads(run("list", "--line", "zarr-2", "--json"))["releases"]
+    assert rows[-1]["tag"] == "numcodecs-0.15.2"
+
+
+def test_list_names_what_was_withdrawn() -> None:
+    (row,) = (line for line in run("list").splitlines() if "zarr 3.0.5" in line)
+    assert row.strip().startswith("zarr 3.0.5: zarr.load() deletes data.")
+
+
 def test_list_for_machines() -> None:
-    rows = json.loads(run("list", "--json"))
-    assert [row["tag"] for row in rows] == [release.tag for release in releases.load().releases]
+    told = json.loads(run("list", "--json"))
+    rows, timeline = told["releases"], releases.load()
+    assert [row["tag"] for row in rows] == [release.tag for release in timeline.releases]
+    assert [row["line"] for row in rows] == [release.line for release in timeline.releases]
+    assert {one["version"] for one in told["withdrawn"]} >= {"3.0.0", "3.0.7", "0.16.0"}
     assert rows[0]["pins"]["zarr"] == "2.16.1"
     assert rows[0]["date"] == "2023-10-18T00:46:50+00:00"
 
 
 def test_from_nothing_to_a_candidate(project: Index, tmp_path: Path) -> None:
     assert "numcodecs 0.12" in run("update")
-    assert run("update") == "The timeline holds every release.\n"
+    assert run("update").splitlines() == [
+        "Compared with the package index (zarr: 1 version; numcodecs: 1 version).",
+        "The timeline holds every release.",
+    ]
     assert str(tmp_path / ".asv" / "timeline") in run("build")
     project.upload("zarr", "3.0rc1", BEGINNING, ["numcodecs<0.12", "numpy"])
     project.upload("numcodecs", "0.11", BEGINNING, ["numpy"])

@@ -54,7 +54,7 @@ def tags(path: Path) -> list[str]:
 
 class TestUpdate:
     def test_the_beginning(self, uv: Resolver, path: Path) -> None:
-        (first,) = resolver.update(path, uv)
+        (first,) = resolver.update(path, uv).appended
         assert first.tag == "numcodecs-0.12"
         assert first.date == START
         assert first.pins == {"numcodecs": "0.12", "numpy": "1.0", "zarr": "2.0"}
@@ -76,7 +76,8 @@ class TestUpdate:
         index.upload("zarr", "2.1", START + DAY + HALF, ["numcodecs", "numpy"])
         resolver.update(path, uv)
         before = path.read_bytes()
-        assert resolver.update(path, uv) == []
+        again = resolver.update(path, uv)
+        assert (again.appended, again.opened, again.withdrawn, again.left_out) == ([], [], [], {})
         assert path.read_bytes() == before
 
     def test_old_entries_are_never_edited(self, index: Index, uv: Resolver, path: Path) -> None:
@@ -89,22 +90,126 @@ class TestUpdate:
         assert path.read_text().startswith(before)
         assert tags(path) == ["numcodecs-0.12", "zarr-2.1"]
 
-    def test_withdrawn_releases_are_passed_over(
+    def test_withdrawn_releases_are_listed_and_not_measured(
         self, index: Index, uv: Resolver, path: Path
     ) -> None:
         index.upload("zarr", "2.1", START + 1 * DAY, ["numcodecs", "numpy"])
         index.upload("zarr", "2.2", START + 2 * DAY, ["numcodecs", "numpy"])
+        for version in ("2.1.1", "2.1.2", "2.1.3"):
+            index.upload("zarr", version, START + 1 * DAY, ["numcodecs", "numpy"])
+            index.withdraw("zarr", version, "it (sadly) deletes data")
         index.withdraw("zarr", "2.1")
-        resolver.update(path, uv)
+        found = resolver.update(path, uv)
         assert tags(path) == ["numcodecs-0.12", "zarr-2.2"]
+        assert [(one.label, one.reason) for one in releases.load(path).withdrawn] == [
+            ("zarr 2.1", "no reason given"),
+            ("zarr 2.1.1", "it (sadly) deletes data"),
+            ("zarr 2.1.2", "it (sadly) deletes data"),
+            ("zarr 2.1.3", "it (sadly) deletes data"),
+        ]
+        assert len(found.withdrawn) == 4
+        assert not resolver.update(path, uv).withdrawn
 
-    def test_releases_that_cannot_be_combined_are_passed_over(
+    def test_a_release_withdrawn_later_keeps_its_entry(
+        self, index: Index, uv: Resolver, path: Path
+    ) -> None:
+        index.upload("zarr", "2.1", START + 1 * DAY, ["numcodecs", "numpy"])
+        resolver.update(path, uv)
+        before = path.read_text()
+        index.withdraw("zarr", "2.1", "too slow")
+        (found,) = resolver.update(path, uv).withdrawn
+        assert (found.label, found.reason) == ("zarr 2.1", "too slow")
+        assert path.read_text().startswith(before)
+        assert tags(path) == ["numcodecs-0.12", "zarr-2.1"]
+
+    def test_pre_releases_are_no_releases(self, index: Index, uv: Resolver, path: Path) -> None:
+        index.upload("zarr", "2.1rc1", START + 1 * DAY, ["numcodecs", "numpy"])
+        index.upload("zarr", "2.1.dev1", START + 1 * DAY, ["numcodecs", "numpy"])
+        index.upload("numcodecs", "0.13a1", START + 2 * DAY, ["numpy"])
+        found = resolver.update(path, uv)
+        assert tags(path) == ["numcodecs-0.12"]
+        assert found.versions == {"zarr": ["2.0"], "numcodecs": ["0.12"]}
+        assert not found.withdrawn
+
+    @pytest.fixture
+    def maintained(self, index: Index) -> None:
+        """Zarr 2 needs numcodecs before 0.14, of which 0.13.1 comes when 0.15 is out."""
+        index.upload("zarr", "2.1", START + 1 * DAY, ["numcodecs<0.14", "numpy"])
+        index.upload("numcodecs", "0.13", START + 2 * DAY, ["numpy"])
+        index.upload("zarr", "3.0", START + 3 * DAY, ["numcodecs>=0.13", "numpy"])
+        index.upload("numcodecs", "0.14", START + 4 * DAY, ["numpy"])
+        index.upload("numcodecs", "0.15", START + 5 * DAY, ["numpy"])
+        index.upload("numcodecs", "0.13.1", START + 6 * DAY, ["numpy"])
+        index.upload("zarr", "3.1", START + 7 * DAY, ["numcodecs>=0.13", "numpy"])
+
+    MAIN = (
+        "numcodecs-0.12", "zarr-2.1", "numcodecs-0.13", "zarr-3.0", "numcodecs-0.14",
+        "numcodecs-0.15", "zarr-3.1",
+    )  # fmt: skip
+
+    def test_maintenance_releases_stand_on_a_line_of_their_own(
+        self, maintained: None, uv: Resolver, path: Path
+    ) -> None:
+        found = resolver.update(path, uv)
+        timeline = releases.load(path)
+        assert [release.tag for release in timeline.history()] == [*self.MAIN]
+        assert [(line.name, line.fork) for line in found.opened] == [("zarr-2", "numcodecs-0.13")]
+        assert [release.tag for release in timeline.history("zarr-2")] == [
+            *self.MAIN[:3], "numcodecs-0.13.1",
+        ]  # fmt: skip
+        entry = timeline.find("numcodecs-0.13.1")
+        assert (entry.date, entry.moved) == (START + 6 * DAY, ())
+        assert entry.pins == {"numcodecs": "0.13.1", "numpy": "1.0", "zarr": "2.1"}
+        assert sum(map(len, found.versions.values())) == 9
+
+    def test_a_maintenance_release_found_later(
+        self, index: Index, maintained: None, uv: Resolver, path: Path
+    ) -> None:
+        late = index.pages["numcodecs"].pop()
+        resolver.update(path, uv)
+        before = path.read_text()
+        index.pages["numcodecs"].append(late)
+        (entry,) = resolver.update(path, uv).appended
+        assert (entry.tag, entry.line) == ("numcodecs-0.13.1", "zarr-2")
+        assert path.read_text().startswith(before)
+        assert not resolver.update(path, uv).appended
+
+    def test_a_line_is_continued(
+        self, index: Index, maintained: None, uv: Resolver, path: Path
+    ) -> None:
+        index.upload("zarr", "2.1.1", START + 8 * DAY, ["numcodecs<0.14", "numpy"])
+        index.upload("numcodecs", "0.13.2", START + 9 * DAY, ["numpy"])
+        resolver.update(path, uv)
+        timeline = releases.load(path)
+        assert [line.name for line in timeline.lines] == ["zarr-2"]
+        assert [release.tag for release in timeline.history("zarr-2")[3:]] == [
+            "numcodecs-0.13.1", "zarr-2.1.1", "numcodecs-0.13.2",
+        ]  # fmt: skip
+        assert timeline.releases[-1].pins["zarr"] == "2.1.1"
+
+    def test_a_line_is_named_after_its_series(
+        self, index: Index, maintained: None, uv: Resolver, path: Path
+    ) -> None:
+        index.upload("numcodecs", "0.14.1", START + 8 * DAY, ["numpy"])
+        index.upload("zarr", "3.0.1", START + 9 * DAY, ["numcodecs>=0.13", "numpy"])
+        index.upload("numcodecs", "0.14.2", START + 10 * DAY, ["numpy"])
+        found = resolver.update(path, uv)
+        assert {(line.name, line.fork) for line in found.opened} == {
+            ("zarr-2", "numcodecs-0.13"), ("numcodecs-0.14", "numcodecs-0.14"),
+            ("zarr-3.0", "numcodecs-0.15"),
+        }  # fmt: skip
+        assert releases.load(path).find("numcodecs-0.14.2").line == "numcodecs-0.14"
+
+    def test_releases_that_cannot_be_combined_are_left_out(
         self, index: Index, uv: Resolver, path: Path
     ) -> None:
         index.upload("zarr", "2.1", START + 1 * DAY, ["numcodecs<0.13", "numpy"])
         index.upload("numcodecs", "0.13", START + 2 * DAY, ["numpy"])
-        resolver.update(path, uv)
+        found = resolver.update(path, uv)
         assert tags(path) == ["numcodecs-0.12", "zarr-2.1"]
+        assert found.left_out == {
+            "numcodecs 0.13": "it cannot be installed with zarr 2.1, the newest of its day"
+        }
 
     def test_other_pins_stay_until_forced(self, index: Index, uv: Resolver, path: Path) -> None:
         index.upload("numpy", "1.5", START + 1 * DAY)
