@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from cryoet_bench.errors import InputError
+
 EXTRAS = {
     "asv": "bench",
     "asv_runner": "bench",
     "asv_tachyon": "bench",
     "cryoet_data_portal": "portal",
     "distributed": "batch",
-    "fsspec": "portal",
     "imagecodecs": "tiff",
     "pandas": "bench",
     "pyarrow": "batch",
@@ -18,8 +19,8 @@ EXTRAS = {
 """The extra by the name of the module; what is not here is always installed."""
 
 
-def missing(module: str) -> str | None:
-    """Return the sentence for a module that cannot be imported; None when no extra has it.
+def advice(module: str) -> str | None:
+    """Return the sentence that says what installs a module; None when no extra has it.
 
     Parameters
     ----------
@@ -28,6 +29,32 @@ def missing(module: str) -> str | None:
     """
     package = module.partition(".")[0]
     extra = EXTRAS.get(package)
-    if extra is None:
-        return None
-    return f"this needs {package}, which is not installed: pip install 'cryoet-bench[{extra}]'"
+    return extra and f"this needs {package}: pip install 'cryoet-bench[{extra}]'"
+
+
+def explained(error: ImportError) -> str | None:
+    """Return the advice for a failed import; None when no extra would have helped.
+
+    Libraries raise errors of their own from the first one (fsspec without s3fs), so the causes are
+    looked at too.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ImportError) and (sentence := advice(cause.name or "")):
+            return sentence
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def require(module: str) -> None:
+    """Raise unless a module can be imported, before work is done whose result needs it.
+
+    Raises
+    ------
+    InputError
+        It is not installed; the message says which extra has it.
+    """
+    try:
+        __import__(module)
+    except ImportError as error:
+        raise InputError(explained(error) or str(error)) from error

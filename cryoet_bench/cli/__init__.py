@@ -55,8 +55,8 @@ def main() -> None:
         app()
     except InputError as error:
         _stop(str(error))
-    except ModuleNotFoundError as error:
-        sentence = extras.missing(error.name or "")
+    except ImportError as error:
+        sentence = extras.explained(error)
         if sentence is None:
             raise
         _stop(sentence)

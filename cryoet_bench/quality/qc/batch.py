@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cryoet_bench import __version__
+from cryoet_bench import __version__, extras
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import write_text
 from cryoet_bench.quality.qc.inspection import Inspection, inspect
@@ -49,10 +49,12 @@ def examine_all(
     Raises
     ------
     InputError
-        Nothing to examine, the scheduler cannot be reached, or the table cannot be written.
+        Nothing to examine, the scheduler cannot be reached, the table cannot be written, or
+        pyarrow is not installed.
     """
     if not sources:
         raise InputError("there is nothing to examine: name at least one tomogram")
+    extras.require("pyarrow")
     parts = table.with_name(f"{table.name}.parts")
     try:
         parts.mkdir(parents=True, exist_ok=True)

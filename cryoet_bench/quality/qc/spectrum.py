@@ -118,10 +118,11 @@ def spectrum(box: Array) -> Spectrum | None:
 
 
 def _power(density: Array) -> Array:
-    from scipy import fft, signal  # noqa: PLC0415
+    from scipy import fft  # noqa: PLC0415
 
     for axis, size in enumerate(density.shape):
-        window = signal.windows.hann(size, sym=False).astype(np.float32)
+        # A periodic Hann window; importing scipy.signal for it takes longer than a small volume.
+        window = (np.hanning(size + 1)[:-1] if size > 1 else np.ones(1)).astype(np.float32)
         density *= window.reshape([-1 if axis == other else 1 for other in range(3)])
     transform = fft.rfftn(density)
     power = np.square(transform.real) + np.square(transform.imag)

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cryoet_bench import extras
 from cryoet_bench.errors import InputError
 from cryoet_bench.tomogram.files.part import READ_ERRORS, Part, Spacing, angstrom, cut, reason
 from cryoet_bench.tomogram.region import Region
@@ -42,6 +43,8 @@ def read(path: Path, region: Region | None) -> Part:
             data, region = cut(series.asarray(), region, str(path))
             return Part(data, _spacing(tiff), region, {"format": "TIFF"})
     except READ_ERRORS as error:
+        if "requires the 'imagecodecs' package" in str(error):  # tifffile's words
+            raise InputError(f"{path} is compressed: {extras.advice('imagecodecs')}") from error
         raise InputError(f"{path} cannot be read as TIFF: {reason(error)}") from error
     finally:
         logger.removeHandler(complaints)
