@@ -2,70 +2,57 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-from benchmarks.measured import Timed, asks, tomogram
+from benchmarks.measured import tomogram
+from benchmarks.question import Timed, asks
 from cryoet_bench.harness import conditions
-from cryoet_bench.storage.codecs import CODECS, CORE_CODECS, MORE_CODECS
+from cryoet_bench.storage.codecs import COMPRESSORS, CORE_CODECS
 
 _EDGE = 64
 
 
-class _OneChunk:
-    """The central 64-cube of the tomogram, or all of it that there is, and a codec of numcodecs."""
+@functools.cache
+def _encoded(codec: str) -> tuple[Any, Any, Any]:
+    """Return a codec of numcodecs, the central 64-cube of the tomogram, and the cube encoded."""
+    import numpy as np  # noqa: PLC0415
 
-    encoded: Any = None
+    from cryoet_bench.tomogram import region  # noqa: PLC0415
+
+    conditions.settle_codecs()
+    volume = tomogram().data
+    chunk = np.ascontiguousarray(volume[region.middle(volume.shape, _EDGE)])
+    compressor = COMPRESSORS[codec].format2()["compressor"]
+    encoded = compressor.encode(chunk)
+    decoded = np.frombuffer(compressor.decode(encoded), dtype=chunk.dtype)
+    if not np.array_equal(decoded, chunk.ravel()):
+        raise AssertionError("what was decoded is not what was encoded")
+    return compressor, chunk, encoded
+
+
+class Chunk(Timed):
+    """One chunk in memory, encoded and decoded by numcodecs."""
+
+    cases = {"codec": COMPRESSORS}
+    core = {"codec": CORE_CODECS}
     repeat = (10, 100, 0.1)
 
     def setup(self, codec: str) -> None:
-        if self.encoded is not None:
-            return
-        import numpy as np  # noqa: PLC0415
-
-        conditions.settle_codecs()
-        volume = tomogram().data
-        middle = tuple(
-            slice(max(0, (length - _EDGE) // 2), (length + _EDGE) // 2) for length in volume.shape
-        )
-        self.chunk = np.ascontiguousarray(volume[middle])
-        self.codec = CODECS[codec].format2()["compressor"]
-        self.encoded = self.codec.encode(self.chunk)
-        decoded = np.frombuffer(self.codec.decode(self.encoded), dtype=self.chunk.dtype)
-        if not np.array_equal(decoded, self.chunk.ravel()):
-            raise AssertionError("what was decoded is not what was encoded")
-
-
-class Alone(_OneChunk, Timed):
-    """Encoding and decoding one chunk in memory."""
-
-    repeat = _OneChunk.repeat
-    params = ([name for name in CORE_CODECS if name != "none"],)
-    param_names = ("codec",)
+        self.codec, self.chunk, self.encoded = _encoded(codec)
 
     @asks("Encode one chunk")
     def time_encode(self, *_case: str) -> None:
-        """How long does numcodecs take to compress a 64-cube?"""
+        """How long does numcodecs take to compress a 64-cube?
+
+        numcodecs and the codec libraries in it.
+        """
         self.codec.encode(self.chunk)
 
     @asks("Decode one chunk")
     def time_decode(self, *_case: str) -> None:
-        """How long does numcodecs take to decompress a 64-cube?"""
-        self.codec.decode(self.encoded)
+        """How long does numcodecs take to decompress a 64-cube?
 
-
-class MoreAlone(_OneChunk, Timed):
-    """As Alone, at further settings."""
-
-    repeat = _OneChunk.repeat
-    params = (list(MORE_CODECS),)
-    param_names = ("codec",)
-
-    @asks("Encode one chunk, by further codecs", tier="full")
-    def time_encode(self, *_case: str) -> None:
-        """How long does numcodecs take to compress a 64-cube at other settings?"""
-        self.codec.encode(self.chunk)
-
-    @asks("Decode one chunk, by further codecs", tier="full")
-    def time_decode(self, *_case: str) -> None:
-        """How long does numcodecs take to decompress a 64-cube at other settings?"""
+        numcodecs and the codec libraries in it; numpy by its memory handling.
+        """
         self.codec.decode(self.encoded)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-from benchmarks.measured import Timed, asks, tomogram
+from benchmarks.measured import tomogram
+from benchmarks.question import EVERY, Timed, asks
 from cryoet_bench.harness import conditions
 from cryoet_bench.storage.arrays import Storage
 from cryoet_bench.storage.engines import ENGINES
@@ -16,6 +17,9 @@ from cryoet_bench.storage.engines import ENGINES
 
 class Controls(Timed):
     """Memory, compression and interpreter of the machine itself."""
+
+    core = EVERY
+    control = True
 
     def setup(self) -> None:
         import numpy as np  # noqa: PLC0415
@@ -30,18 +34,27 @@ class Controls(Timed):
 
     @asks("Control: copy 8 MiB of memory")
     def time_memory_copy(self) -> None:
-        """How fast is this machine's memory now?"""
+        """How fast is this machine's memory now?
+
+        The machine, its clock and its load; no release can.
+        """
         for _ in range(10):
             self.target[:] = self.source
 
     @asks("Control: zlib on fixed bytes")
     def time_zlib(self) -> None:
-        """How fast does this machine compress fixed bytes with the interpreter's own zlib?"""
+        """How fast does this machine compress fixed bytes with the interpreter's own zlib?
+
+        The machine, its clock and its load; no release can.
+        """
         zlib.compress(self.text, 6)
 
     @asks("Control: a loop in Python")
     def time_python(self) -> None:
-        """How fast is this machine's Python interpreter?"""
+        """How fast is this machine's Python interpreter?
+
+        The machine, its clock and its load; no release can.
+        """
         total = 0
         for number in range(200_000):
             total += number & 7
@@ -49,6 +62,9 @@ class Controls(Timed):
 
 class PinnedEngine(Timed):
     """tensorstore, the same version beside every release, on 64-cubes with blosc-lz4-5."""
+
+    core = EVERY
+    control = True
 
     array: Any = None
 
@@ -65,5 +81,8 @@ class PinnedEngine(Timed):
 
     @asks("Control: read with tensorstore")
     def time_read(self) -> None:
-        """How fast does an engine that never changes read the same volume on this machine?"""
+        """How fast does an engine that never changes read the same volume on this machine?
+
+        The machine; tensorstore stays at one version.
+        """
         self.array[...]

@@ -6,162 +6,187 @@ These explain the times of `read` and `write`, and have no noise of their own.
 from __future__ import annotations
 
 from benchmarks import counted
-from benchmarks.exact import Exact, Outcomes, outcomes
-from benchmarks.measured import CORE_ARRAYS, MORE_ARRAYS, asks
+from benchmarks.exact import Exact, Outcomes, Values
+from benchmarks.measured import ARRAYS, CORE_ARRAYS
+from benchmarks.question import EVERY, asks
 from cryoet_bench.harness.counting import KINDS
 from cryoet_bench.storage.access import READS, WRITES
 from cryoet_bench.storage.arrays import FORMATS
 
-CORE_READS = ("whole", "slice-xy", "slice-yz", "boxes-64")
-_WRITES = [*WRITES, counted.OVERWRITE]
+_CORE_READS = {
+    "pattern": ["whole", "slice-xy", "slice-yz", "boxes-64"],
+    "array": ["cube-32 v2", *CORE_ARRAYS],  # cube-32 cuts the phantom into 64 chunks
+}
 
 
 class Reads(Exact):
-    """Reads with blosc-lz4-5, by access pattern and array; cube-32 has 64 chunks on a 128-cube."""
+    """Reads with blosc-lz4-5, by access pattern and array."""
 
     version = "2"
-    params = (list(CORE_READS), ["cube-32 v2", *CORE_ARRAYS])
-    param_names = ("pattern", "array")
+    cases = {"pattern": READS, "array": ARRAYS}
+    core = _CORE_READS
+    measure = staticmethod(counted.read)
 
     def setup_cache(self) -> Outcomes:
-        return outcomes(self.params, counted.read_and_hold)
+        return self.outcomes()
 
-    @asks("Store requests of a read", unit="requests")
+    @asks("Requests of a read", unit="requests")
     def track_requests(self, *_case: object) -> float:
-        """How many requests does a remote store have to answer?"""
+        """How many requests does a read send to a remote store?
+
+        What zarr asks a store for, and which requests it joins.
+        """
         return self.outcome["requests"]
 
-    @asks("Read amplification in bytes", unit="bytes fetched / bytes wanted")
+    @asks("Bytes fetched per byte wanted", unit="x")
     def track_read_amplification(self, *_case: object) -> float:
-        """How many bytes are fetched for each byte that was asked for?"""
+        """How many bytes does a read fetch for each byte that it returns?
+
+        Partial reads of shards, joined ranges, chunk size.
+        """
         return self.outcome["read_amplification"]
 
-    @asks(
-        "Read amplification in decoded voxels", tier="full", unit="voxels decoded / voxels wanted"
-    )
+    @asks("Voxels decoded per voxel wanted", unit="x")
     def track_decode_amplification(self, *_case: object) -> float:
-        """How many voxels are decoded for each voxel that was asked for?"""
+        """How many voxels does a read decode for each voxel that it returns?
+
+        Whether parts of shards are decoded alone.
+        """
         return self.outcome["decode_amplification"]
 
     @asks("Python calls of a read", unit="calls", tolerance=0.01)
     def track_python_calls(self, *_case: object) -> float:
-        """How many Python functions does a read start?"""
+        """How many Python functions does a read call?
+
+        Layers of zarr's code per chunk.
+        """
         return self.outcome["python_calls"]
 
-    @asks("Peak traced memory of a read", unit="bytes", tolerance=0.01)
+
+class ReadMemory(Exact):
+    """Memory held by reads with blosc-lz4-5, chunk by chunk.
+
+    Not of all patterns, nor of writes: with many small chunks, or while writing, two threads of
+    zarr 3 may hold a chunk at the same time or not, and the peak differs between two runs.
+    """
+
+    cases = _CORE_READS
+    core = EVERY
+    measure = staticmethod(counted.read_memory)
+
+    def setup_cache(self) -> Outcomes:
+        return self.outcomes()
+
+    @asks("Memory held by a read", unit="bytes", tolerance=0.01)
     def track_traced_peak(self, *_case: object) -> float:
-        """How much memory does a read hold at once, chunk by chunk, its result included?"""
+        """How much memory does a read hold at its peak, its result included?
+
+        Copies of a chunk that exist at the same time.
+        """
         return self.outcome["traced_peak"]
 
 
-class MoreReads(Exact):
-    """As Reads, for all other patterns, from further layouts too."""
+def _read_kind(pattern: str, array: str, kind: str) -> Values:
+    return {"requests": counted.read_requests(pattern, array)[kind]}
 
-    params = ([name for name in READS if name not in CORE_READS], [*MORE_ARRAYS, *CORE_ARRAYS])
-    param_names = ("pattern", "array")
+
+class ReadKinds(Exact):
+    """The requests of reads with blosc-lz4-5, by kind."""
+
+    cases = {"pattern": READS, "array": CORE_ARRAYS, "kind": KINDS}
+    measure = staticmethod(_read_kind)
 
     def setup_cache(self) -> Outcomes:
-        return outcomes(self.params, counted.read)
+        return self.outcomes()
 
-    @asks("Store requests of further reads", tier="full", unit="requests")
+    @asks("Requests of a read, by kind", unit="requests")
     def track_requests(self, *_case: object) -> float:
-        """How many requests does a remote store have to answer?"""
+        """Which kinds of requests does a read send?
+
+        What zarr asks a store for, and which requests it joins.
+        """
         return self.outcome["requests"]
-
-    @asks("Read amplification of further reads", tier="full", unit="bytes fetched / bytes wanted")
-    def track_read_amplification(self, *_case: object) -> float:
-        """How many bytes are fetched for each byte that was asked for?"""
-        return self.outcome["read_amplification"]
-
-    @asks("Decoded voxels of further reads", tier="full", unit="voxels decoded / voxels wanted")
-    def track_decode_amplification(self, *_case: object) -> float:
-        """How many voxels are decoded for each voxel that was asked for?"""
-        return self.outcome["decode_amplification"]
-
-    @asks("Python calls of further reads", tier="full", unit="calls", tolerance=0.01)
-    def track_python_calls(self, *_case: object) -> float:
-        """How many Python functions does a read start?"""
-        return self.outcome["python_calls"]
-
-
-class Kinds(Exact):
-    """The requests of reads, by their kind."""
-
-    params = (list(READS), list(CORE_ARRAYS), list(KINDS))
-    param_names = ("pattern", "array", "kind")
-
-    def setup_cache(self) -> Outcomes:
-        return outcomes(self.params[:2], counted.read_requests)
-
-    def setup(self, found: Outcomes, *case: str) -> None:
-        super().setup(found, *case[:2])
-        self.kind = case[2]
-
-    @asks("Store requests of a read, by kind", tier="full", unit="requests")
-    def track_requests(self, *_case: object) -> float:
-        """Which kinds of requests does a read send?"""
-        return self.outcome[self.kind]
 
 
 class Writes(Exact):
     """Writes with blosc-lz4-5, by pattern and array."""
 
-    params = (_WRITES, list(CORE_ARRAYS))
-    param_names = ("pattern", "array")
+    cases = {"pattern": WRITES, "array": ARRAYS}
+    core = {"array": CORE_ARRAYS}
+    measure = staticmethod(counted.write)
 
     def setup_cache(self) -> Outcomes:
-        return outcomes(self.params, counted.write)
+        return self.outcomes()
 
-    @asks("Store requests of a write", unit="requests")
+    @asks("Requests of a write", unit="requests")
     def track_requests(self, *_case: object) -> float:
-        """How many requests does a remote store have to answer?"""
+        """How many requests does a write send to a remote store?
+
+        What zarr asks a store for; whether it reads before it writes.
+        """
         return self.outcome["requests"]
 
     @asks("Bytes moved by a write", unit="bytes")
     def track_bytes_moved(self, *_case: object) -> float:
-        """How many bytes go to the store and come back from it?"""
+        """How many bytes does a write send to the store and fetch from it?
+
+        Whether a chunk or shard is read, changed and written back.
+        """
         return self.outcome["bytes_moved"]
 
     @asks("Python calls of a write", unit="calls", tolerance=0.01)
     def track_python_calls(self, *_case: object) -> float:
-        """How many Python functions does a write start?"""
+        """How many Python functions does a write call?
+
+        Layers of zarr's code per chunk.
+        """
         return self.outcome["python_calls"]
 
 
-class WriteKinds(Exact):
-    """The requests of writes, by their kind."""
+def _write_kind(pattern: str, array: str, kind: str) -> Values:
+    return {"requests": counted.write_requests(pattern, array)[kind]}
 
-    params = (_WRITES, list(CORE_ARRAYS), list(KINDS))
-    param_names = ("pattern", "array", "kind")
+
+class WriteKinds(Exact):
+    """The requests of writes with blosc-lz4-5, by kind."""
+
+    cases = {"pattern": WRITES, "array": CORE_ARRAYS, "kind": KINDS}
+    measure = staticmethod(_write_kind)
 
     def setup_cache(self) -> Outcomes:
-        return outcomes(self.params[:2], counted.write)
+        return self.outcomes()
 
-    def setup(self, found: Outcomes, *case: str) -> None:
-        super().setup(found, *case[:2])
-        self.kind = case[2]
-
-    @asks("Store requests of a write, by kind", tier="full", unit="requests")
+    @asks("Requests of a write, by kind", unit="requests")
     def track_requests(self, *_case: object) -> float:
-        """Which kinds of requests does a write send?"""
-        return self.outcome[self.kind]
+        """Which kinds of requests does a write send?
+
+        What zarr asks a store for; whether it reads before it writes.
+        """
+        return self.outcome["requests"]
 
 
 class Pyramid(Exact):
     """An OME-Zarr pyramid of three levels with blosc-lz4-5 in 64-cubes: mostly metadata."""
 
-    params = (list(counted.PYRAMID), list(FORMATS))
-    param_names = ("action", "format")
+    cases = {"action": counted.PYRAMID, "format": FORMATS}
+    core = EVERY
+    measure = staticmethod(counted.pyramid)
 
     def setup_cache(self) -> Outcomes:
-        return outcomes(self.params, counted.pyramid)
+        return self.outcomes()
 
-    @asks("Store requests of a pyramid", unit="requests")
+    @asks("Requests of a pyramid", unit="requests")
     def track_requests(self, *_case: object) -> float:
-        """How many requests does it take to open, glance at or rewrite an OME-Zarr pyramid?"""
+        """How many requests does it take to open, browse or rewrite an OME-Zarr pyramid?
+
+        Which documents zarr looks for when it opens a group or an array.
+        """
         return self.outcome["requests"]
 
     @asks("Python calls of a pyramid", unit="calls", tolerance=0.01)
     def track_python_calls(self, *_case: object) -> float:
-        """How many Python functions does it take to open, glance at or rewrite a pyramid?"""
+        """How many Python functions does it take to open, browse or rewrite a pyramid?
+
+        How zarr parses metadata; layers of its code per array.
+        """
         return self.outcome["python_calls"]

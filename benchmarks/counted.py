@@ -7,16 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.measured import Stored
+from benchmarks.measured import CODEC, Stored, opened
 from cryoet_bench.harness import conditions, counting
 from cryoet_bench.storage import arrays, pyramids, stores
 from cryoet_bench.storage.access import READS, WRITES, wanted_voxels
 from cryoet_bench.storage.arrays import Storage
-
-CODEC = "blosc-lz4-5"
-
-OVERWRITE = "overwrite"
-"""The whole volume once more: all other writes but ``one-chunk`` find an empty array."""
 
 Costs = dict[str, float]
 
@@ -34,14 +29,6 @@ class _Read:
 
     def bytes_wanted(self) -> int:
         return wanted_voxels(self._selections, self._array.shape) * int(self._array.dtype.itemsize)
-
-
-@functools.cache
-def _on_disk(array: str) -> Any:
-    """Return an array of files, written once for all patterns."""
-    stored = Stored(Storage.named(CODEC, *array.split()))
-    stored.write()
-    return stored.open()
 
 
 @functools.cache
@@ -73,6 +60,7 @@ def _least_calls(action: Callable[[], object]) -> float:
     return min(counting.python_calls(action) for _ in range(3))
 
 
+@functools.cache
 def read_requests(pattern: str, array: str) -> Costs:
     """Return what reading in a pattern asks of a store."""
     source, requests = _counted(array)
@@ -83,8 +71,8 @@ def read_requests(pattern: str, array: str) -> Costs:
 
 
 def read(pattern: str, array: str) -> Costs:
-    """Return the costs of reading in a pattern, but for memory."""
-    local = _Read(pattern, _on_disk(array))
+    """Return the costs of reading in a pattern, except memory."""
+    local = _Read(pattern, opened(CODEC, *array.split()))
     local()
     decoding = _Read(pattern, _counting_decodes(array))
     decoded = counting.decoded_bytes(decoding) / decoding.bytes_wanted()
@@ -92,39 +80,44 @@ def read(pattern: str, array: str) -> Costs:
     return {"python_calls": _least_calls(local), **requests, "decode_amplification": decoded}
 
 
-def read_and_hold(pattern: str, array: str) -> Costs:
-    """Return the costs of reading in a pattern, memory included.
-
-    Not of all patterns, nor of writes: where many small chunks or a write are under way, two
-    threads of zarr 3 hold a chunk more or less by luck, and the peak is not the same in two runs.
-    """
-    costs = read(pattern, array)
-    local = _Read(pattern, _on_disk(array))
-    # How many chunks are in memory together is a matter of luck unless they come one by one.
+def read_memory(pattern: str, array: str) -> Costs:
+    """Return the peak memory of reading in a pattern, chunk by chunk."""
+    local = _Read(pattern, opened(CODEC, *array.split()))
+    local()
+    # How many chunks are in memory together depends on threads unless they come one by one.
     with conditions.one_request_at_a_time():
-        return {**costs, "traced_peak": min(counting.traced_peak(local) for _ in range(3))}
+        return {"traced_peak": min(counting.traced_peak(local) for _ in range(3))}
+
+
+def _stored(pattern: str, array: str) -> Stored:
+    storage = Storage.named(CODEC, *array.split())
+    return Stored(replace(storage, write_empty_chunks=WRITES[pattern].write_empty_chunks))
+
+
+@functools.cache
+def write_requests(pattern: str, array: str) -> Costs:
+    """Return what writing in a pattern asks of a store."""
+    stored, way = _stored(pattern, array), WRITES[pattern]
+    requests = counting.Requests()
+    target = stored.create(counting.counting_store(requests))
+    if way.over:
+        target[...] = stored.volume
+    requests.clear()
+    way.write(target, stored.volume, stored.storage.layout)
+    return {**_told(requests), "bytes_moved": requests.fetched + requests.stored}
 
 
 def write(pattern: str, array: str) -> Costs:
-    """Return all costs of writing in a pattern, or of overwriting the volume."""
-    storage = Storage.named(CODEC, *array.split())
-    stored = Stored(replace(storage, write_empty_chunks=pattern != "all-fill"))
-    way = WRITES["whole" if pattern == OVERWRITE else pattern]
-    requests = counting.Requests()
-    opened = stored.create(counting.counting_store(requests))
-    if pattern in {"one-chunk", OVERWRITE}:
-        opened[...] = stored.volume
-    requests.clear()
+    """Return all costs of writing in a pattern."""
+    stored, way = _stored(pattern, array), WRITES[pattern]
+    stored.write()
+    target = stored.open(writable=True)
 
     def once() -> None:
-        way(opened, stored.volume, storage.layout)
+        way.write(target, stored.volume, stored.storage.layout)
 
     once()
-    told = {**_told(requests), "bytes_moved": requests.fetched + requests.stored}
-    stored.write()
-    opened = stored.open(writable=True)
-    once()
-    return {"python_calls": _least_calls(once), **told}
+    return {"python_calls": _least_calls(once), **write_requests(pattern, array)}
 
 
 def _open_array(store: Any, _levels: list[Any], _storage: Storage) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.measured import CORE_ARRAYS, Timed, asks, tomogram
+from benchmarks.measured import CODEC, CORE_ARRAYS, tomogram
+from benchmarks.question import Timed, asks
 from cryoet_bench.harness import conditions
 from cryoet_bench.storage.access import READS
 from cryoet_bench.storage.arrays import Storage
 from cryoet_bench.storage.engines import ENGINES
-
-_CODEC = "blosc-lz4-5"
 
 
 class _Engine:
@@ -22,7 +21,7 @@ class _Engine:
         """Write and check the volume once, and open it."""
         if self.array is not None:
             return
-        self.engine, self.storage = ENGINES[engine], Storage.named(_CODEC, *array.split())
+        self.engine, self.storage = ENGINES[engine], Storage.named(CODEC, *array.split())
         self.engine.require(self.storage)
         conditions.settle()
         self.engine.prepare()
@@ -43,16 +42,18 @@ class _Engine:
 class Read(_Engine, Timed):
     """Reads with blosc-lz4-5, by engine."""
 
-    params = (list(ENGINES), ["whole", "slice-xy"], list(CORE_ARRAYS))
-    param_names = ("engine", "pattern", "array")
+    cases = {"engine": ENGINES, "pattern": ["whole", "slice-xy"], "array": CORE_ARRAYS}
 
     def setup(self, engine: str, pattern: str, array: str) -> None:
         self.prepare(engine, array)
         self.selections = READS[pattern](self.volume.shape)
 
-    @asks("Read, by engine", tier="full")
+    @asks("Read a volume or slice, by engine")
     def time_read(self, *_case: str) -> None:
-        """How long does each engine take to read a volume or a slice of it?"""
+        """How long does each engine take to read a volume or a slice of it?
+
+        zarr-python; zarrs and tensorstore stay at one version.
+        """
         for selection in self.selections:
             self.array[selection]
 
@@ -60,8 +61,7 @@ class Read(_Engine, Timed):
 class Write(_Engine, Timed):
     """Whole-volume writes with blosc-lz4-5, by engine."""
 
-    params = (list(ENGINES), list(CORE_ARRAYS))
-    param_names = ("engine", "array")
+    cases = {"engine": ENGINES, "array": CORE_ARRAYS}
 
     def setup(self, engine: str, array: str) -> None:
         self.prepare(engine, array)
@@ -69,7 +69,10 @@ class Write(_Engine, Timed):
     def teardown(self, *_case: str) -> None:
         conditions.remove_folders()
 
-    @asks("Write, by engine", tier="full")
+    @asks("Write a volume, by engine")
     def time_write(self, *_case: str) -> None:
-        """How long does each engine take to write a volume?"""
+        """How long does each engine take to write a volume?
+
+        zarr-python; zarrs and tensorstore stay at one version.
+        """
         self.write()

@@ -1,31 +1,45 @@
-"""How exact values are measured: all cases of a class at once, each with its own failure."""
+"""How exact values are measured: all cases of a class in one process, each with its own failure."""
 
 from __future__ import annotations
 
-import itertools
+import os
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from benchmarks.question import Benchmark, Case
+from cryoet_bench import variables
 from cryoet_bench.storage.installed import UnavailableError
+
+Values = Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Outcome:
     """The exact values of one case, or why there are none."""
 
-    values: Mapping[str, float] | None
+    values: Values | None
     reason: str = ""
     available: bool = True
 
+    @classmethod
+    def of(cls, measure: Callable[..., Values], case: Case) -> Outcome:
+        """Measure one case."""
+        try:
+            return cls(measure(*case))
+        except UnavailableError as error:
+            return cls(None, str(error), available=False)
+        except Exception:  # noqa: BLE001  (raised again by the case's own track)
+            return cls(None, traceback.format_exc())
+
     def __getitem__(self, metric: str) -> float:
-        """Return one value of a case that went well."""
+        """Return one value of a case that succeeded."""
         assert self.values is not None
         return self.values[metric]
 
     def check(self) -> None:
-        """Do nothing when there are values.
+        """Raise the reason unless there are values.
 
         Raises
         ------
@@ -40,35 +54,33 @@ class Outcome:
             raise RuntimeError(self.reason)
 
 
-Outcomes = dict[tuple[str, ...], Outcome]
+Outcomes = dict[Case, Outcome]
 
 
-def outcomes(
-    params: Iterable[Iterable[str]], measure: Callable[..., Mapping[str, float]]
-) -> Outcomes:
-    """Measure all combinations of parameters in this one process.
+class Exact(Benchmark):
+    """A class of tracks: values without noise.
 
-    asv starts a process for every value it tracks. Exact values need none of their own, so a
-    class measures its cases in ``setup_cache`` and its tracks only look the values up.
+    asv starts a process for every value that it tracks. Exact values need none of their own, so
+    ``setup_cache`` measures the cases of the chosen tier in one process, and a track looks its
+    value up; a case of no such tier is measured where it is asked for. Each class defines its
+    own ``setup_cache``, because asv knows one by its place in the source.
+
+    Attributes
+    ----------
+    measure : callable
+        Function of a case that returns its values by metric, as a static method.
     """
-    found: Outcomes = {}
-    for case in itertools.product(*params):
-        try:
-            found[case] = Outcome(measure(*case))
-        except UnavailableError as error:
-            found[case] = Outcome(None, str(error), available=False)
-        except Exception:  # noqa: BLE001  (raised again by the case's own track)
-            found[case] = Outcome(None, traceback.format_exc())
-    return found
 
-
-class Exact:
-    """A class of tracks; it defines ``setup_cache``, which asv knows by its place in the source."""
-
-    version = "1"
     timeout = 300
-    params: ClassVar[tuple[list[str], ...]]
+    measure: ClassVar[Callable[..., Values]]
+
+    def outcomes(self) -> Outcomes:
+        """Measure all cases of the chosen tier."""
+        cases: Iterable[Case] = (
+            self.every_case() if os.environ.get(variables.TIER) == "full" else self.core_cases()
+        )
+        return {case: Outcome.of(self.measure, case) for case in cases}
 
     def setup(self, found: Outcomes, *case: str) -> None:
-        self.outcome = found[case]
+        self.outcome = found.get(case) or Outcome.of(self.measure, case)
         self.outcome.check()

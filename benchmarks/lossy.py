@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.exact import Exact, Outcomes, outcomes
-from benchmarks.measured import Stored, Timed, asks, tomogram
-from cryoet_bench.quality.metrics.loss import measure_loss
+from benchmarks.exact import Exact, Outcomes, Values
+from benchmarks.measured import Stored, tomogram
+from benchmarks.question import Timed, asks
 from cryoet_bench.storage.arrays import Storage
 from cryoet_bench.storage.layouts import LAYOUTS
 from cryoet_bench.storage.lossy import LOSSY, Lossy
@@ -31,7 +31,9 @@ class _Case:
         return self.lossy.decode(self.stored.open()[...])
 
 
-def _measure(name: str) -> dict[str, float]:
+def _measure(name: str) -> Values:
+    from cryoet_bench.quality.metrics.loss import measure_loss  # noqa: PLC0415
+
     case = _Case(name)
     case.write()
     loss = asdict(measure_loss(case.volume, case.read()))
@@ -41,43 +43,49 @@ def _measure(name: str) -> dict[str, float]:
 class Fidelity(Exact):
     """Stored size and error of each lossy case; floats are compared as float32."""
 
-    params = (list(LOSSY),)
-    param_names = ("codec",)
+    cases = {"codec": LOSSY}
+    measure = staticmethod(_measure)
 
     def setup_cache(self) -> Outcomes:
-        return outcomes(self.params, _measure)
+        return self.outcomes()
 
-    @asks("Stored bytes per voxel, lossy", tier="full", unit="bytes/voxel")
+    @asks("Stored size per voxel, lossy", unit="bytes/voxel")
     def track_bytes_per_voxel(self, *_case: object) -> float:
-        """How many bytes does a voxel occupy after lossy compression?"""
+        """How many bytes does a voxel occupy after lossy compression?
+
+        The codec's version, rounding in filters.
+        """
         return self.outcome["bytes_per_voxel"]
 
-    @asks("Greatest error, lossy", tier="full", unit="absolute error")
+    @asks("Largest error, lossy", unit="density")
     def track_max_error(self, *_case: object) -> float:
-        """By how much does the worst voxel differ?"""
+        """How large is the error of the worst voxel?
+
+        The codec's version, rounding in filters.
+        """
         return self.outcome["max_error"]
 
-    @asks("RMS error, lossy", tier="full", unit="standard deviations")
+    @asks("RMS error, lossy", unit="SD")
     def track_nrmse(self, *_case: object) -> float:
-        """How large is the error against the tomogram's own spread?"""
+        """How large is the error, in standard deviations of the tomogram?
+
+        The codec's version, rounding in filters.
+        """
         return self.outcome["nrmse"]
 
-    @asks("PSNR, lossy", tier="full", unit="dB", higher_is_better=True)
-    def track_psnr(self, *_case: object) -> float:
-        """How far does the range of densities stand above the error?"""
-        return self.outcome["psnr"]
-
-    @asks("Loss of Fourier shell correlation", tier="full", unit="1 - least FSC in band")
+    @asks("Loss of Fourier shell correlation, lossy", unit="1 - FSC")
     def track_fsc_loss(self, *_case: object) -> float:
-        """How much of the signal is lost at the worst resolution that carries any?"""
+        """How much of the signal is lost at the worst resolution that carries any?
+
+        The codec's version, rounding in filters.
+        """
         return self.outcome["fsc_loss"]
 
 
 class _Prepared(Timed):
     """A lossy case, written once."""
 
-    params = (list(LOSSY),)
-    param_names = ("codec",)
+    cases = {"codec": LOSSY}
 
     case: _Case | None = None
 
@@ -96,9 +104,12 @@ class Write(_Prepared):
         assert self.case is not None
         self.case.stored.clear()
 
-    @asks("Write a volume, lossy", tier="full")
+    @asks("Write a volume, lossy")
     def time_volume(self, *_case: str) -> None:
-        """How long does it take to write a volume with lossy compression?"""
+        """How long does it take to write a volume with lossy compression?
+
+        The codec and its filters.
+        """
         assert self.case is not None
         self.case.write()
 
@@ -106,8 +117,11 @@ class Write(_Prepared):
 class Read(_Prepared):
     """Whole-volume reads with each lossy case, scaling included."""
 
-    @asks("Read a volume, lossy", tier="full")
+    @asks("Read a volume, lossy")
     def time_volume(self, *_case: str) -> None:
-        """How long does it take to read a volume back after lossy compression?"""
+        """How long does it take to read a volume back after lossy compression?
+
+        The codec and its filters.
+        """
         assert self.case is not None
         self.case.read()

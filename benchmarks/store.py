@@ -6,30 +6,29 @@ import atexit
 import contextlib
 from typing import Any
 
-from benchmarks.exact import Exact, Outcomes, outcomes
-from benchmarks.measured import Stored, Timed, asks
+from benchmarks.exact import Exact, Outcomes, Values
+from benchmarks.measured import CODEC, CORE_ARRAYS, Stored
+from benchmarks.question import Timed, asks
 from cryoet_bench.harness import conditions, s3
 from cryoet_bench.storage import arrays, stores
 from cryoet_bench.storage.access import READS
 from cryoet_bench.storage.arrays import Storage
 from cryoet_bench.storage.stores import STORES
 
-_CODEC = "blosc-lz4-5"
-_ARRAYS = ("cube-64 v2", "cube-64 v3", "shard-32-in-128 v3")
+_PATTERNS = ("whole", "slice-xy")
 _BUCKET = "tomograms"
 
 
 class Read(Timed):
     """Reads with blosc-lz4-5, by store."""
 
-    params = (list(STORES), ["whole", "slice-xy"], list(_ARRAYS))
-    param_names = ("store", "pattern", "array")
+    cases = {"store": STORES, "pattern": _PATTERNS, "array": CORE_ARRAYS}
 
     array: Any = None
 
     def setup(self, store: str, pattern: str, array: str) -> None:
         if self.array is None:
-            stored = Stored(Storage.named(_CODEC, *array.split()))
+            stored = Stored(Storage.named(CODEC, *array.split()))
             source = STORES[store](stored.folder)
             stored.create(source)[...] = stored.volume
             if store == "zip":
@@ -39,9 +38,12 @@ class Read(Timed):
             self.selections = READS[pattern](stored.volume.shape)
             self.time_read()
 
-    @asks("Read, by store", tier="full")
+    @asks("Read a volume or slice, by store")
     def time_read(self, *_case: str) -> None:
-        """How long does it take to read a volume or a slice from each store?"""
+        """How long does it take to read a volume or a slice from each store?
+
+        zarr's stores.
+        """
         for selection in self.selections:
             self.array[selection]
 
@@ -50,7 +52,7 @@ class _Remote:
     """What is read of a volume in a bucket some way off."""
 
     def __init__(self, pattern: str, array: str, way: s3.Way = s3.NEAR) -> None:
-        storage = Storage.named(_CODEC, *array.split())
+        storage = Storage.named(CODEC, *array.split())
         storage.require()
         s3.require()
         root = conditions.new_folder()
@@ -77,13 +79,12 @@ class S3(Timed):
     """Reads with blosc-lz4-5 from an S3 server on loopback, by the way to it.
 
     The latency of each request follows that of the one before, so that their number shows in the
-    time: it grows by the counted round trips times the latency. On an overlapping way, as many
-    requests as are sent are under way at once.
+    time: it grows by the counted round trips times the latency. On an overlapping way, all
+    requests that are sent are concurrent.
     """
 
     version = "2"
-    params = (["whole", "slice-xy"], list(_ARRAYS), list(s3.WAYS))
-    param_names = ("pattern", "array", "way")
+    cases = {"pattern": _PATTERNS, "array": CORE_ARRAYS, "way": s3.WAYS}
 
     remote: _Remote | None = None
 
@@ -91,14 +92,17 @@ class S3(Timed):
         if self.remote is None:
             self.remote = _Remote(pattern, array, s3.WAYS[way])
 
-    @asks("Read from S3, by the way to it", tier="full")
+    @asks("Read from S3, by latency")
     def time_read(self, *_case: str) -> None:
-        """How long does it take to read a volume or a slice from a bucket that is some way off?"""
+        """How long does it take to read a volume or a slice from a bucket, at each latency?
+
+        Round trips times latency; on the overlapping way, how many requests are concurrent.
+        """
         assert self.remote is not None
         self.remote.read()
 
 
-def _round_trips(pattern: str, array: str) -> dict[str, float]:
+def _round_trips(pattern: str, array: str) -> Values:
     remote = _Remote(pattern, array)
     try:
         before = remote.endpoint.round_trips()
@@ -111,13 +115,16 @@ def _round_trips(pattern: str, array: str) -> dict[str, float]:
 class RoundTrips(Exact):
     """Requests that arrive at the server, counted on the link."""
 
-    params = (["whole", "slice-xy"], list(_ARRAYS))
-    param_names = ("pattern", "array")
+    cases = {"pattern": _PATTERNS, "array": CORE_ARRAYS}
+    measure = staticmethod(_round_trips)
 
     def setup_cache(self) -> Outcomes:
-        return outcomes(self.params, _round_trips)
+        return self.outcomes()
 
-    @asks("Round trips to S3", tier="full", unit="round trips")
+    @asks("Round trips to S3", unit="round trips")
     def track_round_trips(self, *_case: object) -> float:
-        """How many requests does a read really send?"""
+        """How many requests does a read send to a real S3 server?
+
+        Which requests zarr and s3fs send.
+        """
         return self.outcome["round_trips"]

@@ -57,7 +57,7 @@ KNOWN = [
     ),
     Known(
         "Blosc learns the voxel's size: stored bytes at zarr 3's defaults",
-        "size.OwnCodecs.track_bytes_per_voxel",
+        "size.Codecs.track_bytes_per_voxel",
         "zarr-blosc, v3",
         ("numcodecs-0.16.1",),
         0.0,
@@ -65,8 +65,8 @@ KNOWN = [
     ),
     Known(
         "a shard is not encoded whole any more: writing one inner chunk",
-        "write.OneChunk.time_write",
-        "shard-32-in-128 v3",
+        "write.Patterns.time_write",
+        "one-chunk, shard-32-in-128 v3",
         ("zarr-3.1.4", "zarr-3.1.5", "zarr-3.1.6"),
         0.0,
         0.5,

@@ -18,12 +18,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cryoet_bench import variables
 from cryoet_bench.timeline import environment, releases
 from cryoet_bench.tomogram import cache
 from cryoet_bench.tomogram.sources import obtain
 
 ROOT = Path(__file__).resolve().parents[1]
-DEFAULT_TOMOGRAM = "phantom-10A"
 
 
 def main(folder: str, regex: str = ".") -> int:
@@ -32,7 +32,7 @@ def main(folder: str, regex: str = ".") -> int:
     results.mkdir(parents=True, exist_ok=True)
     timeline = releases.load()
     home = environment.Environment(results / "env", environment.find_uv())
-    obtain(os.environ.setdefault("CRYOET_BENCH_TOMOGRAM", DEFAULT_TOMOGRAM))
+    obtain(variables.tomogram_name())
     os.environ[cache.CACHE_VARIABLE] = str(cache.cache_dir())
     print("| release | passed | n/a | failed | |\n|---|---|---|---|---|")
     unexpected = False
@@ -43,7 +43,7 @@ def main(folder: str, regex: str = ".") -> int:
                 home.create(environment.find_python(home.uv))
                 home.include(ROOT)
             home.install([*release.requirements.splitlines(), *timeline.beside(release.tag)])
-            command = [home.python, ROOT / "scripts" / "every_case.py", ROOT / "benchmarks"]
+            command = [home.python, ROOT / "evaluations" / "every_case.py", ROOT / "benchmarks"]
             subprocess.run([*command, regex, result], check=True)
         outcomes = json.loads(result.read_text("utf-8"))
         every = [tuple(outcome) for cases in outcomes.values() for outcome in cases.values()]

@@ -6,6 +6,7 @@ import itertools
 import math
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cryoet_bench.storage.layouts import Layout, Shape
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 Selection = tuple[slice, ...] | tuple[slice | int, ...]
 Read = Callable[[Shape], list[Selection]]
-Write = Callable[[Any, "npt.NDArray[Any]", Layout], None]
 
 _ALL = slice(None)
 _SEED = 20231018  # fixed: every release is asked for the same voxels
@@ -91,6 +91,25 @@ def wanted_voxels(selections: list[Selection], shape: Shape) -> int:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Write:
+    """A way of writing a volume into an array that exists.
+
+    Parameters
+    ----------
+    write : callable
+        Function of the array, the volume and the array's layout.
+    over : bool
+        Whether the array holds the volume already; it is empty otherwise.
+    write_empty_chunks : bool
+        Whether the array stores chunks of nothing but the fill value.
+    """
+
+    write: Callable[[Any, npt.NDArray[Any], Layout], None]
+    over: bool = False
+    write_empty_chunks: bool = True
+
+
 def _write_whole(array: Any, volume: npt.NDArray[Any], layout: Layout) -> None:
     del layout
     array[...] = volume
@@ -115,6 +134,12 @@ def _write_inner_chunk(array: Any, volume: npt.NDArray[Any], layout: Layout) -> 
     array[box] = volume[box]
 
 
+def _write_object(array: Any, volume: npt.NDArray[Any], layout: Layout) -> None:
+    """Write one object: a whole shard, or a chunk where there are no shards."""
+    box = next(_grid(volume.shape, layout.objects))
+    array[box] = volume[box]
+
+
 def _write_fill(array: Any, volume: npt.NDArray[Any], layout: Layout) -> None:
     """Write a volume of nothing but the fill value."""
     del volume, layout
@@ -131,10 +156,11 @@ def _grid(shape: tuple[int, ...], step: Shape) -> Iterator[tuple[slice, ...]]:
 
 
 WRITES: dict[str, Write] = {
-    "whole": _write_whole,
-    "slice-by-slice": _write_slices,
-    "chunk-by-chunk": _write_chunks,
-    "one-chunk": _write_inner_chunk,
-    "all-fill": _write_fill,
+    "whole": Write(write=_write_whole),
+    "slice-by-slice": Write(write=_write_slices),
+    "chunk-by-chunk": Write(write=_write_chunks),
+    "one-chunk": Write(write=_write_inner_chunk, over=True),
+    "one-object": Write(write=_write_object, over=True),
+    "overwrite": Write(write=_write_whole, over=True),
+    "all-fill": Write(write=_write_fill, write_empty_chunks=False),
 }
-"""Ways of writing into an array; whether it holds a volume already is for the caller to say."""

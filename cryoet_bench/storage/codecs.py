@@ -156,3 +156,6 @@ MORE_CODECS: dict[str, Codec] = {
 
 CODECS: dict[str, Codec] = CORE_CODECS | OWN_CODECS | MORE_CODECS
 """All lossless codecs by name; the lossy ones depend on the volume (see `lossy`)."""
+
+COMPRESSORS = {name: codec for name, codec in CODECS.items() if codec.compressor}
+"""Those that numcodecs alone, without zarr, is given."""

@@ -39,6 +39,12 @@ def whole(shape: tuple[int, ...]) -> Region:
     return slice(0, z), slice(0, y), slice(0, x)
 
 
+def middle(shape: tuple[int, ...], edge: int) -> Region:
+    """Return the box of at most `edge` voxels a side in the middle of a volume."""
+    z, y, x = (slice((n - min(n, edge)) // 2, (n + min(n, edge)) // 2) for n in shape)
+    return z, y, x
+
+
 def require_inside(region: Region, shape: tuple[int, ...], where: str) -> None:
     """Check that a region lies in a volume.
 

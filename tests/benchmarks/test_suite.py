@@ -1,19 +1,22 @@
-"""The list of benchmarks, its documentation, its tiers, and what a class of exact values keeps."""
+"""The list of benchmarks, its page, its core cases, and what a class of exact values keeps."""
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 import subprocess
 import sys
+from ast import literal_eval
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from asv.config import Config
 from asv_runner.discovery import disc_benchmarks
 
-from benchmarks import tiers
-from benchmarks.exact import Outcome, outcomes
+from benchmarks import listing
+from benchmarks.exact import Exact
+from benchmarks.question import EVERY, Benchmark, asks
 from cryoet_bench.storage.installed import UnavailableError
 
 ROOT = Path(__file__).parents[2]
@@ -24,24 +27,41 @@ def suite() -> list[Any]:
     return list(disc_benchmarks(str(ROOT / "benchmarks")))
 
 
-def test_the_page_lists_every_benchmark_as_it_is(suite: list[Any]) -> None:
+def test_the_page_is_that_of_the_suite() -> None:
+    assert (ROOT / "docs" / "benchmarks.md").read_text("utf-8") == listing.page(), (
+        "run: python -m benchmarks.listing > docs/benchmarks.md"
+    )
+
+
+def test_the_page_lists_every_benchmark(suite: list[Any]) -> None:
     rows = set()
-    section = ""
-    for line in (ROOT / "docs" / "benchmarks.md").read_text("utf-8").splitlines():
-        if found := re.fullmatch(r"## .*: `(\w+)`", line):
-            section = found[1]
-        elif section and line.startswith("| `"):
-            name, question, unit, tier, moves = (part.strip() for part in line[1:-1].split("|"))
-            assert moves, f"nothing is said to move {name}"
-            rows.add((f"{section}.{name.strip('`')}", question, unit, tier))
-    assert rows == {(b.name, b.func.__doc__.strip(), b.unit, b.tier) for b in suite}
+    module = ""
+    for line in listing.page().splitlines():
+        if found := re.fullmatch(r"## `(\w+)`", line):
+            module = found[1]
+        elif module and line.startswith("| `"):
+            cells = [cell.strip() for cell in line[1:-1].split("|")]
+            assert all(cells), f"a cell of {module}.{cells[0]} is empty"
+            rows.add((f"{module}.{cells[0].strip('`')}", *cells[1:6]))
+    assert rows == {
+        (b.name, b.pretty_name, b.question, b.unit, str(_cases(b)), str(len(b.core))) for b in suite
+    }
 
 
-def test_every_benchmark_asks_a_question_and_names_itself(suite: list[Any]) -> None:
+def _cases(benchmark: Any) -> int:
+    return math.prod(len(names) for names in benchmark.params)
+
+
+def test_asv_gets_what_a_reader_needs(suite: list[Any]) -> None:
     for benchmark in suite:
-        assert "?" in benchmark.func.__doc__, benchmark.name
+        assert re.fullmatch(r"[A-Z][^?]+\?", benchmark.question), benchmark.name
         assert benchmark.pretty_name
-        assert benchmark.version == "1" or int(benchmark.version) > 1
+        assert benchmark.unit != "unit", benchmark.name
+        assert int(benchmark.version) >= 1
+        assert benchmark.tolerance in {0, 0.01}
+        assert benchmark.control == benchmark.name.startswith("control.")
+        assert benchmark.core or not benchmark.control
+        assert not {"tier", "higher_is_better"} & set(vars(benchmark))
 
 
 def test_readable_names_are_never_shared(suite: list[Any]) -> None:
@@ -49,39 +69,53 @@ def test_readable_names_are_never_shared(suite: list[Any]) -> None:
     assert len(set(names)) == len(names)
 
 
-def test_only_ratios_are_better_when_higher(suite: list[Any]) -> None:
-    assert {b.name for b in suite if b.higher_is_better} == {
-        "size.Codecs.track_compression_ratio",
-        "lossy.Fidelity.track_psnr",
-    }
+def test_core_cases_are_cases_in_their_order(suite: list[Any]) -> None:
+    for benchmark in suite:
+        words = [[literal_eval(name) for name in names] for names in benchmark.params]
+        every = [", ".join(case) for case in itertools.product(*words)]
+        assert benchmark.core == [case for case in every if case in set(benchmark.core)]
+    core = sum(len(benchmark.core) for benchmark in suite)
+    assert 0 < core < sum(map(_cases, suite))
 
 
-def test_a_rise_of_a_ratio_is_no_regression(suite: list[Any]) -> None:
-    ignored = Config.load(str(ROOT / "asv.conf.json")).regressions_first_commits
-    assert set(ignored.values()) == {None}
-    # As asv selects: the pattern matches the beginning of the name.
-    matched = {b.name for b in suite if any(re.match(pattern, b.name) for pattern in ignored)}
-    assert matched == {b.name for b in suite if b.higher_is_better}
+class TestCore:
+    def test_names_the_cases_of_the_named_axes(self) -> None:
+        class Volume(Benchmark):
+            cases: ClassVar = {"codec": ["none", "zstd", "rare"], "format": ["v2", "v3"]}
+            core: ClassVar = {"codec": ["zstd", "none"]}
 
+            @asks("Read a volume")
+            def time_read(self, *_case: str) -> None:
+                """How long does it take? Long."""
 
-def test_tiers_contain_each_other(suite: list[Any]) -> None:
-    core, full = set(tiers.names("core")), set(tiers.names("full"))
-    assert core < full == {benchmark.name for benchmark in suite}
-    assert re.search(tiers.regex("core"), "write.Codecs.time_volume('none', 'v2')")
-    assert not re.search(tiers.regex("core"), "write.MoreCodecs.time_volume('default', 'v2')")
+        function: Any = Volume.time_read
+        assert function.core == ["none, v2", "none, v3", "zstd, v2", "zstd, v3"]
+        assert function.question == "How long does it take?"
+        assert Volume.params == [["none", "zstd", "rare"], ["v2", "v3"]]
 
+    def test_is_one_empty_name_without_axes(self) -> None:
+        class Memory(Benchmark):
+            core = EVERY
 
-def test_the_command_of_the_page_selects_the_core_tier(suite: list[Any]) -> None:
-    page = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
-    (command,) = re.findall(r"```console\n(.*)\n```", page)
-    found = re.fullmatch(r'asv run NEW --bench "\$\(python (.*)\)"', command)
-    assert found
-    done = subprocess.run(
-        [sys.executable, *found[1].split()], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    # As asv selects: the pattern is searched for in the name of each case.
-    selected = {b.name for b in suite if re.search(done.stdout.strip(), f"{b.name}('x')")}
-    assert selected == {b.name for b in suite if b.tier == "core"}
+            @asks("Copy memory")
+            def time_copy(self) -> None:
+                """How long does it take?"""
+
+        function: Any = Memory.time_copy
+        assert function.core == [""]
+
+    def test_is_nothing_where_nothing_is_said(self) -> None:
+        class Memory(Benchmark):
+            @asks("Copy memory")
+            def time_copy(self) -> None:
+                """How long does it take?"""
+
+        function: Any = Memory.time_copy
+        assert function.core == []
+
+    def test_knows_its_axes(self) -> None:
+        with pytest.raises(ValueError, match="codec"):
+            type("Volume", (Benchmark,), {"core": {"codec": ["none"]}})
 
 
 def test_each_class_of_exact_values_prepares_its_own(suite: list[Any]) -> None:
@@ -108,24 +142,45 @@ def test_discovery_imports_neither_zarr_nor_numpy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-class TestOutcomes:
+class Numbers(Exact):
+    cases: ClassVar = {"letters": ["four", "", "missing", "full-only"]}
+    core: ClassVar = {"letters": ["four", "", "missing"]}
+    measured: ClassVar[list[str]] = []
+
+    @staticmethod
+    def measure(case: str) -> dict[str, float]:
+        Numbers.measured.append(case)
+        if case == "missing":
+            raise UnavailableError("needs zarr 3")
+        return {"metric": 1 / len(case)}
+
+
+class TestExact:
+    @pytest.fixture(autouse=True)
+    def nothing_measured(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        Numbers.measured.clear()
+        monkeypatch.delenv("CRYOET_BENCH_TIER", raising=False)
+
     def test_keeps_each_case_apart(self) -> None:
-        def measure(case: str) -> dict[str, float]:
-            if case == "missing":
-                raise UnavailableError("needs zarr 3")
-            return {"metric": 1 / len(case)}
-
-        found = outcomes([["four", "", "missing"]], measure)
-        assert found["four",]["metric"] == 0.25
-        found["four",].check()
+        found = Numbers().outcomes()
+        numbers = Numbers()
+        numbers.setup(found, "four")
+        assert numbers.outcome["metric"] == 0.25
         with pytest.raises(RuntimeError, match="ZeroDivisionError"):
-            found["",].check()
+            numbers.setup(found, "")
         with pytest.raises(NotImplementedError, match="needs zarr 3"):
-            found["missing",].check()
+            numbers.setup(found, "missing")
 
-    def test_are_the_product_of_the_parameters(self) -> None:
-        found = outcomes([["a", "b"], ["x"]], lambda one, other: {"metric": ord(one) + ord(other)})
-        assert found == {
-            ("a", "x"): Outcome({"metric": 217}),
-            ("b", "x"): Outcome({"metric": 218}),
-        }
+    def test_measures_the_chosen_tier_together(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert set(Numbers().outcomes()) == {("four",), ("",), ("missing",)}
+        monkeypatch.setenv("CRYOET_BENCH_TIER", "full")
+        assert ("full-only",) in Numbers().outcomes()
+
+    def test_measures_any_other_case_where_it_is_asked_for(self) -> None:
+        found = Numbers().outcomes()
+        Numbers.measured.clear()
+        numbers = Numbers()
+        numbers.setup(found, "full-only")
+        assert numbers.outcome["metric"] == 1 / 9
+        numbers.setup(found, "four")
+        assert Numbers.measured == ["full-only"]

@@ -42,7 +42,7 @@ def test_orthoslices_meet_in_the_middle() -> None:
 @given(SHAPES, st.sampled_from(["cube-64", "slab-16x128x128", "shard-32-in-128"]))
 def test_chunk_by_chunk_writes_every_voxel_once(shape: tuple[int, int, int], name: str) -> None:
     written = np.zeros(shape, np.int8)
-    WRITES["chunk-by-chunk"](_Adding(written), np.ones(shape, np.int8), LAYOUTS[name])
+    WRITES["chunk-by-chunk"].write(_Adding(written), np.ones(shape, np.int8), LAYOUTS[name])
     assert (written == 1).all()
 
 
@@ -56,5 +56,15 @@ class _Adding:
 
 def test_one_chunk_is_the_first() -> None:
     target = np.zeros((5, 5, 5), np.int8)
-    WRITES["one-chunk"](target, np.ones_like(target), Layout(chunks=(2, 3, 4), shards=(4, 6, 8)))
+    WRITES["one-chunk"].write(
+        target, np.ones_like(target), Layout(chunks=(2, 3, 4), shards=(4, 6, 8))
+    )
     assert target.sum() == target[:2, :3, :4].sum() == 24
+
+
+def test_one_object_is_the_first_shard() -> None:
+    target = np.zeros((9, 9, 9), np.int8)
+    WRITES["one-object"].write(
+        target, np.ones_like(target), Layout(chunks=(2, 3, 4), shards=(4, 6, 8))
+    )
+    assert target.sum() == target[:4, :6, :8].sum() == 4 * 6 * 8

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.tomogram.region import format_region, parse_region, require_inside, whole
+from cryoet_bench.tomogram.region import format_region, middle, parse_region, require_inside, whole
 
 edges = st.tuples(st.integers(0, 10**6), st.integers(1, 10**6)).map(
     lambda it: slice(it[0], it[0] + it[1])
@@ -43,3 +43,10 @@ def test_only_regions_inside_pass(
     else:
         with pytest.raises(InputError, match="outside it"):
             require_inside(region, shape, "it")
+
+
+@given(st.tuples(*[st.integers(1, 200)] * 3), st.integers(1, 128))
+def test_the_middle_is_as_near_the_centre_as_can_be(shape: tuple[int, int, int], edge: int) -> None:
+    for part, length in zip(middle(shape, edge), shape, strict=True):
+        assert part.stop - part.start == min(edge, length)
+        assert 0 <= (length - part.stop) - part.start <= 1
