@@ -5,16 +5,28 @@ Exit codes: 0 good, 1 a finding, 2 could not be done.
 
 from __future__ import annotations
 
+import io
+import logging
+import os
+import re
 import sys
-from typing import NoReturn
+import threading
+from typing import Any
 
 import typer
 
-from cryoet_bench import __version__, extras
+# Consoles take their width from here when they are made, some of them while this is imported.
+if not re.fullmatch(r"[1-9][0-9]{1,3}", os.environ.get("COLUMNS", "80")):
+    del os.environ["COLUMNS"]
+
+from cryoet_bench import __version__
 from cryoet_bench.cli import bench, noise, portal, timeline, tomogram
 from cryoet_bench.cli.qc import qc
 from cryoet_bench.cli.verify import verify
-from cryoet_bench.errors import InputError
+from cryoet_bench.conclusion import NOT_DONE, conclude
+
+# click's, or that of the copy of click which newer releases of typer carry.
+_UsageError: Any = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="cryoet-bench",
@@ -45,23 +57,48 @@ def _options(
     version: bool = typer.Option(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version."
     ),
+    debug: bool = typer.Option(False, "--debug", help="Print the traceback of what goes wrong."),
 ) -> None:
     pass
 
 
 def main() -> None:
-    """Run the command; what the user can fix is one sentence on standard error and exit code 2."""
+    """Run the command; whatever goes wrong is one sentence on standard error and exit code 2."""
+    arguments = sys.argv[1:]
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    debug = "--debug" in options
+    if debug:
+        arguments.remove("--debug")  # it may stand after the name of a command, too
+    else:
+        _silence_libraries()
+    _prepare_streams()
+    sys.exit(conclude(lambda: _run(arguments), debug=debug))
+
+
+def _run(arguments: list[str]) -> int | None:
     try:
-        app()
-    except InputError as error:
-        _stop(str(error))
-    except ImportError as error:
-        sentence = extras.explained(error)
-        if sentence is None:
-            raise
-        _stop(sentence)
+        code: int | None = app(arguments, standalone_mode=False)
+    except _UsageError as error:
+        error.show()
+        return NOT_DONE
+    return code
 
 
-def _stop(sentence: str) -> NoReturn:
-    typer.echo(f"cryoet-bench: {sentence}", err=True)
-    sys.exit(2)
+def _prepare_streams() -> None:
+    """Make every character printable, on a terminal of any encoding and of any stated width."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started this
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _silence_libraries() -> None:
+    """Drop what libraries print of errors that have already become a sentence."""
+    for name in ("asyncio", "distributed", "tornado", "matplotlib", "fsspec"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = lambda _: None
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = lambda _: None
