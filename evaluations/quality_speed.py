@@ -25,8 +25,9 @@ from scipy import ndimage, stats
 from skimage.util import view_as_blocks
 
 from cryoet_bench.quality.qc.checks import seven_checks
-from cryoet_bench.quality.qc.survey import centre_box, survey
+from cryoet_bench.quality.qc.survey import survey
 from cryoet_bench.tomogram.sources import obtain
+from cryoet_bench.volume.boxes import centre_box
 
 ROUNDS = 5
 QC_BAR = 20.0

@@ -120,7 +120,7 @@ def add(
     Example: cryoet-bench tomogram add TS_01.mrc --region 28:156,256:384,256:384
     """
     from cryoet_bench.tomogram import sources  # noqa: PLC0415
-    from cryoet_bench.tomogram.region import parse_region  # noqa: PLC0415
+    from cryoet_bench.volume.region import parse_region  # noqa: PLC0415
 
     part = parse_region(region) if region is not None else None
     with Console(stderr=True).status(f"reading {file}"):

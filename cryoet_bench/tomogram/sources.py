@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import logging
-import sys
 from pathlib import Path
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.tomogram import cache
+from cryoet_bench.tomogram import cache, files
 from cryoet_bench.tomogram.phantom import PHANTOMS, make
-from cryoet_bench.tomogram.region import Region, parse_region
 from cryoet_bench.tomogram.volume import Tomogram
+from cryoet_bench.volume import Volume, opening
+from cryoet_bench.volume.region import Region, parse_region
 
 PORTAL_PREFIX = "portal:"
 _log = logging.getLogger(__name__)
@@ -48,6 +48,26 @@ def obtain(source: str, *, level: int = 0, region: Region | None = None) -> Tomo
     if not path.exists():
         raise _unknown(source)
     return add(path, level=level, region=region)
+
+
+def open_volume(source: str) -> Volume:
+    """Return a volume that is read in boxes, from anything that has a name.
+
+    Parameters
+    ----------
+    source : str
+        A path or URL, whose voxels stay where they are, or any name that `obtain` knows.
+
+    Raises
+    ------
+    InputError
+        There is no such volume, or it cannot be read.
+    """
+    if source.startswith(opening.REMOTE) or Path(source).expanduser().exists():
+        return opening.open_volume(source)
+    tomogram = obtain(source)
+    facts = {"source": tomogram.source, "sha256": tomogram.sha256}
+    return Volume(tomogram.name, tomogram.data, tomogram.voxel_spacing, facts)
 
 
 def recall(name: str) -> Tomogram:
@@ -123,16 +143,7 @@ def add(
     InputError
         The file cannot be read, or the cache cannot be written.
     """
-    from cryoet_bench.tomogram import files  # noqa: PLC0415
-
-    try:
-        tomogram = files.read(
-            path, level=level, region=region, stem=stem, voxel_spacing=voxel_spacing
-        )
-    except ImportError as error:
-        raise InputError(
-            f"{path} cannot be read here: {error.name} is not installed in {sys.prefix}"
-        ) from error
+    tomogram = files.read(path, level=level, region=region, stem=stem, voxel_spacing=voxel_spacing)
     if not _is_stored(tomogram):
         cache.store(tomogram)
     return tomogram

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.tomogram import files
-from cryoet_bench.tomogram.files.part import angstrom
-from cryoet_bench.tomogram.region import parse_region
+from cryoet_bench.volume.region import parse_region
+from cryoet_bench.volume.spacing import angstrom
 
 SHAPE = (5, 6, 7)
 REGION = parse_region("1:4,0:5,2:6")
@@ -285,7 +285,7 @@ def test_empty_file(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"), [("a.mrc", "Map ID string not found"), ("a.txt", "neither MRC, TIFF nor")]
+    ("name", "reason"), [("a.mrc", "has not the word MAP"), ("a.txt", "neither MRC, TIFF nor")]
 )
 def test_text_file(tmp_path: Path, name: str, reason: str) -> None:
     (tmp_path / name).write_text("no tomogram\n" * 200)

@@ -9,8 +9,8 @@ import zarr
 from cryoet_bench.errors import InputError
 from cryoet_bench.tomogram import cache as cache_
 from cryoet_bench.tomogram.phantom import PHANTOMS, make
-from cryoet_bench.tomogram.region import parse_region
 from cryoet_bench.tomogram.sources import add, obtain, recall
+from cryoet_bench.volume.region import parse_region
 
 DATA = np.arange(4 * 5 * 6, dtype="int16").reshape(4, 5, 6)
 

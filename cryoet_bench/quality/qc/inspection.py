@@ -9,15 +9,9 @@ from cryoet_bench.quality.check import Check, Verdict, worst
 from cryoet_bench.quality.qc.checks import seven_checks
 from cryoet_bench.quality.qc.cryoet import cryoet_checks
 from cryoet_bench.quality.qc.spectrum import EDGE, Spectrum, spectrum
-from cryoet_bench.quality.qc.survey import (
-    ArrayLike,
-    Progress,
-    Survey,
-    centre_box,
-    read_box,
-    survey,
-)
+from cryoet_bench.quality.qc.survey import ArrayLike, Progress, Survey, survey
 from cryoet_bench.quality.qc.volume import Spacing, Volume, open_volume, readable
+from cryoet_bench.volume.boxes import centre_box, read_box
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cryoet_bench.quality.qc.survey import ArrayLike, Survey, read_box
+from cryoet_bench.quality.qc.survey import ArrayLike, Survey
+from cryoet_bench.volume.boxes import read_box
 
 Array = npt.NDArray[Any]
 _WINDOW = 9

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,18 @@ import numpy.typing as npt
 from cryoet_bench.errors import InputError
 from cryoet_bench.quality.qc.kernels import BINS, BLOCK, accumulate, collect, plane_product
 from cryoet_bench.quality.thresholds import OUTLIER_SIGMA
+from cryoet_bench.volume.boxes import (
+    Box,
+    Voxels,
+    boxes,
+    centre_box,
+    chunk_shape,
+    read_box,
+    whole_chunks,
+)
 
 Array = npt.NDArray[Any]
-Box = tuple[slice, slice, slice]
+ArrayLike = Voxels
 Progress = Callable[[float], None]
 
 MAD_TO_SIGMA = 1.482602218505602  # sd of a normal distribution over its MAD: 1 / norm.ppf(3 / 4)
@@ -34,21 +43,6 @@ BINS_PER_SIGMA = 2048
 BOX_BYTES = 16 * 2**20
 IN_FLIGHT_BYTES = 160 * 2**20
 HOT_ROOM = 1000
-
-
-class ArrayLike(Protocol):
-    """What is swept: a numpy, memory-mapped, Zarr or Dask array of axes z, y, x."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Voxels along z, y, x."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of a voxel."""
-
-    def __getitem__(self, key: Any, /) -> Any:
-        """Return a box of voxels."""
 
 
 @dataclass(frozen=True)
@@ -198,66 +192,6 @@ def survey(
     return _finish(sweeper, sums, frame, pilot)
 
 
-def centre_box(shape: Sequence[int], edge: int) -> Box:
-    """Return the box of at most `edge` voxels a side in the middle of a volume."""
-    z, y, x = (
-        slice((n - min(n, edge)) // 2, (n - min(n, edge)) // 2 + min(n, edge)) for n in shape
-    )
-    return z, y, x
-
-
-def read_box(array: ArrayLike, box: Box) -> Array:
-    """Read a box; one that crosses chunks is read one chunk after the other.
-
-    Zarr would decode all chunks at once, which at 64 MiB each is most of the memory there is.
-    """
-    chunks = chunk_shape(array)
-    if chunks is None:
-        return np.asarray(array[box])
-    spans = [
-        [
-            slice(max(s.start, at), min(s.stop, at + step))
-            for at in range(s.start // step * step, s.stop, step)
-        ]
-        for s, step in zip(box, chunks, strict=True)
-    ]
-    data = np.empty([s.stop - s.start for s in box], array.dtype)
-    for part in itertools.product(*spans):
-        inside = tuple(
-            slice(p.start - s.start, p.stop - s.start) for p, s in zip(part, box, strict=True)
-        )
-        data[inside] = array[part]
-    return data
-
-
-def chunk_shape(array: ArrayLike) -> tuple[int, int, int] | None:
-    """Return the array's chunks where it has any; irregular Dask chunks count as their largest."""
-    chunks = getattr(array, "chunks", None)
-    if not chunks:
-        return None
-    z, y, x = (max(edge) if isinstance(edge, tuple) else int(edge) for edge in chunks)
-    return z, y, x
-
-
-def boxes(shape: Sequence[int], chunks: Sequence[int] | None, limit: int) -> list[Box]:
-    """Cover a volume with boxes of whole chunks and about `limit` voxels, rows kept long."""
-    step = list(chunks or (1, 1, 1))
-    step = [min(a, b) for a, b in zip(step, shape, strict=True)]
-    for axis in (2, 1, 0):
-        room = max(1, limit // math.prod(step))
-        step[axis] = min(shape[axis], step[axis] * room)
-    return [
-        (
-            slice(z, min(z + step[0], shape[0])),
-            slice(y, min(y + step[1], shape[1])),
-            slice(x, min(x + step[2], shape[2])),
-        )
-        for z, y, x in itertools.product(
-            *(range(0, n, s) for n, s in zip(shape, step, strict=True))
-        )
-    ]
-
-
 @dataclass(frozen=True)
 class Frame:
     """How voxels are centred, d = (v - pivot) * scale, and binned, d * stretch + offset."""
@@ -339,10 +273,10 @@ class _Sweeper:
         self.shape = (z, y, x)
         self.dtype = _working_dtype(array.dtype)
         chunks = chunk_shape(array)
-        self.boxes = boxes(self.shape, chunks, BOX_BYTES // self.dtype.itemsize)
+        self.boxes = self._cover(chunks, BOX_BYTES // self.dtype.itemsize)
         if chunks is None and len(self.boxes) < workers:
             smaller = math.ceil(math.prod(self.shape) / workers)
-            self.boxes = boxes(self.shape, chunks, max(smaller, 2**16))
+            self.boxes = self._cover(chunks, max(smaller, 2**16))
         largest = math.prod(s.stop - s.start for s in self.boxes[0]) * self.dtype.itemsize
         # A Zarr chunk is held about three times while it is read: stored, decoded, placed.
         self.workers = max(
@@ -350,6 +284,9 @@ class _Sweeper:
         )
         self.progress = progress
         self._sweeps = 0
+
+    def _cover(self, chunks: Sequence[int] | None, limit: int) -> list[Box]:
+        return list(boxes(self.shape, whole_chunks(self.shape, chunks, limit)))
 
     def sum(self, frame: Frame) -> _Sums:
         """Run the first sweep."""

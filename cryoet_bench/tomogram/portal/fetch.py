@@ -24,8 +24,8 @@ from cryoet_bench.tomogram.portal.patience import PATIENCE, Patience
 from cryoet_bench.tomogram.portal.plan import Plan, plan
 from cryoet_bench.tomogram.portal.report import Report
 from cryoet_bench.tomogram.portal.request import Request, parse
-from cryoet_bench.tomogram.region import format_region
 from cryoet_bench.tomogram.volume import Tomogram
+from cryoet_bench.volume.region import format_region
 
 # The portal's terms: all of its data; its records do not repeat it.
 LICENCE = "CC0-1.0"

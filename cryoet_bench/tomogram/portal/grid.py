@@ -15,7 +15,7 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.tomogram.portal.bucket import Piece
 from cryoet_bench.tomogram.portal.catalogue import Record
 from cryoet_bench.tomogram.portal.placement import Shape, written_shape
-from cryoet_bench.tomogram.region import Region
+from cryoet_bench.volume.region import Region
 
 # The portal converts every tomogram to it; its records do not name a type.
 PORTAL_DTYPE = np.dtype(np.float32)

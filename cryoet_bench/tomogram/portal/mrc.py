@@ -14,7 +14,7 @@ from mrcfile.utils import byte_order_from_machine_stamp, data_dtype_from_header
 from cryoet_bench.errors import InputError
 from cryoet_bench.tomogram.portal.bucket import Bucket, Piece
 from cryoet_bench.tomogram.portal.grid import Contents, Grid
-from cryoet_bench.tomogram.region import Region
+from cryoet_bench.volume.region import Region
 
 # As much as a chunk of the portal's OME-Zarr.
 _PIECE_SIZE = 64 * 2**20

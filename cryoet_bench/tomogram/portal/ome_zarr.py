@@ -15,7 +15,7 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.tomogram.portal.bucket import Bucket, Piece
 from cryoet_bench.tomogram.portal.grid import Contents, Grid
 from cryoet_bench.tomogram.portal.placement import Shape, chunk_indices, chunk_part
-from cryoet_bench.tomogram.region import Region
+from cryoet_bench.volume.region import Region
 
 _ANGSTROM = {"angstrom": 1.0, "nanometer": 10.0}
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.tomogram.region import Region
+from cryoet_bench.volume.region import Region
 
 Shape = tuple[int, int, int]
 

@@ -11,7 +11,7 @@ from rich.filesize import decimal
 from cryoet_bench.tomogram.portal import placement
 from cryoet_bench.tomogram.portal.grid import Contents, StoredArray
 from cryoet_bench.tomogram.portal.request import Request
-from cryoet_bench.tomogram.region import Region, format_region, require_inside, whole
+from cryoet_bench.volume.region import Region, format_region, require_inside, whole
 
 
 @dataclass(frozen=True)

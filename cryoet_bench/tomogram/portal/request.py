@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.tomogram.region import Region, format_region, parse_region
+from cryoet_bench.volume.region import Region, format_region, parse_region
 
 PREFIX = "portal:"
 DEFAULT_SUBSET = 128

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.tomogram.files import mrc, tiff, zarr_
-from cryoet_bench.tomogram.files.part import Part, positive
-from cryoet_bench.tomogram.region import Region, format_region
 from cryoet_bench.tomogram.volume import Tomogram, checksum
+from cryoet_bench.volume import Volume
+from cryoet_bench.volume.opening import open_volume
+from cryoet_bench.volume.reading import READ_ERRORS, reason
+from cryoet_bench.volume.region import Region, format_region, require_inside, whole
+from cryoet_bench.volume.spacing import positive
 
 __all__ = ["read"]
 
-_TIFF_STARTS = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
-_MRC_SUFFIXES = {".mrc", ".rec", ".map", ".mrcs", ".st"}
-_SUFFIXES = re.compile(r"(\.(ome|mrc|mrcs|rec|map|st|tiff?|zarr|gz|bz2))+$", re.IGNORECASE)
+_SUFFIXES = re.compile(r"(\.(ome|mrc|mrcs|rec|map|st|tiff?|zarr|npy|gz|bz2|zip))+$", re.IGNORECASE)
 
 
 def read(
@@ -44,55 +48,52 @@ def read(
     Returns
     -------
     Tomogram
-        In the file's dtype and native byte order, whatever the format.
+        In the file's dtype and native byte order, whatever the format; what is unusual about the
+        file is in its provenance, as ``notes``.
 
     Raises
     ------
     InputError
         The file cannot be read, is no volume of real numbers, or the region lies outside.
     """
-    part = _read(path, level, region)
+    volume = open_volume(path, level=level)
+    shape = tuple(volume.array.shape)
+    part = region or whole(shape)
+    require_inside(part, shape, str(path))
     given = None if voxel_spacing is None else positive((voxel_spacing,) * 3)
     if voxel_spacing is not None and given is None:
         raise InputError(f"the voxel spacing {voxel_spacing} is no length: give it in angstrom")
+    data = _voxels(volume, part, path)
     stem = stem or _stem(path)
-    sha256 = checksum(part.data)
+    sha256 = checksum(data)
+    notes = [note.sentence for note in volume.notes if not (given and note.about == "spacing")]
+    facts = {key: value for key, value in volume.facts.items() if key != "source"}
     provenance = {
         "path": str(path.resolve()),
         "stem": stem,
         "level": level,
-        "region": format_region(part.region),
-        **part.facts,
+        "region": format_region(part),
+        **facts,
+        **({"notes": notes} if notes else {}),
         **({"given_voxel_spacing": voxel_spacing} if given else {}),
     }
     return Tomogram(
         f"{stem}-{sha256[:8]}",
-        part.data,
-        given or part.voxel_spacing,
+        data,
+        given or volume.voxel_spacing,
         "file",
         provenance,
         sha256=sha256,
     )
 
 
-def _read(path: Path, level: int, region: Region | None) -> Part:
-    if path.is_dir():
-        return zarr_.read(path, region, level)
-    if level:
-        raise InputError(f"{path} has no level {level}: only OME-Zarr groups have levels")
+def _voxels(volume: Volume, region: Region, path: Path) -> npt.NDArray[Any]:
+    dtype = np.dtype(volume.array.dtype).newbyteorder("=")
     try:
-        with path.open("rb") as file:
-            header = file.read(212)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    if not header:
-        raise InputError(f"{path} is empty")
-    if header[:4] in _TIFF_STARTS:
-        return tiff.read(path, region)
-    compressed = header[:3] in {b"\x1f\x8b\x08", b"BZh"}
-    if header[208:211] == b"MAP" or compressed or path.suffix.lower() in _MRC_SUFFIXES:
-        return mrc.read(path, region)
-    raise InputError(f"{path} is no tomogram: it is neither MRC, TIFF nor Zarr")
+        return np.array(volume.array[region], dtype=dtype, order="C")
+    except READ_ERRORS as error:
+        kind = str(volume.facts["format"]).split()[0]
+        raise InputError(f"{path} cannot be read as {kind}: {reason(error)}") from error
 
 
 def _stem(path: Path) -> str:

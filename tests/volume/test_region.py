@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.tomogram.region import format_region, middle, parse_region, require_inside, whole
+from cryoet_bench.volume.region import format_region, middle, parse_region, require_inside, whole
 
 edges = st.tuples(st.integers(0, 10**6), st.integers(1, 10**6)).map(
     lambda it: slice(it[0], it[0] + it[1])

@@ -6,7 +6,7 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cryoet_bench.quality.fidelity.bricks import boxes, brick_shape, walk, working_dtype
+from cryoet_bench.volume.bricks import boxes, brick_shape, walk, working_dtype
 
 EXTENT = st.integers(1, 23)
 SHAPE = st.tuples(EXTENT, EXTENT, EXTENT)
