@@ -129,7 +129,10 @@ def _read_header(path: Path) -> _File:
     else:
         content = np.memmap(path, np.uint8, "r")
     if content.size < HEADER_BYTES:
-        raise InputError(f"{path} is truncated: {short(content.size, HEADER_BYTES)} of a header")
+        raise InputError(
+            f"{path} is no MRC file, or the start of one: it holds {content.size:,} bytes, and a "
+            f"header has {HEADER_BYTES:,}"
+        )
     raw = content[:HEADER_BYTES].tobytes()
     notes = []
     by_number = [order for order in "<>" if _plausible(_numbers(raw, order))]

@@ -92,7 +92,7 @@ def require_volume(array: Voxels, where: str) -> None:
     """
     shape = tuple(array.shape)
     if len(shape) != 3:
-        raise InputError(f"{where} has {len(shape)} dimensions {shape}: a tomogram has three")
+        raise InputError(f"{where} has {len(shape)} dimensions {shape}: a tomogram has three axes")
     if 0 in shape:
         raise InputError(f"{where} has no voxels: its shape is {shape}")
     # A mask or a phase is no density, and nothing here measures with more than 64 bits.

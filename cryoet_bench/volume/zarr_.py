@@ -208,7 +208,7 @@ def _volume(image: _Image, where: str, name: str, notes: list[Note], *, remote: 
         raise InputError(f"{where} holds {dtype} values: a tomogram has real numbers")
     if len(array.shape) < 3:
         raise InputError(
-            f"{where} has {len(array.shape)} dimensions {array.shape}: a tomogram has three"
+            f"{where} has {len(array.shape)} dimensions {array.shape}: a tomogram has three axes"
         )
     if 0 in array.shape:
         raise InputError(f"{where} has no voxels: its shape is {array.shape}")

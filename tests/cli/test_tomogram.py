@@ -105,7 +105,7 @@ def test_bad_input_is_one_sentence_and_exit_2(command: Command, tmp_path: Path) 
         "cannot name": ["add", tmp_path / "good.zarr", "--name", "a/b"],
         "No such file": ["add", tmp_path / "absent.mrc"],
         "is empty": ["add", tmp_path / "empty.mrc"],
-        "cannot be read as MRC": ["add", tmp_path / "text.mrc"],
+        "no MRC file": ["add", tmp_path / "text.mrc"],
         "a stack is needed": ["add", tmp_path / "image.tif"],
         "group without arrays": ["add", tmp_path / "group.zarr"],
         "holds complex64": ["add", tmp_path / "complex.zarr"],
