@@ -18,7 +18,7 @@ def _encoded(codec: str) -> tuple[Any, Any, Any]:
     """Return a codec of numcodecs, the central 64-cube of the tomogram, and the cube encoded."""
     import numpy as np  # noqa: PLC0415
 
-    from cryoet_bench.tomogram import region  # noqa: PLC0415
+    from cryoet_bench.volume import region  # noqa: PLC0415
 
     conditions.settle_codecs()
     volume = tomogram().data

@@ -27,7 +27,7 @@ from skimage.util import view_as_blocks
 from cryoet_bench.quality.qc.checks import seven_checks
 from cryoet_bench.quality.qc.survey import survey
 from cryoet_bench.tomogram.sources import obtain
-from cryoet_bench.volume.boxes import centre_box
+from cryoet_bench.volume.region import middle
 
 ROUNDS = 5
 QC_BAR = 20.0
@@ -80,7 +80,7 @@ def plain_checks(volume: np.ndarray) -> dict[str, object]:
     found["signal-to-noise"] = [
         np.corrcoef(volume[z].ravel(), volume[z + 1].ravel())[0, 1] for z in range(len(volume) - 1)
     ]
-    found["dynamic range"] = np.unique(volume[centre_box(volume.shape, 64)]).size
+    found["dynamic range"] = np.unique(volume[middle(volume.shape, 64)]).size
     found["saturation"] = ((volume == volume.min()).sum(), (volume == volume.max()).sum())
     blocks = view_as_blocks(volume, (16, 16, 16))
     found["consistency"] = (

@@ -55,14 +55,6 @@ def stored_pieces(array: Voxels) -> tuple[int, ...] | None:
     return shards or chunk_shape(array)
 
 
-def centre_box(shape: Sequence[int], edge: int) -> Box:
-    """Return the box of at most `edge` voxels a side in the middle of a volume."""
-    z, y, x = (
-        slice((n - min(n, edge)) // 2, (n - min(n, edge)) // 2 + min(n, edge)) for n in shape
-    )
-    return z, y, x
-
-
 def whole_chunks(shape: Sequence[int], chunks: Sequence[int] | None, limit: int) -> Triple:
     """Return the box of whole chunks and about `limit` voxels that keeps rows long."""
     step = [max(1, min(a, b)) for a, b in zip(chunks or (1, 1, 1), shape, strict=True)]

@@ -11,7 +11,8 @@ from cryoet_bench.quality.qc.cryoet import cryoet_checks
 from cryoet_bench.quality.qc.spectrum import EDGE, Spectrum, spectrum
 from cryoet_bench.quality.qc.survey import ArrayLike, Progress, Survey, survey
 from cryoet_bench.quality.qc.volume import Spacing, Volume, open_volume, readable
-from cryoet_bench.volume.boxes import centre_box, read_box
+from cryoet_bench.volume.boxes import read_box
+from cryoet_bench.volume.region import middle
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def inspect(
 
 def _inspect(volume: Volume, workers: int | None, progress: Progress | None) -> Inspection:
     statistics = survey(volume.array, workers=workers, progress=progress)
-    centre = read_box(volume.array, centre_box(volume.array.shape, EDGE))
+    centre = read_box(volume.array, middle(volume.array.shape, EDGE))
     power = spectrum(centre)
     checks: list[Check] = [
         *seven_checks(statistics, volume.array),

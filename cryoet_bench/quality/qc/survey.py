@@ -26,11 +26,11 @@ from cryoet_bench.volume.boxes import (
     Box,
     Voxels,
     boxes,
-    centre_box,
     chunk_shape,
     read_box,
     whole_chunks,
 )
+from cryoet_bench.volume.region import middle
 
 Array = npt.NDArray[Any]
 ArrayLike = Voxels
@@ -183,7 +183,7 @@ def survey(
     """
     _require_volume(array)
     sweeper = _Sweeper(array, workers or len(os.sched_getaffinity(0)), progress)
-    pilot = read_box(array, centre_box(array.shape, PILOT_EDGE))
+    pilot = read_box(array, middle(array.shape, PILOT_EDGE))
     frame = _frame(pilot)
     sums = sweeper.sum(frame)
     if _misframed(sums, frame):
