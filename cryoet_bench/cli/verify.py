@@ -79,15 +79,7 @@ def _print(verified: Verification) -> None:
             "" if check.verdict == "pass" else escape(check.sentence),
         )
     console.print(table)
-    verdict = "is not" if verified.verdict == "fail" else "is"
-    purpose = verified.profile.name
-    console.print(
-        f"{verified.copy.name} {verdict} fit as a copy of {verified.reference.name} "
-        f"for {purpose} ({verified.profile.purpose})",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    console.print(verified.headline, markup=False, highlight=False, soft_wrap=True)
 
 
 class _Progress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +13,17 @@ import numpy as np
 from cryoet_bench.errors import InputError
 from cryoet_bench.quality.compiled import THREADS
 from cryoet_bench.quality.fidelity.bricks import Stored, Triple, Voxels, boxes, brick_shape, walk
-from cryoet_bench.quality.fidelity.diagnosis import Defect, diagnose
+from cryoet_bench.quality.fidelity.defects import Defect
+from cryoet_bench.quality.fidelity.diagnosis import diagnose
+from cryoet_bench.quality.fidelity.grey_scale import Rescaled, grey_scale
+from cryoet_bench.quality.fidelity.identity import identical
 from cryoet_bench.quality.fidelity.picking import Picker, PickingScore
 from cryoet_bench.quality.fidelity.pixels import PixelErrors, PixelSums
+from cryoet_bench.quality.fidelity.sizes import different_shape
 from cryoet_bench.quality.fidelity.spectrum import cross_spectrum
 from cryoet_bench.quality.fidelity.ssim import APRON, Similarity, SimilaritySums
 from cryoet_bench.quality.metrics.fsc import Correlation, correlation
+from cryoet_bench.quality.metrics.loss import relative
 from cryoet_bench.tomogram.phantom import Particle
 
 Spacing = tuple[float, float, float]
@@ -28,7 +33,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What was measured; all but the first four are None where the shapes differ.
+    """What was measured.
+
+    The measures are None where the shapes differ, and where the copy is exact: then there is
+    nothing to measure.
 
     Parameters
     ----------
@@ -38,6 +46,11 @@ class Comparison:
         As numpy names them, without the byte order, which a format may choose.
     reference_spacing, copy_spacing : tuple of float or None
         In angstrom; None where a volume does not say.
+    exact : bool
+        Every voxel has the same value and bits. The type may be another that holds them.
+    scale : tuple of float or None
+        Gain and offset where the copy = gain * reference + offset on another grey scale; all else
+        is then measured on the copy brought back to the reference's.
     pixels, similarity, correlation : PixelErrors, Similarity, Correlation or None
         The measures.
     picking : PickingScore or None
@@ -52,6 +65,8 @@ class Comparison:
     copy_dtype: str
     reference_spacing: Spacing | None
     copy_spacing: Spacing | None
+    exact: bool
+    scale: tuple[float, float] | None
     pixels: PixelErrors | None
     similarity: Similarity | None
     correlation: Correlation | None
@@ -82,10 +97,17 @@ class Comparison:
             "defects": [defect.name for defect in self.defects],
             "damage": [defect.name for defect in self.defects if defect.damage],
         }
+        if values["same_shape"]:
+            values["bit_exact"] = self.exact and values["same_dtype"]
+        if self.exact:
+            values |= _OF_AN_EXACT_COPY
         if (pixels := self.pixels) is not None:
+            scale, offset = self.scale or (1.0, 0.0)
+            # Of the copy as it is stored: a mean m of the copy on the reference's scale was
+            # scale * m + offset.
+            bias = scale * pixels.copy_mean + offset - pixels.reference_mean
             values |= {
-                "bit_exact": pixels.identical and values["same_dtype"],
-                "n_differing": pixels.n_differing,
+                "n_differing": pixels.n_differing if self.scale is None else None,
                 "first_differing": pixels.first_differing,
                 "nonfinite_reference": pixels.nonfinite_reference,
                 "nonfinite_copy": pixels.nonfinite_copy,
@@ -96,10 +118,12 @@ class Comparison:
                 "mse": pixels.mse,
                 "nrmse": pixels.nrmse,
                 "psnr": pixels.psnr,
-                "bias_sd": pixels.bias / pixels.reference_sd if pixels.reference_sd else None,
-                "gain": pixels.gain,
-                "gain_error": pixels.gain - 1,
+                "bias_sd": relative(bias, pixels.reference_sd),
+                "gain": scale * pixels.gain,
+                "gain_error": scale * pixels.gain - 1,
                 "pixel_correlation": pixels.correlation,
+                "worst_block": pixels.worst_block,
+                "worst_slice": pixels.worst_slice,
                 "reference_range": pixels.reference_range,
                 "reference_sd": pixels.reference_sd,
             }
@@ -130,6 +154,29 @@ class Comparison:
                 "picking_reference": picking.reference,
             }
         return {key: None if _is_nan(value) else value for key, value in values.items()}
+
+
+_OF_AN_EXACT_COPY: Mapping[str, Any] = {
+    "n_differing": 0,
+    "first_differing": None,
+    "nonfinite_moved": 0,
+    "max_error": 0.0,
+    "max_error_at": None,
+    "max_error_sd": 0.0,
+    "mse": 0.0,
+    "nrmse": 0.0,
+    "psnr": math.inf,
+    "bias_sd": 0.0,
+    "gain": 1.0,
+    "gain_error": 0.0,
+    "pixel_correlation": 1.0,
+    "worst_block": 1.0,
+    "worst_slice": 0.0,
+    "ssim": 1.0,
+    "ssim_minimum": 1.0,
+    "fsc_minimum": 1.0,
+    "picking_agreement": 1.0,
+}
 
 
 def _is_nan(value: Any) -> bool:
@@ -178,34 +225,36 @@ def compare(
         "reference_spacing": reference_spacing,
         "copy_spacing": copy_spacing,
     }
+    unmeasured: dict[str, Any] = dict.fromkeys(
+        ("scale", "pixels", "similarity", "correlation", "picking")
+    )
     if facts["reference_shape"] != facts["copy_shape"]:
-        return Comparison(
-            **facts,
-            pixels=None,
-            similarity=None,
-            correlation=None,
-            picking=None,
-            defects=[_different_shape(facts)],
-        )
+        defects = [different_shape(reference, copy)]
+        return Comparison(**facts, **unmeasured, exact=False, defects=defects)
     report = progress or (lambda _what, _done, _total: None)
+    report("Bit by bit", 0, 1)
+    if identical(reference, copy):
+        return Comparison(**facts, **unmeasured, exact=True, defects=[])
+    scale = grey_scale(reference, copy)
+    seen = copy if scale is None else Rescaled(copy, *scale, like=reference.dtype)
     report("Fourier shell correlation", 0, 1)
-    spectrum = cross_spectrum(reference, copy)
+    spectrum = cross_spectrum(reference, seen)
     curve = correlation(spectrum)
-    pixels, similarity = voxel_by_voxel(reference, copy, spectrum.reference_range, report)
+    pixels, similarity = voxel_by_voxel(reference, seen, spectrum.reference_range, report)
     report("Diagnosis", 0, 1)
-    defects = diagnose(reference, copy, pixels, curve, spectrum)
+    defects = diagnose(reference, copy, seen, scale, pixels, curve, spectrum)
     report("Particle picking", 0, 1)
     picking = None
-    if reference_spacing is not None:
+    spacing = reference_spacing or copy_spacing
+    if spacing is not None and not pixels.same_values:
         picking = Picker(
-            reference,
-            voxel_spacing=reference_spacing[0],
-            band=curve.band,
-            particles=particles,
-        ).score(copy)
+            reference, voxel_spacing=spacing[0], band=curve.band, particles=particles
+        ).score(seen)
     report("Particle picking", 1, 1)
     return Comparison(
         **facts,
+        exact=False,
+        scale=scale,
         pixels=pixels,
         similarity=similarity,
         correlation=curve,
@@ -232,15 +281,6 @@ def voxel_by_voxel(
             sums.add(brick, pool)
             similarity.add(brick, pool)
     return sums.result(), similarity.result()
-
-
-def _different_shape(facts: dict[str, Any]) -> Defect:
-    reference, copy = facts["reference_shape"], facts["copy_shape"]
-    if sorted(reference) == sorted(copy):
-        return Defect(
-            "transposed", True, f"the axes are exchanged: {reference} became {copy} along z, y, x"
-        )
-    return Defect("different-shape", True, f"the shape {reference} became {copy}")
 
 
 def _require_volume(volume: Voxels, what: str) -> None:

@@ -1,7 +1,7 @@
 """Names for what happened to a copy, each from evidence that nothing else would leave.
 
 Damage is what no way of storing a volume should do; a loss is what some ways of storing do on
-purpose. The numbers say how much, the name says where to look for the cause.
+purpose. The numbers say how much and decide, the name says where to look for the cause.
 """
 
 from __future__ import annotations
@@ -16,36 +16,23 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.fidelity.bricks import Box, Triple, Voxels
+from cryoet_bench.quality.fidelity.defects import Defect
 from cryoet_bench.quality.fidelity.pixels import MARKS, PixelErrors
+from cryoet_bench.quality.fidelity.probes import correlated, middle
 from cryoet_bench.quality.metrics.fsc import Correlation
 from cryoet_bench.quality.metrics.shells import CrossSpectrum
 
 Array = npt.NDArray[Any]
 
 _EDGE = 96
+_ALIKE = 0.9
+_PARTS = 10  # of a voxel, to which a shift is told
+_EXPLAINED = 0.3
+_CUBES = 128
 _FEW_SLICES = 16
 _CELLS = 64
 _SMALLEST_HALF = 2.0**-14
 _HALF_STEP = 2.0**-24
-
-
-@dataclass(frozen=True)
-class Defect:
-    """Something that was recognised in a copy.
-
-    Parameters
-    ----------
-    name : str
-        Stable identifier, e.g. ``flipped-bit``.
-    damage : bool
-        Never the effect of a way of storing, so wrong whatever the copy is for.
-    sentence : str
-        What was seen, for a microscopist.
-    """
-
-    name: str
-    damage: bool
-    sentence: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +42,9 @@ class Evidence:
     Parameters
     ----------
     reference, copy : array-like
-        The volumes.
+        The volumes, the copy on the reference's grey scale.
+    scale : tuple of float or None
+        Gain and offset that were taken out of the copy.
     pixels, correlation, spectrum
         What was measured on them.
     box : tuple of slice
@@ -66,6 +55,7 @@ class Evidence:
 
     reference: Voxels
     copy: Voxels
+    scale: tuple[float, float] | None
     pixels: PixelErrors
     correlation: Correlation
     spectrum: CrossSpectrum
@@ -76,28 +66,58 @@ class Evidence:
 
 def diagnose(
     reference: Voxels,
+    stored: Voxels,
     copy: Voxels,
+    scale: tuple[float, float] | None,
     pixels: PixelErrors,
     correlation: Correlation,
     spectrum: CrossSpectrum,
 ) -> list[Defect]:
-    """Return what is recognised in a copy that differs from its reference, the gravest first."""
-    if pixels.identical:
-        return []
-    box = _middle(pixels.shape, _EDGE)
-    with np.errstate(invalid="ignore"):
+    """Return what is recognised in a copy that differs from its reference, the gravest first.
+
+    Parameters
+    ----------
+    reference, stored : array-like
+        The volumes as they are.
+    copy, scale
+        The copy on the reference's grey scale, and what that took.
+    pixels, correlation, spectrum
+        What was measured on reference and copy.
+    """
+    if scale is None and pixels.same_values:
+        return [_equal_values(reference, stored, pixels)]
+    box = middle(pixels.shape, _EDGE)
+    with np.errstate(invalid="ignore", over="ignore"):
         return _diagnose(
             Evidence(
                 reference,
                 copy,
+                scale,
                 pixels,
                 correlation,
                 spectrum,
                 box,
                 np.asarray(reference[box]),
-                np.asarray(copy[box]),
+                np.asarray(stored[box]),
             )
         )
+
+
+def _equal_values(reference: Voxels, stored: Voxels, pixels: PixelErrors) -> Defect:
+    if pixels.identical:
+        return Defect(
+            "changed-voxels",
+            True,
+            "integers differ beyond the 53 bits with which they are compared",
+            "voxel",
+        )
+    wider = np.dtype(reference.dtype).name != np.dtype(stored.dtype).name
+    return Defect(
+        "same-values",
+        False,
+        f"the bits of {pixels.n_differing:,} voxels differ and no value does: zeros have another "
+        "sign, or NaN another payload" + (", in another type" if wider else ""),
+    )
 
 
 def _diagnose(evidence: Evidence) -> list[Defect]:
@@ -107,20 +127,31 @@ def _diagnose(evidence: Evidence) -> list[Defect]:
         if defect := explain(evidence):
             return [defect]
     found = [*_nonfinite(evidence)]
+    if evidence.scale is not None:
+        # Of exact values nothing is left on another scale, so only what stands out is looked for.
+        found += [*_line(evidence), *_first(evidence, (_slices, _local))]
+        return found + _first(evidence, (_half_precision, _levels, _mantissa))
     if pixels.n_differing > pixels.nonfinite_moved:
         found += _first(evidence, (_single_voxels, _slices, _block, _clipping, _lost_wedge, _local))
-    if not found or found[0].name == "missing-block":
+    if not found or found[0].name in _BEHIND_LOSSES:
         found += _losses(evidence)
     return found
 
 
+# What may be planted in a copy that differs everywhere else as well.
+_BEHIND_LOSSES = {
+    "missing-block", "replaced-block", "mirrored-block", "replaced-slices", "constant-slices",
+    "swapped-slices", "duplicated-slice",
+}  # fmt: skip
+
+
 def _first(
     evidence: Evidence, explanations: tuple[Callable[[Evidence], Defect | None], ...]
-) -> Iterator[Defect]:
+) -> list[Defect]:
     for explain in explanations:
         if defect := explain(evidence):
-            yield defect
-            return
+            return [defect]
+    return []
 
 
 def _nonfinite(evidence: Evidence) -> Iterator[Defect]:
@@ -151,46 +182,83 @@ def _byte_order(evidence: Evidence) -> Defect | None:
 
 def _orientation(evidence: Evidence) -> Defect | None:
     box = _cube(evidence.pixels.shape)
-    a, b = np.asarray(evidence.reference[box]), np.asarray(evidence.copy[box])
-    if _mostly_equal(a, b) or a.min() == a.max():
+    a, b = (np.asarray(volume[box]) for volume in (evidence.reference, evidence.copy))
+    if correlated(a, b) > _ALIKE / 2:
         return None
+    turned = _turned(a, b)
+    if turned is None:
+        return None
+    order, mirrored = turned
+    axes = [axis for axis, step in zip("zyx", mirrored, strict=True) if step < 0]
+    swapped = "" if order == (0, 1, 2) else "its axes are exchanged"
+    flipped = f"it is mirrored along {' and '.join(axes)}" if axes else ""
+    hand = _odd(order) != (len(axes) % 2 == 1)
+    return Defect(
+        "mirrored" if not swapped else "transposed",
+        True,
+        " and ".join(filter(None, (swapped, flipped)))
+        + (", so its handedness is wrong" if hand else ", with the same handedness"),
+    )
+
+
+def _turned(a: Array, b: Array) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Return the exchange of axes and the mirrors that make b of a, None where nothing does."""
     for order in itertools.permutations(range(3)):
         turned = a.transpose(order)
+        if turned.shape != b.shape:
+            continue
         for mirrored in itertools.product((1, -1), repeat=3):
-            if _mostly_equal(turned[tuple(slice(None, None, step) for step in mirrored)], b):
-                axes = [axis for axis, step in zip("zyx", mirrored, strict=True) if step < 0]
-                swapped = "" if order == (0, 1, 2) else "its axes are exchanged"
-                flipped = f"it is mirrored along {' and '.join(axes)}" if axes else ""
-                hand = _odd(order) != (len(axes) % 2 == 1)
-                return Defect(
-                    "mirrored" if not swapped else "transposed",
-                    True,
-                    " and ".join(filter(None, (swapped, flipped)))
-                    + (", so its handedness is wrong" if hand else ", with the same handedness"),
-                )
+            way = tuple(slice(None, None, step) for step in mirrored)
+            if correlated(turned[way], b) > _ALIKE:
+                return order, mirrored
     return None
 
 
 def _shift(evidence: Evidence) -> Defect | None:
     a, b = (
-        np.nan_to_num(part.astype(np.float64), posinf=0.0, neginf=0.0)
-        for part in (evidence.middle_reference, evidence.middle_copy)
+        np.nan_to_num(np.asarray(volume[evidence.box]).astype(np.float64), posinf=0.0, neginf=0.0)
+        for volume in (evidence.reference, evidence.copy)
     )
     if min(a.shape) < 4 or a.std() == 0 or b.std() == 0:
         return None
-    step = _translation(a, b)
-    if step == (0, 0, 0):
+    before = correlated(a, b)
+    if before > 0.9999:
         return None
-    kept, moved = _overlap(a, b, step)
-    before = _correlation(a, b)
-    if not _correlation(kept, moved) > max(0.99, before + 0.001):
-        return None
-    z, y, x = step
-    return Defect(
-        "shifted",
-        True,
-        f"the copy is moved by ({z}, {y}, {x}) voxels along z, y, x",
+    from skimage.registration import phase_cross_correlation  # noqa: PLC0415
+
+    a, b = a - a.mean(), b - b.mean()
+    for normalization in ("phase", None):
+        step, _, _ = phase_cross_correlation(  # type: ignore[no-untyped-call]
+            b, a, upsample_factor=_PARTS, normalization=normalization
+        )
+        if not np.any(step):
+            continue
+        kept, moved = _aligned(a, b, step)
+        # A copy that was moved is explained by the move, and one that only lost detail is not.
+        if not kept.size or 1 - correlated(kept, moved) > _EXPLAINED * (1 - before):
+            continue
+        whole = bool(np.all(step == np.rint(step)))
+        z, y, x = (f"{part:.0f}" if whole else f"{part:.1f}" for part in step + 0.0)
+        return Defect(
+            "shifted",
+            True,
+            f"the copy is moved by ({z}, {y}, {x}) voxels along z, y, x"
+            + ("" if whole else ": it was interpolated, so detail is lost as well"),
+        )
+    return None
+
+
+def _aligned(a: Array, b: Array, step: Array) -> tuple[Array, Array]:
+    """Return a moved by a step, and b, without the border that came in from the other side."""
+    from scipy.ndimage import fourier_shift  # noqa: PLC0415
+
+    moved = np.fft.ifftn(fourier_shift(np.fft.fftn(a), step)).real
+    margin = [math.ceil(abs(part)) + (0 if part == round(part) else 2) for part in step]
+    inner = tuple(
+        slice(border if extent > 1 else 0, extent - border if extent > 1 else extent)
+        for border, extent in zip(margin, a.shape, strict=True)
     )
+    return moved[inner], b[inner]
 
 
 def _single_voxels(evidence: Evidence) -> Defect | None:
@@ -203,101 +271,154 @@ def _single_voxels(evidence: Evidence) -> Defect | None:
     n = len(pairs)
     voxels, where = ("voxel", "at") if n == 1 else (f"{n} voxels", "the first at")
     place = f"{where} (z, y, x) = {pixels.first_differing}"
+    largest = pixels.max_error_sd
     if pairs[0][0].dtype == pairs[0][1].dtype:
         flips = [_differing_bits(*pair) for pair in pairs]
         if all(count == 1 for count in flips):
             bit = "one bit" if n == 1 else "one bit each"
-            return Defect("flipped-bit", True, f"{bit} differs in {voxels}, {place}")
+            return Defect(
+                "flipped-bit", True, f"{bit} differs in {voxels}, {place}", "voxel", largest
+            )
     if pixels.nonfinite_moved == pixels.n_differing:
         return None
-    largest = pixels.max_error_sd
     if largest > 6:
-        return Defect("hot-voxels", True, f"{n} voxels are off by up to {largest:.3g} sd, {place}")
+        text = f"{voxels} {'is' if n == 1 else 'are'} off by up to {largest:.3g} sd, {place}"
+        return Defect("hot-voxels", True, text, "voxel", largest)
     return Defect(
         "changed-voxels",
         True,
         f"{voxels} differs, {place}"
         if n == 1
         else f"{voxels} differ and all others are the same, {place}",
+        "voxel",
+        largest,
     )
 
 
 def _slices(evidence: Evidence) -> Defect | None:
     pixels = evidence.pixels
     for axis, name in enumerate("zyx"):
-        hit = np.flatnonzero(pixels.differing_along[axis])
+        hit = _suspects(pixels, axis)
         if not 0 < len(hit) <= min(_FEW_SLICES, pixels.shape[axis] // 2):
             continue
-        others = [i for i in range(3) if i != axis]
-        touched = [np.count_nonzero(pixels.differing_along[i]) for i in others]
-        if any(count < 0.5 * pixels.shape[i] for count, i in zip(touched, others, strict=True)):
-            continue
+        severity = float(pixels.slice_rms[axis][hit].max()) / (pixels.reference_sd or 1.0)
         near = sorted({*hit.tolist(), *(hit - 1).tolist(), *(hit + 1).tolist()})
         near = [i for i in near if 0 <= i < pixels.shape[axis]]
         originals = {i: _slice(evidence.reference, axis, i) for i in near}
         copies = {int(i): _slice(evidence.copy, axis, int(i)) for i in hit}
         sources = {
-            i: next((j for j in near if j != i and np.array_equal(plane, originals[j])), None)
+            i: next((j for j in near if j != i and _repeats(plane, originals[j])), None)
             for i, plane in copies.items()
         }
         found = _rearranged(sources, name)
         if found:
-            return found
+            return Defect(*found, "region", severity)
         constant = [i for i, plane in copies.items() if plane.min() == plane.max()]
         if len(constant) == len(copies):
             value = copies[constant[0]].flat[0]
-            return Defect(
-                "constant-slices",
-                True,
-                f"{name} slices {_listed(constant)} hold nothing but {value:g}",
-            )
+            text = f"{name} slices {_listed(constant)} hold nothing but {value:g}"
+            return Defect("constant-slices", True, text, "region", severity)
+        alike = [correlated(originals[i], plane) for i, plane in copies.items()]
+        if max(alike) < _ALIKE / 2:
+            text = f"{name} slice {_listed(list(copies))} is not the reference's: all others are"
+            if len(copies) > 1:
+                text = f"{name} slices {_listed(list(copies))} are not the reference's"
+            return Defect("replaced-slices", True, text, "region", severity)
     return None
 
 
-def _rearranged(sources: dict[int, int | None], axis: str) -> Defect | None:
+def _suspects(pixels: PixelErrors, axis: int) -> npt.NDArray[np.intp]:
+    """Return the slices that differ where few do; else those whose error stands out."""
+    hit = np.flatnonzero(pixels.differing_along[axis])
+    if len(hit) > pixels.shape[axis] // 2:
+        rms = pixels.slice_rms[axis]
+        return np.flatnonzero((rms > 4 * np.median(rms)) & (rms > 0.2 * pixels.reference_sd))
+    others = [i for i in range(3) if i != axis]
+    touched = [np.count_nonzero(pixels.differing_along[i]) for i in others]
+    wide = all(count >= 0.5 * pixels.shape[i] for count, i in zip(touched, others, strict=True))
+    return hit if wide else hit[:0]
+
+
+def _repeats(plane: Array, other: Array) -> bool:
+    """Whether a slice is another one, up to what storing may have lost."""
+    return bool(np.array_equal(plane, other)) or correlated(plane, other) > 0.995
+
+
+def _rearranged(sources: dict[int, int | None], axis: str) -> tuple[str, bool, str] | None:
     pairs = [(i, j) for i, j in sources.items() if j is not None and sources.get(j) == i and i < j]
     if pairs and 2 * len(pairs) == len(sources):
         text = ", ".join(f"{i} and {j}" for i, j in pairs)
-        return Defect("swapped-slices", True, f"{axis} slices {text} have changed places")
+        return "swapped-slices", True, f"{axis} slices {text} have changed places"
     known = {i: j for i, j in sources.items() if j is not None}
     if known and len(known) == len(sources):
         text = ", ".join(f"{i} repeats {j}" for i, j in known.items())
-        return Defect("duplicated-slice", True, f"{axis} slice {text}")
+        return "duplicated-slice", True, f"{axis} slice {text}"
     return None
 
 
 def _block(evidence: Evidence) -> Defect | None:
-    box = _bounding_box(evidence.pixels)
-    # One by one, because each may cost a chunk: the second one usually ends it.
-    values = (np.asarray(evidence.copy[at]) for at in evidence.pixels.marked)
-    value = next(values)
-    if any(other != value for other in values):
-        return None
-    region = _clipped(box, 128)
-    a, b = np.asarray(evidence.reference[region]), np.asarray(evidence.copy[region])
+    """Look at what differs where nothing else does."""
+    pixels = evidence.pixels
+    box = _bounding_box(pixels)
+    if math.prod(_extent(box)) > math.prod(pixels.shape) / 4:
+        dense = False
+    else:
+        dense = pixels.n_differing > 0.5 * math.prod(_extent(box))
+    severity = float(pixels.block_error.max(initial=0.0))
+    region = _clipped(box, _CUBES)
+    a, b = (np.asarray(volume[region]) for volume in (evidence.reference, evidence.copy))
     different = a != b
-    if not different.any() or (b[different] != value).any():
+    values = b[different]
+    if (
+        values.size
+        and (values == values[0]).all()
+        and not _cut_off(a[different], values[0], pixels)
+    ):
+        return Defect(
+            "missing-block",
+            True,
+            f"{pixels.n_differing:,} voxels within {_spans(box)} read as {values[0]:g}: a chunk "
+            "that is missing or was never written reads as the fill value",
+            "region",
+            severity,
+        )
+    return _replaced(a, b, _spans(box), severity) if dense else None
+
+
+def _replaced(a: Array, b: Array, spans: str, severity: float) -> Defect | None:
+    """Name a block that holds something else than the reference does there."""
+    if correlated(a, b) > _ALIKE / 2:
         return None
-    if _cut_off(a[different], value, evidence.pixels):
-        return None
-    spans = ", ".join(
-        f"{axis} {part.start}:{part.stop}" for axis, part in zip("zyx", box, strict=True)
-    )
+    if min(a.shape) >= 4 and (turned := _turned(a, b)):
+        how = "mirrored" if turned[0] == (0, 1, 2) else "with its axes exchanged"
+        return Defect(
+            "mirrored-block", True, f"the block {spans} is stored {how}", "region", severity
+        )
     return Defect(
-        "missing-block",
+        "replaced-block",
         True,
-        f"{evidence.pixels.n_differing:,} voxels within {spans} read as {value:g}: a chunk "
-        "that is missing or was never written reads as the fill value",
+        f"the block {spans} holds something else than the reference does there",
+        "region",
+        severity,
+    )
+
+
+def _spans(box: Box) -> str:
+    return ", ".join(
+        f"{axis} {part.start}:{part.stop}" for axis, part in zip("zyx", box, strict=True)
     )
 
 
 def _local(evidence: Evidence) -> Defect | None:
-    """Look for lost chunks in a copy that differs everywhere else as well."""
+    """Look for lost and replaced chunks in a copy that differs everywhere else as well."""
     pixels, cell = evidence.pixels, evidence.pixels.cell
     rms = pixels.cell_rms
     bad = (rms > 4 * np.median(rms)) & (rms > 0.5 * pixels.reference_sd)
+    if not bad.any():
+        return None
     lost: list[tuple[int, ...]] = []
     value = None
+    severity = float(pixels.block_error.max(initial=0.0))
     for place in sorted(map(tuple, np.argwhere(bad).tolist()), key=lambda at: -rms[at])[:_CELLS]:
         box = tuple(slice(at * cell, (at + 1) * cell) for at in place)
         voxels = np.asarray(evidence.copy[box])
@@ -307,21 +428,33 @@ def _local(evidence: Evidence) -> Defect | None:
         if not _cut_off(np.asarray(evidence.reference[box]), first, pixels):
             lost.append(place)
             value = first
-    if not lost:
-        return None
-    corners = np.array(lost) * cell
-    spans = ", ".join(
-        f"{axis} {low}:{min(high + cell, extent)}"
-        for axis, low, high, extent in zip(
-            "zyx", corners.min(0), corners.max(0), pixels.shape, strict=True
+    if lost:
+        box = _cells_box(np.array(lost), pixels)
+        return Defect(
+            "missing-block",
+            True,
+            f"cells within {_spans(box)} hold nothing but {value:g}: a chunk that is missing or "
+            "was never written reads as the fill value",
+            "region",
+            severity,
         )
+    if pixels.worst_block > _ALIKE / 2:
+        return None
+    box = _cells_box(np.argwhere(bad), pixels)
+    if bad.sum() * cell**3 < 0.5 * math.prod(_extent(box)):
+        return None
+    region = _clipped(box, _CUBES)
+    a, b = (np.asarray(volume[region]) for volume in (evidence.reference, evidence.copy))
+    return _replaced(a, b, _spans(box), severity)
+
+
+def _cells_box(places: Array, pixels: PixelErrors) -> Box:
+    low, high = places.min(0) * pixels.cell, (places.max(0) + 1) * pixels.cell
+    z, y, x = (
+        slice(int(first), min(int(stop), extent))
+        for first, stop, extent in zip(low, high, pixels.shape, strict=True)
     )
-    return Defect(
-        "missing-block",
-        True,
-        f"cells within {spans} hold nothing but {value:g}: a chunk that is missing or was never "
-        "written reads as the fill value",
-    )
+    return z, y, x
 
 
 def _cut_off(lost: Array, value: Any, pixels: PixelErrors) -> bool:
@@ -344,7 +477,7 @@ def _clipping(evidence: Evidence) -> Defect | None:
     share = pixels.n_differing / math.prod(pixels.shape)
     return Defect(
         "clipping",
-        True,
+        False,
         f"{100 * share:.2g} % of the voxels are cut off at {pixels.copy_minimum:.4g} or "
         f"{pixels.copy_maximum:.4g}; all others are the same",
     )
@@ -387,6 +520,19 @@ def _losses(evidence: Evidence) -> list[Defect]:
 def _line(evidence: Evidence) -> Iterator[Defect]:
     """Look for a straight line from reference to copy that explains most of the error."""
     pixels = evidence.pixels
+    if evidence.scale is not None:
+        gain, offset = evidence.scale
+        if gain != 1:
+            kept = "; all else is judged on the reference's grey scale"
+            yield Defect(
+                "gain-error",
+                False,
+                f"the copy is the reference times {gain:.6g} plus {offset:.6g}{kept}",
+            )
+        else:
+            shift = offset / (pixels.reference_sd or 1.0)
+            yield Defect("offset-error", False, f"the copy is the reference plus {shift:.4g} sd")
+        return
     if not pixels.reference_sd > 0 or not pixels.copy_sd > 0:
         return
     left = pixels.residual_sd * pixels.copy_sd
@@ -403,16 +549,17 @@ def _line(evidence: Evidence) -> Iterator[Defect]:
     # Rounding leaves a trace of a gain beside an offset and the other way round.
     share = max(2 * left, 0.05 * pixels.rmse)
     if abs(gain - 1) * pixels.reference_sd > share:
-        yield Defect("gain-error", True, f"the copy is the reference times {gain:.6g}")
+        yield Defect("gain-error", False, f"the copy is the reference times {gain:.6g}")
     rest = bias - (gain - 1) * pixels.reference_mean / pixels.reference_sd
     if abs(rest) * pixels.reference_sd > share:
-        yield Defect("offset-error", True, f"the copy is the reference plus {rest:.4g} of its sd")
+        yield Defect("offset-error", False, f"the copy is the reference plus {rest:.4g} of its sd")
 
 
 def _gradient(evidence: Evidence) -> Defect | None:
     # A smooth surface needs no more than some thirty points along an axis.
     thin = tuple(slice(None, None, max(1, n // 32)) for n in evidence.middle_copy.shape)
-    a, b = evidence.middle_reference[thin], evidence.middle_copy[thin]
+    a = evidence.middle_reference[thin]
+    b = np.asarray(evidence.copy[evidence.box])[thin]
     error = b.astype(np.float64) - a.astype(np.float64)
     if min(error.shape) < 4 or not np.isfinite(error).all() or not error.std() > 0:
         return None
@@ -427,7 +574,7 @@ def _gradient(evidence: Evidence) -> Defect | None:
         return None
     return Defect(
         "gradient-drift",
-        True,
+        False,
         f"{100 * share:.0f} % of the error is a smooth surface across the volume: a gradient was "
         "added or taken away",
     )
@@ -464,7 +611,12 @@ def _levels(evidence: Evidence) -> Defect | None:
     step = float(gaps[gaps < 1.5 * gaps.min()].mean())
     if (np.abs(gaps / step - np.rint(gaps / step)) > 0.25).any():
         return None
-    spread = evidence.pixels.copy_maximum - evidence.pixels.copy_minimum
+    gain, _ = evidence.scale or (1.0, 0.0)
+    error = np.abs(np.asarray(evidence.copy[evidence.box]).astype(np.float64) - a)
+    # Rounding errs by half a step at most, but for the tails that it may cut off.
+    if np.nanpercentile(error, 90) * abs(gain) > 0.6 * step:
+        return None
+    spread = (evidence.pixels.copy_maximum - evidence.pixels.copy_minimum) * abs(gain)
     count = round(spread / step) + 1
     bits = max(1, math.ceil(math.log2(count)))
     if bits > 16:
@@ -474,7 +626,7 @@ def _levels(evidence: Evidence) -> Defect | None:
         name,
         False,
         f"the copy has {count:,} evenly spaced levels ({bits} bits), "
-        f"{step / evidence.pixels.reference_sd:.2g} sd apart",
+        f"{step / abs(gain) / (evidence.pixels.reference_sd or 1.0):.2g} sd apart",
     )
 
 
@@ -543,17 +695,9 @@ def _mostly_equal(a: Array, b: Array) -> bool:
     return float(same.mean()) > 0.95
 
 
-def _middle(shape: Triple, edge: int) -> Box:
-    z, y, x = (
-        slice((extent - size) // 2, (extent - size) // 2 + size)
-        for extent, size in ((n, n - (n - min(n, edge)) // 2 * 2) for n in shape)
-    )
-    return z, y, x
-
-
 def _cube(shape: Triple) -> Box:
     """Return a box in the middle that is a cube along axes of equal length."""
-    return _middle(shape, min(32, max(shape)))
+    return middle(shape, min(32, max(shape)))
 
 
 def _bounding_box(pixels: PixelErrors) -> Box:
@@ -571,7 +715,7 @@ def _where_it_differs(evidence: Evidence) -> tuple[Array, Array]:
     box = _bounding_box(evidence.pixels)
     z, y, x = (
         slice(part.start + inner.start, part.start + inner.stop)
-        for part, inner in zip(box, _middle(_extent(box), _EDGE), strict=True)
+        for part, inner in zip(box, middle(_extent(box), _EDGE), strict=True)
     )
     return np.asarray(evidence.reference[z, y, x]), np.asarray(evidence.copy[z, y, x])
 
@@ -598,34 +742,6 @@ def _listed(numbers: list[int]) -> str:
 def _ratio(above: Array, below: Array) -> Array:
     unknown = np.full(above.shape, np.nan)
     return np.asarray(np.divide(above, below, out=unknown, where=below > 0))
-
-
-def _correlation(a: Array, b: Array) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    below = math.sqrt(float((a * a).sum()) * float((b * b).sum()))
-    return float((a * b).sum()) / below if below > 0 else 0.0
-
-
-def _translation(a: Array, b: Array) -> Triple:
-    """Return the shift of b against a from the peak of their phase correlation."""
-    import scipy.fft  # noqa: PLC0415
-
-    product = scipy.fft.rfftn(b - b.mean()) * np.conj(scipy.fft.rfftn(a - a.mean()))
-    size = np.abs(product)
-    # Frequencies without power have no phase that means anything.
-    product = np.where(size > 1e-6 * size.max(), product / np.where(size > 0, size, 1), 0)
-    peak = np.unravel_index(int(np.argmax(scipy.fft.irfftn(product, a.shape))), a.shape)
-    z, y, x = (
-        int(at) if at <= extent // 2 else int(at) - extent
-        for at, extent in zip(peak, a.shape, strict=True)
-    )
-    return z, y, x
-
-
-def _overlap(a: Array, b: Array, step: Triple) -> tuple[Array, Array]:
-    first = tuple(slice(max(0, -s), n - max(0, s)) for s, n in zip(step, a.shape, strict=True))
-    second = tuple(slice(max(0, s), n - max(0, -s)) for s, n in zip(step, a.shape, strict=True))
-    return a[first], b[second]
 
 
 def _differing_bits(a: Array, b: Array) -> int:

@@ -17,6 +17,14 @@ from cryoet_bench.quality.metrics.loss import psnr, relative
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
+BLOCK = 16
+"""Edge in voxels of the blocks that are judged one by one, where cells are no larger."""
+
+# A block whose spread is below this share of the volume's holds nothing: padding, or a mask.
+_FLAT = 0.05
+# What stands out in such a block by more than this share of the volume's spread was put there.
+_ADDED = 0.1
+
 MARKS = 64
 """How many of the first differing voxels are remembered one by one."""
 
@@ -50,13 +58,32 @@ class PixelErrors:
     nonfinite_moved: int
     nonfinite_first: Triple | None
     differing_along: tuple[Counts, Counts, Counts] = field(repr=False)
+    slice_rms: tuple[Floats, Floats, Floats] = field(repr=False)
     cell: int
     cell_rms: Floats = field(repr=False)
+    block_error: Floats = field(repr=False)
+    block_correlation: Floats = field(repr=False)
 
     @property
     def identical(self) -> bool:
         """Every bit of every voxel is the same (NaN included)."""
         return self.n_differing == 0
+
+    @property
+    def same_values(self) -> bool:
+        """Every voxel has the same value: only signs of zeros and payloads of NaN may differ."""
+        return self.nonfinite_moved == 0 and (self.n_finite == 0 or self.max_error == 0)
+
+    @property
+    def worst_block(self) -> float:
+        """Least correlation of copy and reference in a block of about `BLOCK` voxels an edge."""
+        return float(self.block_correlation.min(initial=1.0))
+
+    @property
+    def worst_slice(self) -> float:
+        """Largest root-mean-square error of a slice along any axis, in the same unit."""
+        worst = max(float(along.max(initial=0.0)) for along in self.slice_rms)
+        return relative(worst, self.reference_sd)
 
     @property
     def bias(self) -> float:
@@ -118,7 +145,9 @@ class PixelSums:
         cells = [math.ceil(extent / self.cell) for extent in shape]
         self._squares = np.zeros(cells)
         self._cell_voxels = np.zeros(cells, np.int64)
+        self._cell_sums = np.zeros((5, *cells))
         self._along = tuple(np.zeros(extent, np.int64) for extent in shape)
+        self._slices = tuple(np.zeros(extent) for extent in shape)
         self._moments = _Moments()
         self._low, self._high = np.full(2, np.inf), np.full(2, -np.inf)
         self._worst, self._worst_at = -1.0, -1
@@ -152,8 +181,10 @@ class PixelSums:
         z, y, x = part.cells
         self._squares[z, y, x] += part.squares
         self._cell_voxels[z, y, x] += part.voxels
-        for total, counted, where in zip(self._along, part.along, part.box, strict=True):
-            total[where] += counted
+        self._cell_sums[:, z, y, x] += part.sums
+        for axis, where in enumerate(part.box):
+            self._along[axis][where] += part.along[axis]
+            self._slices[axis][where] += part.slices[axis]
 
     def result(self) -> PixelErrors:
         """Return what was collected."""
@@ -162,6 +193,11 @@ class PixelSums:
         share = 1 / n if n else math.nan
         with np.errstate(invalid="ignore"):
             cell_rms = np.sqrt(self._squares / np.where(self._cell_voxels, self._cell_voxels, 1))
+        voxels = math.prod(self.shape)
+        planes = [
+            np.sqrt(squares * extent / voxels)
+            for squares, extent in zip(self._slices, self.shape, strict=True)
+        ]
         low, high = (self._low, self._high) if n else (np.full(2, np.nan), np.full(2, np.nan))
         return PixelErrors(
             shape=self.shape,
@@ -185,13 +221,45 @@ class PixelSums:
             nonfinite_moved=int(self._bad[2]),
             nonfinite_first=self._position(self._bad_first) if self._bad_first >= 0 else None,
             differing_along=(self._along[0], self._along[1], self._along[2]),
+            slice_rms=(planes[0], planes[1], planes[2]),
             cell=self.cell,
             cell_rms=cell_rms,
+            **self._blocks(math.sqrt(moments.aa * share) if n else math.nan),
         )
+
+    def _blocks(self, sd: float) -> dict[str, Floats]:
+        """Return the error and the correlation of each block."""
+        size = max(1, BLOCK // self.cell)
+        n = _added_up(self._cell_voxels.astype(float), size)
+        known = np.where(n > 0, n, 1.0)
+        a, b, aa, bb, ab = (_added_up(part, size) / known for part in self._cell_sums)
+        error = np.sqrt(_added_up(self._squares, size) / known)
+        # What cancels in the differences leaves no more than rounding.
+        variances = [np.maximum(x, 0.0) for x in (aa - a * a, bb - b * b)]
+        below = np.sqrt(variances[0] * variances[1])
+        flat = (np.sqrt(variances[0]) <= _FLAT * sd) | (below <= 1e-12 * np.sqrt(aa * bb))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            correlation = np.where(
+                flat, np.where(error > _ADDED * sd, 0.0, 1.0), (ab - a * b) / below
+            )
+        local = np.maximum(np.sqrt(variances[0]), _ADDED * sd)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            relative_error = np.where(error > 0, error / local, 0.0)
+        return {
+            "block_error": np.where(n > 0, relative_error, 0.0),
+            "block_correlation": np.where(n > 0, np.nan_to_num(correlation, nan=1.0), 1.0),
+        }
 
     def _position(self, flat: int) -> Triple:
         z, y, x = np.unravel_index(flat, self.shape)
         return int(z), int(y), int(x)
+
+
+def _added_up(cells: Floats, size: int) -> Floats:
+    """Return the sums over cubes of cells; those at the far ends may hold fewer."""
+    for axis in range(3):
+        cells = np.add.reduceat(cells, np.arange(0, cells.shape[axis], size), axis)
+    return cells
 
 
 @dataclass(frozen=True)
@@ -240,7 +308,9 @@ class _Part:
         )
         extent = tuple(part.stop - part.start for part in self.cells)
         self.squares, self.voxels = np.zeros(extent), np.zeros(extent, np.int64)
+        self.sums = np.zeros((5, *extent))
         self.along = tuple(np.zeros(part.stop - part.start, np.int64) for part in self.box)
+        self.slices = tuple(np.zeros(part.stop - part.start) for part in self.box)
         self.floats, self.ints = np.zeros(10), np.zeros(8, np.int64)
         self.marks = np.empty(MARKS, np.int64)
         bits = np.dtype(f"u{brick.reference.dtype.itemsize}")
@@ -249,14 +319,14 @@ class _Part:
             (brick.reference.view(bits), brick.copy.view(bits)),
             (first, stop, ay, ax),
             ((z, y, x), sums.shape, sums.cell),
-            (self.squares, self.voxels),
-            self.along,
+            (self.squares, self.voxels, self.sums),
+            (self.along, self.slices),
             (self.floats, self.ints, self.marks),
         )
 
 
 @compiled_for_finite
-def _row(a: Any, b: Any, squares: Any, out: Any) -> None:
+def _row(a: Any, b: Any, squares: Any, sums: Any, out: Any) -> None:
     # The mean first, then squares around it: sums of squares of large values would cancel.
     n = a.shape[0]
     sum_a = 0.0
@@ -270,12 +340,19 @@ def _row(a: Any, b: Any, squares: Any, out: Any) -> None:
     bb = 0.0
     ab = 0.0
     worst = 0.0
+    total = 0.0
     for x in range(n):
         p = np.float64(a[x])
         q = np.float64(b[x])
         error = q - p
         squares[x] += error * error
+        total += error * error
         worst = max(worst, abs(error))
+        sums[0, x] += p
+        sums[1, x] += q
+        sums[2, x] += p * p
+        sums[3, x] += q * q
+        sums[4, x] += p * q
         p -= mean_a
         q -= mean_b
         aa += p * p
@@ -300,6 +377,7 @@ def _row(a: Any, b: Any, squares: Any, out: Any) -> None:
     out[7] = high_a
     out[8] = low_b
     out[9] = high_b
+    out[10] = total
 
 
 @compiled
@@ -309,8 +387,8 @@ def _difference(  # noqa: C901, PLR0912, PLR0915
     a, b = volumes
     bits_a, bits_b = bits
     origin, shape, cell = place
-    squares, voxels = maps
-    along_z, along_y, along_x = along
+    squares, voxels, cell_sums = maps
+    (along_z, along_y, along_x), (squares_z, squares_y, squares_x) = along
     floats, ints, marks = out
     first, stop, ay, ax = part
     oz, oy, ox = origin
@@ -320,10 +398,12 @@ def _difference(  # noqa: C901, PLR0912, PLR0915
     cell_x0 = ox // cell
     cell_z0 = oz // cell
     row_squares = np.zeros(nx)
+    row_sums = np.zeros((5, nx))
     scratch_a = np.empty(nx, a.dtype)
     scratch_b = np.empty(nx, a.dtype)
     scratch_squares = np.zeros(nx)
-    row = np.zeros(10)
+    scratch_sums = np.zeros((5, nx))
+    row = np.zeros(11)
     counted = np.zeros(nx, np.int64)
     n = 0
     differing = 0
@@ -366,7 +446,7 @@ def _difference(  # noqa: C901, PLR0912, PLR0915
                             marks[marked] = here + x
                             marked += 1
             if finite == nx:
-                _row(row_a, row_b, row_squares, row)
+                _row(row_a, row_b, row_squares, row_sums, row)
                 for x in range(nx):
                     counted[x] += 1
             else:
@@ -380,6 +460,11 @@ def _difference(  # noqa: C901, PLR0912, PLR0915
                         k += 1
                         error = np.float64(row_b[x]) - np.float64(row_a[x])
                         row_squares[x] += error * error
+                        row_sums[0, x] += row_a[x]
+                        row_sums[1, x] += row_b[x]
+                        row_sums[2, x] += np.float64(row_a[x]) * np.float64(row_a[x])
+                        row_sums[3, x] += np.float64(row_b[x]) * np.float64(row_b[x])
+                        row_sums[4, x] += np.float64(row_a[x]) * np.float64(row_b[x])
                         counted[x] += 1
                     else:
                         bad_a += not fine_a
@@ -391,7 +476,7 @@ def _difference(  # noqa: C901, PLR0912, PLR0915
                             if bad_first < 0:
                                 bad_first = here + x
                 if k:
-                    _row(scratch_a[:k], scratch_b[:k], scratch_squares[:k], row)
+                    _row(scratch_a[:k], scratch_b[:k], scratch_squares[:k], scratch_sums, row)
             if finite:
                 # Chan, Golub and LeVeque (1983): join the row's moments to those so far.
                 total = n + finite
@@ -405,6 +490,8 @@ def _difference(  # noqa: C901, PLR0912, PLR0915
                 floats[3] += row[3] + db * db * weight
                 floats[4] += row[4] + da * db * weight
                 n = total
+                squares_z[plane - first] += row[10]
+                squares_y[line] += row[10]
                 if row[5] > worst:
                     worst = row[5]
                     for x in range(nx):
@@ -420,9 +507,14 @@ def _difference(  # noqa: C901, PLR0912, PLR0915
                 for x in range(nx):
                     cx = (ox + x) // cell - cell_x0
                     squares[cz, cy, cx] += row_squares[x]
+                    squares_x[x] += row_squares[x]
                     voxels[cz, cy, cx] += counted[x]
                     row_squares[x] = 0.0
                     counted[x] = 0
+                for i in range(5):
+                    for x in range(nx):
+                        cell_sums[i, cz, cy, (ox + x) // cell - cell_x0] += row_sums[i, x]
+                        row_sums[i, x] = 0.0
     floats[5] = worst
     floats[6] = low_a
     floats[7] = high_a

@@ -5,7 +5,6 @@ Every limit has its reason beside it. The measures are named as in `Comparison.m
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.quality.check import Verdict
+from cryoet_bench.quality.fidelity.defects import Defect, Place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,8 @@ class Requirement:
         Why there, in one sentence.
     unknown : {"pass", "warn", "fail"}
         The verdict where the measure cannot be made (a volume too thin, a spacing not said).
+    metadata : bool
+        It is about what a file says of its voxels, not about the voxels.
     """
 
     measure: str
@@ -40,6 +42,7 @@ class Requirement:
     at_least: float | None = None
     at_most: float | None = None
     unknown: Verdict = "fail"
+    metadata: bool = False
 
     @property
     def rule(self) -> str:
@@ -65,11 +68,34 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Profile:
-    """What a copy must keep to serve a purpose."""
+    """What a copy must keep to serve a purpose.
+
+    Parameters
+    ----------
+    name, purpose : str
+        For people.
+    requirements : tuple of Requirement
+        The limits.
+    tolerated : mapping of str to float
+        Up to which severity damage that was recognised is only named: of single voxels and of
+        regions, as in `Defect`. Damage to the whole volume fails every profile.
+    """
 
     name: str
     purpose: str
     requirements: tuple[Requirement, ...]
+    tolerated: Mapping[Place, float]
+
+    def verdict_on(self, defect: Defect) -> Verdict:
+        """Return what a recognised defect means for the purpose.
+
+        Of a loss the requirements say whether it is too much, so it is only named. Damage weighs
+        as much as the error in its worst place: a flipped last bit is a fault of the storage that
+        no analysis will notice.
+        """
+        if defect.damage and defect.severity > self.tolerated.get(defect.place, 0.0):
+            return "fail"
+        return "warn"
 
 
 _SHAPE = Requirement(
@@ -81,9 +107,10 @@ _SPACING = Requirement(
     measure="same_spacing",
     title="Voxel spacing",
     reason="A wrong spacing scales every distance, radius and resolution that is measured later.",
+    # A plain Zarr array has no place for it; wherever two state one, they have to agree.
+    unknown="warn",
+    metadata=True,
 )
-# A plain Zarr array has no place for it; wherever one is said, it has to be right.
-_SPACING_IF_SAID = dataclasses.replace(_SPACING, unknown="warn")
 _NAN = Requirement(
     measure="nonfinite_moved",
     title="NaN and infinity in place",
@@ -113,13 +140,14 @@ PROFILES: Mapping[str, Profile] = {
                     "lost.",
                 ),
             ),
+            {"voxel": 0.0, "region": 0.0},
         ),
         Profile(
             "analysis",
             "the copy is picked, averaged and segmented in the original's place",
             (
                 _SHAPE,
-                _SPACING_IF_SAID,
+                _SPACING,
                 _NAN,
                 Requirement(
                     measure="gain_error",
@@ -154,6 +182,22 @@ PROFILES: Mapping[str, Profile] = {
                     "flaw that averages hide.",
                 ),
                 Requirement(
+                    measure="worst_block",
+                    title="Correlation in the worst block",
+                    at_least=0.9,
+                    unknown="pass",
+                    reason="A particle fills a few blocks of 16 voxels: what was exchanged in one "
+                    "is another particle, however good the rest of the volume is.",
+                ),
+                Requirement(
+                    measure="worst_slice",
+                    title="RMS error of the worst slice",
+                    unit="sd",
+                    at_most=0.2,
+                    reason="Lossy storage spreads its error over all slices; one that stands out "
+                    "is another slice, which block averages hide.",
+                ),
+                Requirement(
                     measure="picking_agreement",
                     title="Same particles picked (F4)",
                     at_least=0.95,
@@ -162,13 +206,14 @@ PROFILES: Mapping[str, Profile] = {
                     "hundred; one in twenty is a change of the result.",
                 ),
             ),
+            {"voxel": 1.0, "region": 0.1},
         ),
         Profile(
             "visualisation",
             "the copy is looked at",
             (
                 _SHAPE,
-                _SPACING_IF_SAID,
+                _SPACING,
                 _NAN,
                 Requirement(
                     measure="pixel_correlation",
@@ -192,7 +237,25 @@ PROFILES: Mapping[str, Profile] = {
                     unknown="pass",
                     reason="Below 0.95 two images shown in turn are seen to differ.",
                 ),
+                Requirement(
+                    measure="worst_block",
+                    title="Correlation in the worst block",
+                    at_least=0.5,
+                    unknown="pass",
+                    reason="A block of 16 voxels that shows something else is seen, however good "
+                    "the rest of the volume is.",
+                ),
+                Requirement(
+                    measure="worst_slice",
+                    title="RMS error of the worst slice",
+                    unit="sd",
+                    at_most=0.5,
+                    reason="A slice that differs by half the spread flickers when one scrolls "
+                    "through the volume.",
+                ),
             ),
+            # A display stretches 6 sd: a voxel that is off by all of it is a dot.
+            {"voxel": 6.0, "region": 0.3},
         ),
     )
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,18 +25,50 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Verification:
-    """A copy held against a profile."""
+    """A copy held against a profile.
+
+    Parameters
+    ----------
+    reference, copy : Volume
+        What was compared.
+    profile : Profile
+        What the copy is for.
+    comparison : Comparison
+        What was measured.
+    voxels, metadata : tuple of Check
+        What was asked of the voxels, and of what the files say of them.
+    """
 
     reference: Volume
     copy: Volume
     profile: Profile
     comparison: Comparison
-    checks: tuple[Check, ...]
+    voxels: tuple[Check, ...]
+    metadata: tuple[Check, ...]
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """All checks."""
+        return self.voxels + self.metadata
 
     @property
     def verdict(self) -> Verdict:
         """The gravest verdict of all checks."""
         return worst(check.verdict for check in self.checks)
+
+    @property
+    def headline(self) -> str:
+        """The verdicts on voxels and metadata, in one sentence."""
+        fit = "is not" if self.verdict == "fail" else "is"
+        if self.comparison.exact:
+            kept = "every voxel is the same"
+        else:
+            kept = f"voxels: {worst(check.verdict for check in self.voxels)}"
+        said = worst(check.verdict for check in self.metadata)
+        return (
+            f"{self.copy.name} {fit} fit as a copy of {self.reference.name} for "
+            f"{self.profile.name} ({self.profile.purpose}); {kept}, metadata: {said}"
+        )
 
 
 def verify(
@@ -59,14 +92,82 @@ def verify(
         ),
         f"{reference.name} and {copy.name}",
     )
-    return Verification(reference, copy, profile, comparison, judged(comparison, profile))
+    checks = judged(comparison, profile)
+    about = {requirement.measure for requirement in profile.requirements if requirement.metadata}
+    voxels = tuple(check for check in checks if check.key not in about)
+    metadata = tuple(
+        _who_is_silent(check, reference, copy) if check.value is None else check
+        for check in checks
+        if check.key in about
+    )
+    absent = [
+        _missing(volume, what)
+        for volume, what in ((reference, "reference"), (copy, "copy"))
+        if volume.missing_chunks
+    ]
+    return Verification(reference, copy, profile, comparison, voxels + tuple(absent), metadata)
 
 
 def verify_sources(
-    reference: str, copy: str, profile: Profile, *, progress: Progress | None = None
+    reference: str,
+    copy: str,
+    profile: Profile,
+    *,
+    voxel_spacing: float | None = None,
+    progress: Progress | None = None,
 ) -> Verification:
-    """Open two volumes by name, path or URL and verify the second; see `verify`."""
-    return verify(open_volume(reference), open_volume(copy), profile, progress=progress)
+    """Open two volumes by name, path or URL and verify the second; see `verify`.
+
+    Parameters
+    ----------
+    voxel_spacing : float, optional
+        In angstrom, of a volume that does not state one.
+    """
+    volumes = [open_volume(source) for source in (reference, copy)]
+    if voxel_spacing is not None:
+        given = (voxel_spacing,) * 3
+        volumes = [
+            dataclasses.replace(volume, voxel_spacing=volume.voxel_spacing or given)
+            for volume in volumes
+        ]
+    return verify(volumes[0], volumes[1], profile, progress=progress)
+
+
+def _who_is_silent(check: Check, reference: Volume, copy: Volume) -> Check:
+    """Say which of two volumes states no voxel spacing, and what to do about it."""
+    silent, other = (copy, reference) if copy.voxel_spacing is None else (reference, copy)
+    stated = other.voxel_spacing
+    assert stated is not None
+    words = " x ".join(f"{length:g}" for length in stated)
+    way = (
+        f'the "scale" [{", ".join(f"{length:g}" for length in stated)}] of an OME-Zarr group, '
+        'with axes in "angstrom"'
+        if "Zarr" in str(silent.facts.get("format"))
+        else "the header's voxel size"
+    )
+    sentence = (
+        f"{silent.name} states no voxel spacing, {other.name} states {words} angstrom along "
+        f"z, y, x. If that holds for both, write it as {way}, or give it with "
+        f"--voxel-spacing {stated[0]:g}."
+    )
+    return dataclasses.replace(check, value=f"only {other.name} states it", sentence=sentence)
+
+
+def _missing(volume: Volume, what: str) -> Check:
+    count = len(volume.missing_chunks or ())
+    first = ", ".join(str(tuple(place)) for place in list(volume.missing_chunks or ())[:3])
+    more = ", ..." if count > 3 else ""
+    return Check(
+        key=f"missing_chunks_{what}",
+        title=f"Chunks of the {what}",
+        value=count,
+        unit="missing",
+        threshold="none",
+        verdict="warn",
+        sentence=f"{count} chunks are not in the store of {volume.name} and read as its fill "
+        f"value, in the grid at {first}{more}: they were never written, or are lost.",
+        finding="missing-chunks",
+    )
 
 
 def known_particles(volume: Volume) -> list[Particle]:
@@ -79,14 +180,10 @@ def known_particles(volume: Volume) -> list[Particle]:
 
 
 def judged(comparison: Comparison, profile: Profile) -> tuple[Check, ...]:
-    """Hold a comparison against a profile: the requirements, then what was recognised.
-
-    Damage fails every profile. A loss that was recognised is only named: whether it is too much
-    the requirements have said.
-    """
+    """Hold a comparison against a profile: the requirements, then what was recognised."""
     values = comparison.measures()
     checks = [_check(requirement, values) for requirement in profile.requirements]
-    if comparison.pixels is None:
+    if not values["same_shape"]:
         checks = checks[:1]
     checks += [
         Check(
@@ -95,7 +192,7 @@ def judged(comparison: Comparison, profile: Profile) -> tuple[Check, ...]:
             value=defect.name,
             unit="",
             threshold="none",
-            verdict="fail" if defect.damage else "warn",
+            verdict=profile.verdict_on(defect),
             sentence=f"{defect.sentence[0].upper()}{defect.sentence[1:]}.",
             finding=defect.name,
         )
@@ -108,12 +205,8 @@ def _check(requirement: Requirement, values: Mapping[str, Any]) -> Check:
     value = values.get(requirement.measure)
     sentence = requirement.reason
     if requirement.measure == "bit_exact" and value is False:
-        count, first = values["n_differing"], values["first_differing"]
-        where = f"the first at (z, y, x) = {first}" if count else "but the type of a voxel"
-        sentence = f"{count:,} voxels differ, {where}. {sentence}"
-    if value is None and requirement.measure == "same_spacing":
-        sentence = f"Only one of the two says it. {sentence}"
-    elif value is None:
+        sentence = f"{_difference(values)} {sentence}"
+    if value is None:
         sentence = f"Could not be measured on these volumes. {sentence}"
     shown = ("no", "yes")[value] if isinstance(value, bool) else value
     return Check(
@@ -125,6 +218,16 @@ def _check(requirement: Requirement, values: Mapping[str, Any]) -> Check:
         verdict=requirement.verdict(value),
         sentence=sentence,
     )
+
+
+def _difference(values: Mapping[str, Any]) -> str:
+    count, first = values["n_differing"], values["first_differing"]
+    if count is None:
+        return "Grey values are rescaled."
+    if not count:
+        return "No value differs, but the type of a voxel."
+    one = "1 voxel differs" if count == 1 else f"{count:,} voxels differ"
+    return f"{one}, the first at (z, y, x) = {first}."
 
 
 def report(verification: Verification) -> Report:

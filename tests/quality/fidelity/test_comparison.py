@@ -62,7 +62,7 @@ def test_flat_and_tiny_volumes_compare(shape: tuple[int, int, int]) -> None:
     got = compare(a, b, reference_spacing=(10.0,) * 3)
     assert got.pixels.mse == pytest.approx(np.square(b.astype(float) - a).mean())
     same = compare(a, a.copy(), reference_spacing=(10.0,) * 3)
-    assert same.pixels.identical
+    assert same.exact
     assert same.defects == []
 
 
@@ -87,13 +87,55 @@ def test_spacings_agree_to_what_headers_keep() -> None:
     assert same(None, None) is True
 
 
+@pytest.mark.parametrize(
+    "volume",
+    [
+        np.ones((8, 8, 8), "u1"),
+        np.full((8, 9, 10), np.nan, "f4"),
+        np.full((8, 8, 8), np.inf, "f8"),
+        np.arange(512, dtype="u8").reshape(8, 8, 8) + 2**63,
+        np.random.default_rng(0).integers(-(2**62), 2**62, (8, 8, 8)),
+    ],
+)
+def test_any_volume_is_an_exact_copy_of_itself(volume: np.ndarray) -> None:
+    got = compare(volume, volume.copy())
+    values = got.measures()
+    assert got.exact
+    assert values["bit_exact"] is True
+    assert (values["gain_error"], values["psnr"], values["ssim"]) == (0, math.inf, 1)
+    assert json.dumps(values["defects"]) == "[]"
+    turned = compare(volume, volume.astype(volume.dtype.newbyteorder(">")))
+    assert turned.measures()["bit_exact"] is True
+
+
+def test_integers_beyond_53_bits_are_compared_as_integers() -> None:
+    a = np.full((8, 8, 8), 2**60, "u8")
+    b = a.copy()
+    b[1, 2, 3] += 1
+    got = compare(a, b)
+    assert not got.exact
+    assert [defect.name for defect in got.defects] == ["changed-voxels"]
+
+
 def test_measures_are_none_where_nothing_can_be_said() -> None:
     constant = np.ones((8, 8, 8), "u1")
-    values = compare(constant, constant).measures()
+    values = compare(constant, constant + 1).measures()
     assert values["gain"] is values["fsc_minimum"] is values["pixel_correlation"] is None
-    assert values["bit_exact"] is True
-    assert values["psnr"] == math.inf
-    assert json.dumps(values["defects"]) == "[]"
+    assert values["bit_exact"] is False
+    assert values["bias_sd"] == values["nrmse"] == math.inf
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "f2"])
+def test_the_sign_of_zero_and_the_payload_of_nan_are_bits_and_no_values(dtype: str) -> None:
+    a = np.random.default_rng(0).standard_normal((8, 8, 8)).astype(dtype)
+    a[0], a[1] = 0.0, np.nan
+    b = a.copy()
+    b[0] = -0.0
+    b[1] = -np.nan
+    got = compare(a, b)
+    assert not got.exact
+    assert [(defect.name, defect.damage) for defect in got.defects] == [("same-values", False)]
+    assert got.measures()["max_error"] == 0
 
 
 @pytest.mark.parametrize(

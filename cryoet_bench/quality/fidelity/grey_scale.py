@@ -1,0 +1,64 @@
+"""Is a copy on another grey scale? Then it is brought back before anything else is measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cryoet_bench.quality.fidelity.bricks import Voxels, working_dtype
+from cryoet_bench.quality.fidelity.probes import correlated, middle
+
+_EDGE = 96
+# Where copy and reference are less alike than this, no line between them means anything.
+_CORRELATION = 0.9
+# Smaller deviations stay: they change no other measure's verdict, and the gain has its own limit.
+_GAIN = 0.05
+_OFFSET = 0.05
+_LEFT = 0.2
+_FEWEST = 64
+
+
+class Rescaled:
+    """A copy = gain * reference + offset, read on the reference's grey scale."""
+
+    def __init__(self, copy: Voxels, gain: float, offset: float, like: np.dtype[Any]) -> None:
+        self._copy, self._gain, self._offset = copy, gain, offset
+        self.shape = tuple(copy.shape)
+        self.dtype = working_dtype(like, np.dtype(np.float32))
+        self.chunks = getattr(copy, "shards", None) or getattr(copy, "chunks", None)
+
+    def __getitem__(self, box: Any, /) -> npt.NDArray[Any]:
+        """Return the voxels of a box."""
+        values = np.asarray(self._copy[box]).astype(np.float64)
+        return np.asarray((values - self._offset) / self._gain, self.dtype)
+
+
+def grey_scale(reference: Voxels, copy: Voxels) -> tuple[float, float] | None:
+    """Return gain and offset where a copy is on another grey scale, None where on the same.
+
+    Judged on a box in the middle: a straight line has to explain all but a twenty-fifth of the
+    error's power there. Filters, noise, rounding and clipping leave more than that beside theirs.
+    """
+    box = middle(reference.shape, _EDGE)
+    with np.errstate(invalid="ignore", over="ignore"):
+        a, b = (np.asarray(volume[box]).astype(np.float64).ravel() for volume in (reference, copy))
+    finite = np.isfinite(a) & np.isfinite(b)
+    a, b = a[finite], b[finite]
+    if a.size < _FEWEST:
+        return None
+    spread = float(a.std())
+    alike = correlated(a, b)
+    if alike < _CORRELATION or not spread > 0:
+        return None
+    gain = alike * float(b.std()) / spread
+    offset = float(np.mean(b - gain * a))
+    error = np.sqrt(np.mean(np.square(b - a)))
+    if not np.sqrt(np.mean(np.square(b - gain * a - offset))) < _LEFT * error:
+        return None
+    if abs(gain - 1) <= _GAIN:
+        gain, offset = 1.0, float(np.mean(b - a))
+    if gain == 1 and abs(offset) <= _OFFSET * spread:
+        return None
+    return gain, offset

@@ -1,0 +1,38 @@
+"""Small looks into a pair of volumes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cryoet_bench.quality.fidelity.bricks import Box
+
+Array = npt.NDArray[Any]
+
+
+def middle(shape: tuple[int, ...], edge: int) -> Box:
+    """Return a box in the middle of at most about `edge` voxels, which mirrors leave in place."""
+    z, y, x = (
+        slice((extent - size) // 2, (extent - size) // 2 + size)
+        for extent, size in ((n, n - (n - min(n, edge)) // 2 * 2) for n in shape)
+    )
+    return z, y, x
+
+
+def correlated(a: Array, b: Array) -> float:
+    """Return the Pearson correlation of two arrays of one shape; 0 where one is constant.
+
+    Voxels that are not finite in both are left out.
+    """
+    first, second = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
+    finite = np.isfinite(first) & np.isfinite(second)
+    if not finite.all():
+        first, second = first[finite], second[finite]
+    if not first.size:
+        return 0.0
+    first, second = first - first.mean(), second - second.mean()
+    below = math.sqrt(float(first @ first) * float(second @ second))
+    return float(first @ second) / below if below > 0 else 0.0
