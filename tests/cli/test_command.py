@@ -23,6 +23,8 @@ DISTRIBUTIONS = {
     "botocore": "s3fs",
     "yaml": "pyyaml",
     "distributed": "dask",
+    "gql": "cryoet-data-portal",
+    "graphql": "cryoet-data-portal",
     "skimage": "scikit-image",
 }
 UNDECLARED = {
