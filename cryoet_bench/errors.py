@@ -1,4 +1,4 @@
-"""Failures that a person can act on, each one sentence."""
+"""Failures that the user can act on, each one sentence."""
 
 
 class InputError(Exception):

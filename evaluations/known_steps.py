@@ -56,7 +56,7 @@ KNOWN = [
         0.9,
     ),
     Known(
-        "Blosc learns the voxel's size: stored bytes at zarr 3's defaults",
+        "Blosc receives the element size: stored bytes at zarr 3's defaults",
         "size.Codecs.track_bytes_per_voxel",
         "zarr-blosc, v3",
         ("numcodecs-0.16.1",),

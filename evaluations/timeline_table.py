@@ -5,7 +5,7 @@
 
 Installs one release after the other into one environment, runs every case of the suite once
 (of the benchmarks that REGEX matches) and prints how many passed, were not available, failed.
-What each release gave is kept in FOLDER, so an interrupted table goes on where it was. Exits
+What each release gave is kept in FOLDER, so an interrupted table can be resumed. Exits
 with 1 when a release fails that is not known to be broken upstream.
 """
 

@@ -60,7 +60,7 @@ class Change:
 
     @property
     def stands_out(self) -> bool:
-        """Whether a person should see it first."""
+        """Whether it should be shown first."""
         return self.verdict in {"worse", "better", "failed", "mended"}
 
     @property

@@ -43,7 +43,7 @@ def noise(
     cryoet-bench noise --rounds 10         how much more rounds help
 
     It takes twice as long as measuring a release, and its figures are kept in results/, in the
-    folder of this machine. Interrupt it and run it again: it goes on where it was. The exit code
+    folder of this machine. Interrupt it and rerun it to resume. The exit code
     is 1 when an exact value was not the same twice.
     """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
     from cryoet_bench.cli.bench import project_root  # noqa: PLC0415

@@ -50,7 +50,7 @@ def fetch(  # noqa: PLR0913, PLR0917 - one argument an option
 ) -> None:
     """Fetch a part of a portal's tomogram into the cache, and give it a name to measure it by.
 
-    Only the chunks that it needs are transferred; interrupted, the same command goes on.
+    Only the chunks that it needs are transferred; after an interruption, rerun to resume.
 
     Example: cryoet-bench tomogram fetch --dataset 10445 --run TS_100_3 --spacing 10.012
     --processing filtered

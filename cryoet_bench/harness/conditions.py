@@ -170,7 +170,7 @@ def allocator() -> str:
 
 @functools.cache
 def settle() -> None:
-    """Bring this process into the stated conditions, once."""
+    """Pin this process to one core and one codec thread, once."""
     settle_codecs()
     if installed.release("zarr") >= (3,):
         installed.zarr().config.set(
@@ -204,7 +204,7 @@ def settle_machine() -> None:
 
 @functools.cache
 def fix_allocator() -> None:
-    """Make glibc serve all blocks from one heap that only grows.
+    """Make glibc serve all blocks from a heap that only grows.
 
     By default a large block comes from the heap or from fresh pages depending on what the process
     freed before, and each thread has a heap of its own: one decoded chunk then has one of two

@@ -67,7 +67,7 @@ class Endpoint:
 
 
 def require() -> None:
-    """Do nothing when the server and a client are installed.
+    """Raise unless the server and a client are installed.
 
     Raises
     ------

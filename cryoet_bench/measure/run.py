@@ -93,7 +93,7 @@ class Campaign:
     def configuration(self) -> Any:
         """The configuration of asv, with the tomogram as the one value of its variable."""
         configuration = load_configuration(self.root)
-        os.environ[TOMOGRAM_VARIABLE] = self.tomogram  # a person's own must not overrule it
+        os.environ[TOMOGRAM_VARIABLE] = self.tomogram  # the user's own must not overrule it
         variables = configuration.matrix.setdefault("env_nobuild", {})
         variables[TOMOGRAM_VARIABLE] = [self.tomogram]
         return configuration

@@ -1,6 +1,6 @@
 """What was measured: the rounds of every release, kept beside asv's result files.
 
-asv's files hold the samples of all rounds in one heap, and no reason for a failure. So each
+asv's files hold samples pooled across rounds, and no reason for a failure. So each
 measured round is first appended to a journal, and asv's file is made from that: whatever moment
 a run is killed at, no round is lost or counted twice. The files themselves stay stock asv's.
 
@@ -169,7 +169,7 @@ def cases_of(benchmark: Mapping[str, Any]) -> list[Case]:
 
 
 def words(case: Case) -> str:
-    """Return a case as a person reads it: ``'blosc-zstd-5'`` without its quotes."""
+    """Return a case as it is shown: ``'blosc-zstd-5'`` without its quotes."""
     return ", ".join(value.strip("'\"") for value in case)
 
 

@@ -48,7 +48,7 @@ class Storage:
         return cls(codec=CODECS[codec], layout=LAYOUTS[layout], zarr_format=FORMATS[storage_format])
 
     def require(self) -> None:
-        """Do nothing when the installed releases can store a volume so; nothing is imported.
+        """Raise unless the installed releases can store a volume so; nothing is imported.
 
         Raises
         ------

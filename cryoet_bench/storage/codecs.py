@@ -50,7 +50,7 @@ class Codec:
     package: str = ""
 
     def require(self, zarr_format: int) -> None:
-        """Do nothing when the installed releases have this codec in that format.
+        """Raise unless the installed releases have this codec in that format.
 
         Raises
         ------

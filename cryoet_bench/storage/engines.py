@@ -37,7 +37,7 @@ class Engine:
     open: Callable[[Path, Storage], Any]
 
     def require(self, storage: Storage) -> None:
-        """Do nothing when this engine is installed and can store a volume so.
+        """Raise unless this engine is installed and can store a volume so.
 
         Raises
         ------

@@ -29,7 +29,7 @@ def release(package: str) -> tuple[int, ...]:
 
 
 def require(package: str, *least: int) -> None:
-    """Do nothing when a release of at least those numbers is installed.
+    """Raise unless a release of at least those numbers is installed.
 
     Raises
     ------

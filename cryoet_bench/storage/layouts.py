@@ -31,7 +31,7 @@ class Layout:
         return self.shards or self.chunks
 
     def require(self, zarr_format: int) -> None:
-        """Do nothing when that format has this layout.
+        """Raise unless that format has this layout.
 
         Raises
         ------

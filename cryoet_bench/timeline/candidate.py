@@ -80,7 +80,7 @@ def propose(spec: str, timeline: Timeline, path: Path, resolver: Resolver) -> Ca
 
 
 def _requirement(spec: str, wheels: Path, resolver: Resolver) -> tuple[str, str]:
-    """Return the package and the requirement that a person means."""
+    """Return the package and the requirement that the user means."""
     location = Path(spec.strip() or "no candidate").expanduser()
     if location.suffix == ".whl" or location.is_dir():
         wheel = _keep(location, wheels, resolver)

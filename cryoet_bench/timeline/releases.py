@@ -71,7 +71,7 @@ class Release:
 
     @property
     def label(self) -> str:
-        """The name a person reads: ``zarr 3.1.0``."""
+        """The name that is shown: ``zarr 3.1.0``."""
         label = f"{self.package} {self.version}"
         return f"{label} (for {self.prepares.replace('-', ' ', 1)})" if self.prepares else label
 
@@ -134,7 +134,7 @@ class Withdrawn:
 
     @property
     def label(self) -> str:
-        """The name a person reads: ``zarr 3.0.5``."""
+        """The name that is shown: ``zarr 3.0.5``."""
         return f"{self.package} {self.version}"
 
 

@@ -141,7 +141,7 @@ def propose(path: Path, name: str, requirements: str, message: str) -> str:
 
 
 def git(path: Path, *arguments: str, stdin: bytes | None = None) -> str:
-    """Run git in `path`, free of the person's configuration, and return what it prints.
+    """Run git in `path`, free of the user's configuration, and return what it prints.
 
     Raises
     ------

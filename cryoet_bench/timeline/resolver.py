@@ -64,7 +64,7 @@ class Upload:
 
     @property
     def label(self) -> str:
-        """The name a person reads: ``zarr 3.1.0``."""
+        """The name that is shown: ``zarr 3.1.0``."""
         return f"{self.package} {self.version}"
 
 

@@ -20,7 +20,7 @@ class Tomogram:
     Parameters
     ----------
     name : str
-        The series name: results of tomograms with different names never meet.
+        The series name: results of tomograms with different names are never mixed.
     data : numpy.ndarray, shape (z, y, x)
         Densities, C-contiguous, any real dtype.
     voxel_spacing : tuple of float or None

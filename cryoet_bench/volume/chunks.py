@@ -70,7 +70,7 @@ def take_inventory(array: zarr.Array[Any], where: str) -> Inventory | None:
         raise InputError(
             f"{where}: the chunks lie under other keys than the metadata say: "
             f"{_wanted(expected, strangers, elsewhere[0])} is wanted, {elsewhere[0]} is there "
-            f"({len(elsewhere)} of {len(expected)} chunks); mend the separator of the chunk keys "
+            f"({len(elsewhere)} of {len(expected)} chunks); fix the separator of the chunk keys "
             "in its metadata"
         )
     _require_whole(array, present, expected, where)

@@ -129,7 +129,7 @@ def find_order(
     if len(set(names)) != len(names):
         raise InputError(
             f"the axes of {where} are named {', '.join(names)}: two have one name, so it is not "
-            "known which is which; mend its metadata"
+            "known which is which; fix its metadata"
         )
     order = _order(axes, names, where, notes)
     if order is None:
@@ -169,7 +169,7 @@ def _order(axes: Sequence[Json], names: list[str], where: str, notes: list[Note]
         return z, y, x
     if axes:
         raise InputError(
-            f"the axes of {where} are {', '.join(names)}: a tomogram has z, y and x; mend its "
+            f"the axes of {where} are {', '.join(names)}: a tomogram has z, y and x; fix its "
             "metadata if they are wrong"
         )
     return None

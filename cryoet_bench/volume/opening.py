@@ -20,7 +20,7 @@ REMOTE = ("s3://", "http://", "https://", "gs://")
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MRC_SUFFIXES = {".mrc", ".rec", ".map", ".mrcs", ".st", ".ali", ".ccp4"}
 _ZARR_METADATA = {".zarray", ".zgroup", ".zattrs", ".zmetadata", "zarr.json"}
-# What else a person may hand over, by how it begins: named, so that it can be converted.
+# What else a user may pass, by how it begins: named, so that it can be converted.
 _STARTS = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file (as of EMAN2, Imaris or Chimera)"),
     (b"NRRD", "an NRRD file"),

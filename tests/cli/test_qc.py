@@ -12,7 +12,7 @@ from cryoet_bench import cli
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
-    """Run the command as a person does and return its exit code."""
+    """Run the command as a user does and return its exit code."""
     monkeypatch.setattr(sys, "argv", ["cryoet-bench", "qc", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
         cli.main()

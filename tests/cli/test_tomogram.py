@@ -14,7 +14,7 @@ from cryoet_bench.tomogram import cache as cache_
 
 
 class Command:
-    """Run the command line as a person does and keep what it prints."""
+    """Run the command line as a user does and keep what it prints."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self._monkeypatch, self._capsys = monkeypatch, capsys

@@ -94,7 +94,7 @@ def timeline(
     cache: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Timeline:
-    """A project with nothing prepared, as the working folder of a person new to asv."""
+    """A project with nothing prepared, as the working folder of a user new to asv."""
     index, timeline = served
     monkeypatch.setattr(releases, "load", lambda: timeline)
     monkeypatch.setenv("UV_CACHE_DIR", str(uv_cache))

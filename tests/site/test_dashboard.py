@@ -1,4 +1,4 @@
-"""The dashboard as a person sees it: in a browser, without a network."""
+"""The dashboard as a user sees it: in a browser, without a network."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def log(path: Path, fields: str, line: str) -> list[list[str]]:
-    """What the person's own git tells, oldest first."""
+    """What the user's own git reports, oldest first."""
     command = ["git", "log", "--reverse", f"--format={fields}", line]
     done = subprocess.run(command, cwd=path, capture_output=True, text=True, check=True)
     return [line.split() for line in done.stdout.splitlines()]

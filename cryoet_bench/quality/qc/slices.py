@@ -30,7 +30,7 @@ class Disorder:
     pairs : list of int
         First slices of the pairs that fall too deep.
     swapped : tuple of int or None
-        Two slices that mend it when they are exchanged.
+        Two slices that repair it when they are exchanged.
     """
 
     dip: float
@@ -79,7 +79,7 @@ def disorder(survey: Survey, array: ArrayLike, tolerance: float) -> Disorder:
     noise = 1.4826 * float(np.median(np.abs(fall - np.median(fall))))
     deep = known[fall > max(tolerance, 8 * noise)]
     pairs = [int(pair) for pair in deep]
-    # To mend is to win back at least half of what was lost.
+    # To repair is to win back at least half of what was lost.
     lost = float(fall[fall > max(tolerance, 8 * noise)].sum())
     swapped = _swap_that_mends(array, pairs, survey.shape[0], lost / 2) if pairs else None
     return Disorder(float(fall.max()), pairs, swapped)

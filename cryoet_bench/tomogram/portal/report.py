@@ -1,4 +1,4 @@
-"""What a person sees while a tomogram is fetched."""
+"""What the user sees while a tomogram is fetched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults injected at seeded points of a fetch, and whether its end is one that a person can trust.
+"""Faults injected at seeded points of a fetch, and whether its end is one that a user can trust.
 
 A fetch of eight chunks goes through proxies before the catalogue and the bucket. It must end with
 the true voxels, or with one sentence; after a failure the cache must hold nothing, and the same

@@ -28,7 +28,7 @@ FILTERED = (
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command as a person does, and return exit code, output and error output."""
+    """Run the command as a user does, and return exit code, output and error output."""
 
     def run_(*words: object) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["cryoet-bench", *map(str, words)])
