@@ -32,12 +32,7 @@ from typing import Any
 
 from cryoet_bench.harness import instructions, machine, turn
 from cryoet_bench.storage import installed
-
-THREADS = 1
-"""Threads of Blosc and of zarr 3's pool for codecs."""
-
-CONCURRENCY = 10
-"""Requests that zarr 3 sends before it waits for an answer; its default since 3.0."""
+from cryoet_bench.storage.concurrency import CONCURRENCY, THREADS
 
 _KEPT = frozenset({"PATH", "TMPDIR", "LD_LIBRARY_PATH"})
 _OWN = "CRYOET_BENCH_"

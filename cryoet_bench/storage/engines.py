@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cryoet_bench.harness import conditions
 from cryoet_bench.storage import arrays, installed, stores
 from cryoet_bench.storage.arrays import Storage
+from cryoet_bench.storage.concurrency import THREADS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,7 +64,7 @@ def _use_zarrs() -> None:
 
 
 def _spec(folder: Path, storage: Storage) -> dict[str, Any]:
-    one = {"limit": conditions.THREADS}
+    one = {"limit": THREADS}
     return {
         "driver": "zarr" if storage.zarr_format == 2 else "zarr3",
         "kvstore": {"driver": "file", "path": str(folder)},

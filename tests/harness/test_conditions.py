@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cryoet_bench.harness import conditions, machine
+from cryoet_bench.storage.concurrency import CONCURRENCY
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,7 +91,7 @@ def test_no_setting_of_a_user_reaches_a_measured_process(hostile):
         for base in (plain, hostile)
     )
     assert one == other
-    assert one["zarr"]["async"]["concurrency"] == conditions.CONCURRENCY
+    assert one["zarr"]["async"]["concurrency"] == CONCURRENCY
     assert one["own"]["CRYOET_BENCH_TOMOGRAM"] == "phantom-10A"
     # That these settings do reach a process otherwise is what makes the above worth knowing.
     loud = json.loads(run(SHOWN, hostile | {"PYTHONWARNINGS": ""}).splitlines()[-1])
