@@ -187,8 +187,11 @@ def _print_facts(facts: dict[str, Any]) -> None:
     table.add_row("folder", facts["folder"])
     table.add_row("made from" if synthetic else "provenance")
     for key, value in facts["provenance"].items():
-        table.add_row(f"  {key}", str(value))
+        if key != "notes":
+            table.add_row(f"  {key}", str(value))
     Console(markup=False, highlight=False).print(table)
+    for note in facts["provenance"].get("notes", ()):
+        typer.echo(f"Note: {note}")
 
 
 def _times(shape: list[int]) -> str:

@@ -224,6 +224,7 @@ def _volume(file: _File) -> Volume:
                     "its columns, rows and sections are the axes "
                     f"{', '.join('xyz'[axis - 1] for axis in order)} (MAPC, MAPR, MAPS): they were "
                     "put into the order z, y, x",
+                    harmless=True,
                 )
             )
     elif order != [0, 0, 0]:

@@ -150,6 +150,7 @@ def find_order(
                 "content",
                 "axis-order",
                 f"its axes are {', '.join(names)}: they were put into the order z, y, x",
+                harmless=True,
             )
         )
     return order

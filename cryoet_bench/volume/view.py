@@ -27,11 +27,14 @@ class Note:
         Stable identifier, e.g. ``missing-chunks``.
     clause : str
         The sentence, without a capital and a full stop, so that several can be joined.
+    harmless : bool
+        Nothing is doubtful: it is only good to know.
     """
 
     about: Literal["spacing", "chunks", "header", "content"]
     name: str
     clause: str
+    harmless: bool = False
 
     @property
     def sentence(self) -> str:

@@ -129,7 +129,7 @@ def _image(node: Any, level: int, where: str, notes: list[Note]) -> _Image:
     levels = ngff.find_levels(attributes)
     if not levels:
         inner, path = _only_image(node, attributes, where)
-        notes.append(Note("content", "image-inside", f"the image {path} within the group is read"))
+        notes.append(Note("content", "image-inside", f"its image {path} is read", True))
         return _image(inner, level, f"{where}/{path}", notes)
     if not 0 <= level < len(levels):
         raise InputError(f"{where} has the levels 0 to {len(levels) - 1}: there is no {level}")

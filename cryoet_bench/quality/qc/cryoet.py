@@ -27,6 +27,7 @@ def cryoet_checks(volume: Volume, survey: Survey, spectrum: Spectrum | None) -> 
         byte_order(survey, volume.array),
         *([stored_chunks(volume)] if volume.missing_chunks is not None else []),
         header(volume),
+        content(volume),
     ]
 
 
@@ -88,12 +89,20 @@ def voxel_spacing(volume: Volume) -> Check:
     if spacing is None:
         return Check(
             "voxel-spacing", title, None, "angstrom", rule, "warn",
-            "The voxel spacing is not recorded: no length in this volume can be trusted.",
+            " ".join(
+                (
+                    "The voxel spacing is not recorded: no length in this volume can be trusted.",
+                    *(note.sentence for note in volume.about("spacing")),
+                )
+            ),
             "no-spacing",
         )  # fmt: skip
     verdict = worst((coarse.verdict(max(spacing)), fine.verdict(min(spacing))))
     finding, sentence = "", f"Voxels of {spacing[2]:g} angstrom."
-    if verdict != "pass":
+    if volume.about("spacing") and verdict == "pass":
+        note = volume.about("spacing")[0]
+        verdict, finding, sentence = "warn", note.name, note.sentence
+    elif verdict != "pass":
         finding = "implausible-spacing"
         sentence = f"Voxels of {spacing[2]:g} angstrom are implausible: a unit is wrong."
     elif max(spacing) > 1.01 * min(spacing):
@@ -194,14 +203,8 @@ def stored_chunks(volume: Volume) -> Check:
     """Judge whether every chunk is in the store."""
     limit, missing = LIMITS["missing chunks"], volume.missing_chunks or ()
     verdict: Verdict = "fail" if missing else "pass"
-    if missing:
-        first = ", ".join(str(at) for at in missing[0])
-        sentence = (
-            f"{len(missing)} chunks are not in the store, the first at grid position ({first}): "
-            "they read as fill value, and no reader complains."
-        )
-    else:
-        sentence = "Every chunk is in the store."
+    notes = volume.about("chunks")
+    sentence = " ".join(note.sentence for note in notes) or "Every chunk is in the store."
     return Check(
         "stored-chunks", "Chunks in the store", len(missing), "missing", str(limit), verdict,
         sentence, "missing-chunk" if missing else "", {"missing": list(missing)[:100]},
@@ -219,4 +222,16 @@ def header(volume: Volume) -> Check:
     return Check(
         "header", "Header", len(found), "disagreements", str(limit), limit.verdict(len(found)),
         sentence, "damaged-header" if found else "",
+    )  # fmt: skip
+
+
+def content(volume: Volume) -> Check:
+    """Judge whether the file holds what it was taken for: one volume of densities along z, y, x."""
+    notes = volume.about("content")
+    doubtful = [note for note in notes if not note.harmless]
+    sentence = " ".join(note.sentence for note in notes)
+    return Check(
+        "content", "Content of the file", len(doubtful), "doubts", "none",
+        "warn" if doubtful else "pass", sentence or "The file holds one volume along z, y, x.",
+        doubtful[0].name if doubtful else "",
     )  # fmt: skip
