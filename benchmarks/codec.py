@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.measured import tomogram
 from benchmarks.question import Timed, asks
 from cryoet_bench.harness import conditions
 from cryoet_bench.storage.codecs import COMPRESSORS, CORE_CODECS
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 _EDGE = 64
+
+
+def middle_chunk() -> npt.NDArray[Any]:
+    """Return the central 64-cube of the tomogram."""
+    import numpy as np  # noqa: PLC0415
+
+    from cryoet_bench.volume import region  # noqa: PLC0415
+
+    volume = tomogram().data
+    return np.ascontiguousarray(volume[region.middle(volume.shape, _EDGE)])
 
 
 @functools.cache
@@ -18,11 +31,8 @@ def _encoded(codec: str) -> tuple[Any, Any, Any]:
     """Return a codec of numcodecs, the central 64-cube of the tomogram, and the cube encoded."""
     import numpy as np  # noqa: PLC0415
 
-    from cryoet_bench.volume import region  # noqa: PLC0415
-
     conditions.settle_codecs()
-    volume = tomogram().data
-    chunk = np.ascontiguousarray(volume[region.middle(volume.shape, _EDGE)])
+    chunk = middle_chunk()
     compressor = COMPRESSORS[codec].format2()["compressor"]
     encoded = compressor.encode(chunk)
     decoded = np.frombuffer(compressor.decode(encoded), dtype=chunk.dtype)

@@ -1,88 +1,96 @@
-"""Controls: work that no release of zarr or numcodecs can change.
+"""Controls: work that no release of zarr or numcodecs can change, nor any other package.
 
-Where these move together with a benchmark, it is the machine that moved.
+If these shift together with a benchmark, suspect the machine. They use Python's standard library
+alone, because numpy moves along the timeline.
 """
 
 from __future__ import annotations
 
+import functools
+import mmap
+import os
+import random
 import zlib
-from typing import Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from benchmarks.measured import tomogram
 from benchmarks.question import EVERY, Timed, asks
 from cryoet_bench.harness import conditions
-from cryoet_bench.storage.arrays import Storage
-from cryoet_bench.storage.engines import ENGINES
+
+Work = Callable[[], object]
 
 
-class Controls(Timed):
-    """Memory, compression and interpreter of the machine itself."""
+def _memory() -> Work:
+    source, target = (memoryview(mmap.mmap(-1, 8 << 20)) for _ in range(2))
+    source[:] = target[:] = bytes(len(source))  # pages that were never written do not exist
 
-    core = EVERY
-    control = True
+    def copy() -> None:
+        target[:] = source
 
-    def setup(self) -> None:
-        import numpy as np  # noqa: PLC0415
+    return copy
 
-        conditions.settle_codecs()
-        # Not random: PCG64 and friends are numpy's, which moves with the timeline.
-        self.source = np.arange(2**21, dtype=np.uint32)
-        self.target = np.empty_like(self.source)
-        self.text = (self.source[: 2**17] * np.uint32(2654435761)).tobytes()
-        self.time_memory_copy()
-        self.time_zlib()
 
-    @asks("Control: copy 8 MiB of memory")
-    def time_memory_copy(self) -> None:
-        """How fast is this machine's memory now?
+def _compression() -> Work:
+    text = bytes(random.Random(1).choices(range(64), k=1 << 16))
+    return lambda: zlib.compress(text, 6)
 
-        The machine, its clock and its load; no release can.
-        """
-        for _ in range(10):
-            self.target[:] = self.source
 
-    @asks("Control: zlib on fixed bytes")
-    def time_zlib(self) -> None:
-        """How fast does this machine compress fixed bytes with the interpreter's own zlib?
-
-        The machine, its clock and its load; no release can.
-        """
-        zlib.compress(self.text, 6)
-
-    @asks("Control: a loop in Python")
-    def time_python(self) -> None:
-        """How fast is this machine's Python interpreter?
-
-        The machine, its clock and its load; no release can.
-        """
+def _interpreter() -> Work:
+    def add() -> None:
         total = 0
-        for number in range(200_000):
+        for number in range(25_000):
             total += number & 7
 
+    return add
 
-class PinnedEngine(Timed):
-    """tensorstore, the same version beside every release, on 64-cubes with blosc-lz4-5."""
 
+def _files() -> Work:
+    folder = conditions.new_folder()
+    names = [str(folder / str(number)) for number in range(200)]
+    for name in names:
+        Path(name).write_bytes(bytes(8192))
+
+    def read() -> None:
+        for name in names:
+            descriptor = os.open(name, os.O_RDONLY)
+            os.read(descriptor, 8192)
+            os.close(descriptor)
+
+    return read
+
+
+_WORK: Mapping[str, Callable[[], Work]] = {
+    "copy 8 MiB": _memory,
+    "compress 64 KiB": _compression,
+    "loop in Python": _interpreter,
+    "read 200 files": _files,
+}
+
+
+@functools.cache
+def _prepared(work: str) -> Work:
+    """Return some work that was done once before; asv sets a case up before every sample."""
+    conditions.settle_machine()
+    prepared = _WORK[work]()
+    prepared()
+    return prepared
+
+
+class Machine(Timed):
+    """What a measured process asks of the machine: memory, processor, interpreter, file system."""
+
+    cases = {"work": _WORK}
     core = EVERY
     control = True
+    repeat = (10, 100, 0.1)
 
-    array: Any = None
+    def setup(self, work: str) -> None:
+        self.work = _prepared(work)
 
-    def setup(self) -> None:
-        if self.array is not None:
-            return
-        engine, storage = ENGINES["tensorstore"], Storage.named("blosc-lz4-5", "cube-64", "v2")
-        engine.require(storage)
-        conditions.settle_codecs()
-        volume, folder = tomogram().data, conditions.new_folder()
-        engine.create(folder, volume.shape, volume.dtype, storage)[...] = volume
-        self.array = engine.open(folder, storage)
-        self.time_read()
+    @asks("Control")
+    def time_work(self, _work: str) -> None:
+        """How fast is this machine now?
 
-    @asks("Control: read with tensorstore")
-    def time_read(self) -> None:
-        """How fast does an engine that never changes read the same volume on this machine?
-
-        The machine; tensorstore stays at one version.
+        The machine, its clock and its load; no release can.
         """
-        self.array[...]
+        self.work()

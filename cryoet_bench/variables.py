@@ -17,6 +17,12 @@ CACHE = "CRYOET_BENCH_CACHE"
 TIER = "CRYOET_BENCH_TIER"
 """The tier whose cases a measured process prepares: ``core`` or ``full``."""
 
+LOCKS = "CRYOET_BENCH_LOCKS"
+"""The folder of this machine's locks, where containers on it share another one than ``/tmp``."""
+
+PREFIX = "CRYOET_BENCH_"
+"""How all of them begin."""
+
 DEFAULT_TOMOGRAM = "phantom-10A"
 
 

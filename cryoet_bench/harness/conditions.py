@@ -30,12 +30,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cryoet_bench.harness import instructions, machine, turn
+from cryoet_bench import variables
+from cryoet_bench.harness import machine, turn
 from cryoet_bench.storage import installed
 from cryoet_bench.storage.concurrency import CONCURRENCY, THREADS
 
 _KEPT = frozenset({"PATH", "TMPDIR", "LD_LIBRARY_PATH"})
-_OWN = "CRYOET_BENCH_"
 _FIXED = {
     # zarr (through donfig), fsspec, the AWS client and Python's site look for files below it.
     "HOME": os.devnull,
@@ -82,7 +82,11 @@ def environment(base: Mapping[str, str], *, hash_seed: int) -> dict[str, str]:
     """
     if not 0 <= hash_seed < _SEEDS:
         raise ValueError(f"a hash seed is 0 to {_SEEDS - 1}, not {hash_seed}")
-    kept = {name: value for name, value in base.items() if name in _KEPT or name.startswith(_OWN)}
+    kept = {
+        name: value
+        for name, value in base.items()
+        if name in _KEPT or name.startswith(variables.PREFIX)
+    }
     return {**kept, **_FIXED, "PYTHONHASHSEED": str(hash_seed)}
 
 
@@ -135,23 +139,22 @@ def intruders(prefix: Path) -> list[str]:
     return found
 
 
-def facts(variables: Mapping[str, str] | None = None) -> dict[str, Any]:
+def facts(given: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return the conditions in force, for the record of a visit.
 
     Parameters
     ----------
-    variables : mapping of str to str, optional
+    given : mapping of str to str, optional
         The environment variables of its processes; this process's own where none are given.
     """
-    variables = os.environ if variables is None else variables
+    given = os.environ if given is None else given
     return {
         "allocator": allocator(),
-        "hash_seed": variables.get("PYTHONHASHSEED", "random"),
+        "hash_seed": given.get("PYTHONHASHSEED", "random"),
         "address_layout": "shared" if launcher() else "random",
-        "library_path": variables.get("LD_LIBRARY_PATH", ""),
+        "library_path": given.get("LD_LIBRARY_PATH", ""),
         "threads": THREADS,
         "concurrency": CONCURRENCY,
-        "valgrind": instructions.valgrind_version(),
         **machine.facts(),
     }
 

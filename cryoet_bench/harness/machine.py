@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,7 @@ def facts() -> dict[str, Any]:
         "kernel": system.release,
         "architecture": system.machine,
         "libc": " ".join(platform.libc_ver()).strip(),
+        "valgrind": _valgrind_version(),
         "load": [round(load, 2) for load in os.getloadavg()],
     }
 
@@ -70,3 +73,15 @@ def _chosen(path: Path) -> str:
     """Return the choice that the kernel shows in brackets."""
     _, _, rest = text(path).partition("[")
     return rest.partition("]")[0]
+
+
+def _valgrind_version() -> str:
+    """Return the version of the valgrind on the PATH, such as ``3.19.0``."""
+    found = shutil.which("valgrind")
+    if found is None:
+        return ""
+    try:
+        done = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip().removeprefix("valgrind-") if done.returncode == 0 else ""

@@ -23,10 +23,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from cryoet_bench import variables
 from cryoet_bench.errors import InputError
-
-LOCKS_VARIABLE = "CRYOET_BENCH_LOCKS"
-"""Names another folder for the locks, such as one that the containers of a machine share."""
 
 # Not tempfile's: TMPDIR is each user's own.
 _SHARED = Path("/tmp")  # noqa: S108  (see the module)
@@ -101,7 +99,7 @@ def _allowed() -> frozenset[int]:
 
 
 def _lock(name: str) -> Path:
-    return Path(os.environ.get(LOCKS_VARIABLE) or _SHARED) / f"cryoet-bench.{name}.lock"
+    return Path(os.environ.get(variables.LOCKS) or _SHARED) / f"cryoet-bench.{name}.lock"
 
 
 def _take(path: Path) -> int | None:
@@ -145,14 +143,14 @@ def _open(path: Path) -> int:
     except OSError as error:
         raise InputError(
             f"{path} cannot be locked ({error.strerror}): remove it, or name another folder in "
-            f"{LOCKS_VARIABLE}"
+            f"{variables.LOCKS}"
         ) from error
     facts = os.fstat(descriptor)
     if not stat.S_ISREG(facts.st_mode) or facts.st_nlink > 1 or facts.st_size > _LONGEST:
         os.close(descriptor)
         raise InputError(
             f"{path} is not a lock of cryoet-bench: remove it, or name another folder in "
-            f"{LOCKS_VARIABLE}"
+            f"{variables.LOCKS}"
         )
     return descriptor
 

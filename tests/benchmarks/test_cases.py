@@ -88,7 +88,8 @@ benchmark.do_teardown()
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "module", ["codec", "control", "engine", "lossy", "memory", "read", "store", "write"]
+    "module",
+    ["codec", "control", "engine", "lossy", "memory", "read", "store", "write"],
 )
 def test_one_case_of_each_benchmark_runs(module: str, tomogram: Tomogram, tmp_path: Path) -> None:
     """Run the last case, the newest and most demanding one, as asv runs it."""

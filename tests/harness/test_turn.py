@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cryoet_bench import variables
 from cryoet_bench.errors import InputError
 from cryoet_bench.harness import turn
 
@@ -20,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 def locks(tmp_path, monkeypatch):
     folder = tmp_path / "locks"
     folder.mkdir()
-    monkeypatch.setenv(turn.LOCKS_VARIABLE, str(folder))
+    monkeypatch.setenv(variables.LOCKS, str(folder))
     return folder
 
 
@@ -82,9 +83,7 @@ def test_all_users_can_take_a_lock_whatever_the_umask(locks):
     assert (locks / "cryoet-bench.measuring.lock").stat().st_mode & 0o777 == 0o666
 
 
-@pytest.mark.parametrize(
-    "kind", ["link", "dangling link", "second name", "folder", "pipe", "large"]
-)
+@pytest.mark.parametrize("kind", ["link", "dangling link", "hard link", "folder", "pipe", "large"])
 def test_what_is_no_lock_is_refused_and_left_alone(locks, tmp_path, kind):
     precious, lock = tmp_path / "precious", locks / "cryoet-bench.measuring.lock"
     precious.write_text("data")
