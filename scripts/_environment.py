@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTHON = "3.12"
+sys.path.insert(0, str(ROOT))
+
+from cryoet_bench.errors import InputError  # noqa: E402
+from cryoet_bench.timeline import installers  # noqa: E402
 
 
 class SetupError(Exception):
@@ -61,7 +62,7 @@ def prepare(root: Path = ROOT, *, tools: bool = False) -> Path:
         print(f"{doing} the environment .venv (later runs start at once) ...", file=sys.stderr)
         stamp.unlink(missing_ok=True)
         uv = find_uv(root)
-        if not is_python(commands / "python"):
+        if not installers.is_python(commands / "python"):
             python = find_python(uv)
             shutil.rmtree(environment, ignore_errors=True)
             _run(uv, "venv", "--python", python, environment)
@@ -84,16 +85,16 @@ def lock_digest(name: str, root: Path) -> str:
 
     Installed commands name the interpreter by its full path, so a moved checkout needs a new one.
     """
-    digest = hashlib.sha256(f"{PYTHON} {root}".encode())
+    digest = hashlib.sha256(f"{installers.PYTHON} {root}".encode())
     for path in [lock_file(name, root), root / "pyproject.toml"]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
 def find_uv(root: Path) -> str:
-    """Return a uv that runs: the one on PATH, else a private one installed from the lock."""
-    found = shutil.which("uv")
-    if found and _runs(found):  # a shim may be there without a uv behind it
+    """Return a uv that runs: one that is here, else a private one installed from the lock."""
+    found = installers.find_uv()
+    if found:
         return found
     home = root / ".asv" / "uv"
     uv = home / "bin" / "uv"
@@ -127,33 +128,11 @@ def locked_requirement(name: str, root: Path) -> str:
 
 
 def find_python(uv: str) -> str:
-    """Return a Python 3.12: one that uv finds, or one of pyenv's."""
-    for candidate in _pythons(uv):
-        if is_python(candidate):
-            return str(candidate)
-    raise SetupError(
-        f"Python {PYTHON} was not found: install it with '{uv} python install {PYTHON}', "
-        f"'pyenv install {PYTHON}' or your system's packages, and run this again"
-    )
-
-
-def _pythons(uv: str) -> Iterator[str | Path]:
-    found = subprocess.run(
-        [uv, "python", "find", "--system", "--no-project", "--no-python-downloads", PYTHON],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if found.returncode == 0:
-        yield found.stdout.strip()
-    # uv asks the shims on PATH, and those answer only for the versions that pyenv has selected.
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    yield from sorted(pyenv.glob(f"versions/{PYTHON}*/bin/python{PYTHON}"), reverse=True)
-
-
-def is_python(command: str | Path) -> bool:
-    """Return whether a command runs and is the Python that the project uses."""
-    return _runs(command, "-c", f"import sys; assert '%d.%d' % sys.version_info[:2] == '{PYTHON}'")
+    """Return a Python 3.12, which uv fetches where there is none."""
+    try:
+        return installers.find_python(uv)
+    except InputError as error:
+        raise SetupError(str(error)) from error
 
 
 def _runs(command: str | Path, *arguments: str) -> bool:
@@ -168,6 +147,7 @@ def _run(*command: str | Path) -> None:
     """Run a command, showing what it says only when it fails."""
     done = subprocess.run(
         [str(part) for part in command],
+        env=installers.variables(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -14,7 +14,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.timeline import environment, repository
+from cryoet_bench.timeline import environment, installers, repository
 from cryoet_bench.timeline.releases import TRACKED, Timeline, moves
 from cryoet_bench.timeline.resolver import Resolver
 
@@ -122,7 +122,9 @@ def _build(sources: Path, folder: Path, resolver: Resolver) -> Path:
         resolver.uv, "build", "--wheel", "--quiet", "--python", resolver.python,
         "--out-dir", str(folder), *resolver.options, str(sources.absolute()),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=installers.variables(), capture_output=True, text=True, check=False
+    )
     built = list(folder.glob("*.whl"))
     if done.returncode or not built:
         raise InputError(f"{sources} cannot be built: {environment.cause(done.stderr)}")

@@ -5,20 +5,22 @@ Standard library only: asv's own interpreter imports this.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryoet_bench.errors import InputError
+from cryoet_bench.timeline import bytecode, installers, proof
+from cryoet_bench.timeline.installers import PYTHON, find_python, find_uv
+from cryoet_bench.timeline.proof import Distribution
 
-PYTHON = "3.12"
+__all__ = ["PYTHON", "Environment", "UnreachableError", "find_python", "find_uv"]
+
 # zarr 2 needs asciitree, which has a source archive only; everything else comes as a wheel.
 SOURCE_ONLY = "asciitree"
 OFFLINE = "cannot reach the package index: check the network, then run the same again"
@@ -70,6 +72,8 @@ class Environment:
     def install(self, requirements: Sequence[str]) -> None:
         """Install these requirements exactly, and remove whatever else is installed.
 
+        An installer takes what it finds on trust; `prove` does not.
+
         Parameters
         ----------
         requirements : Sequence[str]
@@ -82,39 +86,102 @@ class Environment:
         InputError
             They cannot be installed here.
         """
+        self._install(requirements, fresh=False)
+
+    def prove(self, requirements: Sequence[str]) -> tuple[Distribution, ...]:
+        """Return what is installed, proved to be what is pinned and nothing else.
+
+        Each distribution has the pinned version and came from the pinned place, each of its files
+        is the one that its own record names, and no file is there that none of them brought. What
+        is wrong is installed anew: from the package cache, then without it.
+
+        Raises
+        ------
+        UnreachableError
+            Something must be fetched anew, and there is no network.
+        InputError
+            Something is still wrong; the message names it.
+        """
+        besides = () if self.uv else ("pip",)
+        _, known = proof.load(self._proof)
+        for fresh in (False, True, None):
+            found = proof.examine(self._packages, requirements, known, besides)
+            if not found.problem:
+                proof.save(self._proof, found)
+                return tuple(found.distributions)
+            if fresh is not None:
+                proof.clear(self._packages, found)
+                self._install(requirements, fresh=fresh)
+        raise InputError(
+            f"what is installed in {self.path} is not what is pinned: {found.problem}; "
+            "remove that folder and run the same again"
+        )
+
+    def check(self, proved: Sequence[Distribution]) -> None:
+        """Raise InputError unless the environment is as it was when this was proved.
+
+        It looks at sizes and times alone, and reads only files where these differ.
+        """
+        distributions, files = proof.load(self._proof)
+        if distributions != tuple(proved):
+            raise InputError(
+                f"another release was installed into {self.path} in the meantime: "
+                "wait until nothing else measures there, and run the same again"
+            )
+        if differing := proof.changed(self._packages, files):
+            raise InputError(
+                f"files in {self.path} were changed in the meantime: {', '.join(differing[:3])}; "
+                "run the same again, and they are installed anew"
+            )
+
+    def include(self, folder: Path) -> None:
+        """Let it import what lies in `folder`, without installing anything."""
+        (self._packages / "cryoet_bench_root.pth").write_text(f"{folder}\n", "utf-8")
+
+    @property
+    def _packages(self) -> Path:
+        return self.path / "lib" / f"python{PYTHON}" / "site-packages"
+
+    @property
+    def _proof(self) -> Path:
+        return self.path / "cryoet-bench-proof.json"
+
+    def _install(self, requirements: Sequence[str], *, fresh: bool) -> None:
         with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
             file.write("".join(f"{line}\n" for line in requirements))
             file.flush()
             install = self._install_with_uv if self.uv else self._install_with_pip
-            install(file.name, requirements)
+            install(file.name, requirements, fresh=fresh)
+        # So that no benchmark's process compiles: it would show in peak memory.
+        _run([str(self.python), "-I", bytecode.__file__, str(self._packages)])
 
-    def include(self, folder: Path) -> None:
-        """Let it import what lies in `folder`, without installing anything."""
-        packages = self.path / "lib" / f"python{PYTHON}" / "site-packages"
-        (packages / "cryoet_bench_root.pth").write_text(f"{folder}\n", "utf-8")
-
-    def _install_with_uv(self, file: str, requirements: Sequence[str]) -> None:
-        # Compiled here, so that no benchmark's process compiles: it would show in peak memory.
+    def _install_with_uv(self, file: str, requirements: Sequence[str], *, fresh: bool) -> None:
+        # Copied, because a link would share each change by hand with the cache and with every
+        # other environment on this machine.
         _run(
             [
-                str(self.uv), "pip", "sync", "--quiet", "--compile-bytecode",
+                str(self.uv), "pip", "sync", "--quiet", "--link-mode", "copy",
                 "--python", str(self.python), "--allow-empty-requirements",
+                *(["--no-cache"] if fresh else []),
                 *wheels_only(requirements), *self.options, file,
             ]
         )  # fmt: skip
 
-    def _install_with_pip(self, file: str, requirements: Sequence[str]) -> None:
+    def _install_with_pip(self, file: str, requirements: Sequence[str], *, fresh: bool) -> None:
         pip = [str(self.python), "-m", "pip", "--disable-pip-version-check"]
-        wanted = {_name(line) for line in requirements} | {"pip"}
-        present = _run([*pip, "list", "--format=freeze"]).splitlines()
-        surplus = [_name(line) for line in present if _name(line) not in wanted]
+        settings = installers.of_pip_files(_run([*pip, "config", "list"], os.environ))
+        wanted = {proof.name_of(line) for line in requirements} | {"pip"}
+        present = map(proof.name_of, _run([*pip, "list", "--format=freeze"]).splitlines())
+        surplus = [name for name in present if name not in wanted]
         if surplus:
             _run([*pip, "uninstall", "--yes", *surplus])
         _run(
             [
-                *pip, "install", "--no-deps", *wheels_only(requirements), *self.options,
-                "-r", file,
-            ]
+                *pip, "install", "--no-deps", "--no-compile",
+                *(["--no-cache-dir"] if fresh else []),
+                *wheels_only(requirements), *self.options, "-r", file,
+            ],
+            settings | installers.variables(),
         )  # fmt: skip
 
 
@@ -128,75 +195,10 @@ def wheels_only(requirements: Sequence[str]) -> list[str]:
     return ["--only-binary", ":all:", "--no-binary", ",".join(sources)]
 
 
-def _name(requirement: str) -> str:
-    return re.split(r"[=@ ]", requirement, maxsplit=1)[0].lower().replace("_", "-")
-
-
-def find_uv() -> str | None:
-    """Return the path of uv: of the uv package of this interpreter, or on the PATH."""
-    with contextlib.suppress(ImportError, FileNotFoundError):
-        from uv import find_uv_bin  # noqa: PLC0415
-
-        return str(find_uv_bin())
-    return shutil.which("uv")
-
-
-def find_python(uv: str | None) -> str:
-    """Return the path of a Python 3.12 that runs.
-
-    It looks at this interpreter, the PATH, pyenv's versions and uv's own, and lets uv fetch one.
-
-    Raises
-    ------
-    InputError
-        There is none.
-    """
-    for candidate in _pythons(uv):
-        if _runs(candidate):
-            return candidate
-    raise InputError(
-        f"the releases are measured on Python {PYTHON} and none was found: install it, for example "
-        f"with 'uv python install {PYTHON}' or 'pyenv install {PYTHON}', and try again"
-    )
-
-
-def _pythons(uv: str | None) -> Iterator[str]:
-    name = f"python{PYTHON}"
-    yield sys.executable
-    for folder in os.get_exec_path():
-        if (Path(folder) / name).is_file():
-            yield str(Path(folder) / name)
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    for version in sorted(pyenv.glob(f"{PYTHON}*"), key=_natural, reverse=True):
-        yield str(version / "bin" / name)
-    if uv:
-        find = [uv, "python", "find", "--no-project", PYTHON]
-        for preparation in ([], [uv, "python", "install", "--quiet", PYTHON]):
-            if preparation:
-                subprocess.run(preparation, capture_output=True, check=False)
-            found = subprocess.run(find, capture_output=True, text=True, check=False)
-            if found.returncode == 0:
-                yield found.stdout.strip()
-
-
-def _natural(path: Path) -> list[int]:
-    return [int(digits) for digits in re.findall(r"\d+", path.name)]
-
-
-def _runs(python: str) -> bool:
-    # A shim of pyenv may be there and refuse.
-    check = "import sys; print('%d.%d' % sys.version_info[:2])"
-    try:
-        done = subprocess.run(
-            [python, "-I", "-c", check], capture_output=True, text=True, check=False
-        )
-    except OSError:
-        return False
-    return done.returncode == 0 and done.stdout.strip() == PYTHON
-
-
-def _run(command: Sequence[str]) -> str:
+def _run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> str:
     """Run an installer and return what it prints.
+
+    A user's settings do not reach it, unless other variables are given.
 
     Raises
     ------
@@ -205,7 +207,11 @@ def _run(command: Sequence[str]) -> str:
     InputError
         It failed otherwise.
     """
-    done = subprocess.run(command, capture_output=True, text=True, check=False, errors="replace")
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL,
+        env=installers.variables() if variables is None else variables,
+        capture_output=True, text=True, check=False, errors="replace",
+    )  # fmt: skip
     if done.returncode:
         said = done.stderr.strip() or done.stdout.strip()
         if is_offline(said):

@@ -18,8 +18,9 @@ from pathlib import Path
 from packaging.version import Version
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.timeline import environment
-from cryoet_bench.timeline.environment import PYTHON, Environment, UnreachableError
+from cryoet_bench.timeline import environment, installers
+from cryoet_bench.timeline.environment import Environment, UnreachableError
+from cryoet_bench.timeline.installers import PYTHON
 from cryoet_bench.timeline.releases import (
     TRACKED,
     Line,
@@ -222,7 +223,9 @@ class Resolver:
             ]  # fmt: skip
             if before is not None:
                 command += ["--exclude-newer", before.strftime("%Y-%m-%dT%H:%M:%SZ")]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                command, env=installers.variables(), capture_output=True, text=True, check=False
+            )
             if done.returncode == 0:
                 return output.read_text("utf-8")
         if environment.is_offline(done.stderr):
@@ -243,12 +246,12 @@ def find_resolver(options: Sequence[str] = ()) -> Resolver:
     InputError
         There is no uv, or no Python 3.12.
     """
-    uv = environment.find_uv()
+    uv = installers.find_uv()
     if uv is None:
         raise InputError(
             "resolving releases needs uv: install it, for example with 'pip install uv'"
         )
-    return Resolver(uv, environment.find_python(uv), tuple(options))
+    return Resolver(uv, installers.find_python(uv), tuple(options))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -455,7 +458,7 @@ def probe(resolver: Resolver, release: Release) -> str | None:
         script = _PROBE.replace("FOLDER", repr(str(Path(folder, "array"))))
         done = subprocess.run(
             [str(scratch.python), "-I", "-W", "ignore", "-c", script],
-            capture_output=True, text=True, check=False,
+            env=installers.variables(), capture_output=True, text=True, check=False,
         )  # fmt: skip
     if done.returncode == 0:
         return None
