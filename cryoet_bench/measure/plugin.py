@@ -165,6 +165,7 @@ class ReleaseEnvironment(Environment):  # type: ignore[misc]
         beside = releases.load().beside(repository.release_below(path, commit_hash))
         try:
             self._environment.install([*pins, *beside])
+            self._environment.prove([*pins, *beside])
         except environment.UnreachableError as error:
             raise UnreachableError(str(error)) from error
         except InputError as error:

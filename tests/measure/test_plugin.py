@@ -19,7 +19,7 @@ from asv.machine import Machine
 from asv.repo import get_repo
 
 from cryoet_bench.measure import plugin as asv_plugin
-from cryoet_bench.timeline import environment, releases, repository
+from cryoet_bench.timeline import environment, installers, releases, repository
 from cryoet_bench.timeline.releases import Companion, Timeline
 from cryoet_bench.timeline.resolver import BEGINNING, Resolver, update
 from tests.package_index import CODE, Index, serve
@@ -118,6 +118,7 @@ def configuration(**changes: Any) -> Config:
     lines = [line for line in text.splitlines() if not line.strip().startswith("//")]
     facts = json.loads("\n".join(lines))
     facts["matrix"] = {"env_nobuild": {"CRYOET_BENCH_TOMOGRAM": ["phantom-tiny"]}}
+    facts["branches"] = ["main"]  # the timeline of these tests has one line
     return Config.from_json(facts | changes)
 
 
@@ -251,7 +252,7 @@ class TestEnvironment:
             self.move(env, "zarr-2.2")
 
     def test_no_python(self, env: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(environment, "_runs", lambda _: False)
+        monkeypatch.setattr(installers, "_base", lambda _: None)
         monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
         with pytest.raises(util.UserError, match=r"Python 3\.12 and none was found"):
             env.create()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.timeline import environment, releases, resolver
+from cryoet_bench.timeline import environment, installers, releases, resolver
 from cryoet_bench.timeline.environment import UnreachableError
 from cryoet_bench.timeline.resolver import Resolver
 from tests.package_index import CODE, Index, serve
@@ -300,7 +300,7 @@ class TestFaults:
             resolver.update(path, uv)
 
     def test_no_uv(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(environment, "find_uv", lambda: None)
+        monkeypatch.setattr(installers, "find_uv", lambda: None)
         with pytest.raises(InputError, match="needs uv"):
             resolver.find_resolver()
 
