@@ -82,7 +82,7 @@ class Nibbles:
         """Return the voxels of a box; integers drop their axis, as in numpy."""
         z, y, x = ((box if isinstance(box, tuple) else (box,)) + (slice(None),) * 3)[:3]
         width = self.shape[2]
-        span = range(*x.indices(width)) if isinstance(x, slice) else range(width)[x : x + 1]
+        span = range(*x.indices(width)) if isinstance(x, slice) else range(width)[x:][:1]
         first = span.start // 2
         packed = self._packed[z, y, first : (max(span, default=0) // 2) + 1]
         voxels = np.empty((*packed.shape[:-1], 2 * packed.shape[-1]), np.uint8)

@@ -84,7 +84,7 @@ class _Planes:
         file = tifffile.TiffFile(path)
         weakref.finalize(self, file.close)
         file.filehandle.set_lock(True)
-        self._pages: list[Any] = list(file.series[series])
+        self._pages = _pages(file.series[series])
         self.shape = shape
         self.dtype: np.dtype[Any] = np.dtype(file.series[series].dtype)
         self.chunks = (1, *shape[1:])
@@ -110,6 +110,7 @@ def _volume(path: Path, tiff: TiffFile, complaints: _Complaints) -> Volume:
     needed = max(page.dataoffsets[-1] + page.databytecounts[-1] for page in tiff.pages)
     if needed > held:
         raise InputError(f"{path} is truncated: {short(held, needed)}")
+    _require_imagej_planes(path, tiff, held)
     if complaints.texts and not _pages_missing(tiff):
         raise InputError(f"{path} is damaged or truncated: {complaints.texts[0]}")
     index, notes = _only_stack(path, stacks)
@@ -118,7 +119,7 @@ def _volume(path: Path, tiff: TiffFile, complaints: _Complaints) -> Volume:
         raise InputError(f"{path} is in colour: a tomogram has one value in a voxel")
     _require_planes(path, tiff, series, held)
     shape = _shape(path, series, notes)
-    left_out = len(tiff.pages) - sum(len(list(one)) for one in stacks)
+    left_out = len(tiff.pages) - sum(len(one) for one in stacks)
     if left_out > 0:
         notes.append(
             Note(
@@ -138,7 +139,18 @@ def _volume(path: Path, tiff: TiffFile, complaints: _Complaints) -> Volume:
 
 
 def _pages_missing(tiff: TiffFile) -> bool:
-    return any(page is None for series in tiff.series for page in series)
+    return any(page is None for series in tiff.series for page in _pages(series))
+
+
+def _pages(series: TiffPageSeries) -> list[Any]:
+    """Return the pages of a series, None for those that are not in the file."""
+    pages: list[Any] = []
+    for index in range(len(series)):
+        try:
+            pages.append(series[index])
+        except IndexError:
+            pages.append(None)
+    return pages
 
 
 def _only_stack(path: Path, stacks: list[TiffPageSeries]) -> tuple[int, list[Note]]:
@@ -178,10 +190,7 @@ def _require_planes(path: Path, tiff: TiffFile, series: TiffPageSeries, held: in
         Some are not; tifffile would read them as zeros.
     """
     planes = math.prod(series.shape) // (series.keyframe.size or 1)
-    declared, present = planes, sum(page is not None for page in series)
-    facts = tiff.imagej_metadata or {}
-    if series.kind not in {"imagej", "ome"} and tiff.is_imagej and len(tiff.series) == 1:
-        declared = max(planes, int(facts.get("images", planes)))
+    present = sum(page is not None for page in _pages(series))
     if series.kind in {"shaped", "imagej"} and 1 < len(tiff.pages) < planes:
         present = len(tiff.pages)
     elif series.dataoffset is not None and series.keyframe.is_contiguous:
@@ -191,11 +200,33 @@ def _require_planes(path: Path, tiff: TiffFile, series: TiffPageSeries, held: in
                 f"{path} is truncated: {short(held, end)} of the {planes} planes that it declares"
             )
         present = max(present, planes)
+    if present < planes:
+        raise _incomplete(path, planes, present)
+
+
+def _require_imagej_planes(path: Path, tiff: TiffFile, held: int) -> None:
+    """Raise unless there are as many planes as ImageJ's ``images``, in pages or behind the first.
+
+    Raises
+    ------
+    InputError
+        There are fewer; tifffile would read the pages that are there, and say nothing more.
+    """
+    facts = tiff.imagej_metadata or {}
+    declared = int(facts.get("images", 1))
+    present, first = len(tiff.pages), tiff.pages.first
+    if present == 1 and first.is_contiguous:
+        # ImageJ writes a large stack as one page, with the other planes right behind its own.
+        present = (held - first.dataoffsets[0]) // max(first.nbytes, 1)
     if present < declared:
-        raise InputError(
-            f"{path} is incomplete: its metadata declare {declared} planes, and the file holds "
-            f"{present}, as of an interrupted acquisition; write these as a stack of their own"
-        )
+        raise _incomplete(path, declared, present)
+
+
+def _incomplete(path: Path, declared: int, present: int) -> InputError:
+    return InputError(
+        f"{path} is incomplete: its metadata declare {declared} planes, and the file holds "
+        f"{present}, as of an interrupted acquisition; write these as a stack of their own"
+    )
 
 
 def _shape(path: Path, series: TiffPageSeries, notes: list[Note]) -> tuple[int, int, int]:
