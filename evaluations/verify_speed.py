@@ -97,6 +97,7 @@ def side_by_side(console: Console) -> float:
     from skimage.metrics import structural_similarity  # noqa: PLC0415
 
     from cryoet_bench.quality.fidelity.comparison import voxel_by_voxel  # noqa: PLC0415
+    from cryoet_bench.quality.fidelity.spectrum import cross_spectrum  # noqa: PLC0415
 
     a = obtain("phantom-4.99A").data
     sd = a.std(dtype=float)
@@ -104,10 +105,11 @@ def side_by_side(console: Console) -> float:
     b = (a + np.float32(0.1 * sd) * random).astype(np.float32)
     data_range = float(a.max()) - float(a.min())
 
+    spectrum = cross_spectrum(a, b)
     ours = {
         "3-D SSIM": lambda: ssim(a, b, data_range=data_range),
         "pixel metrics": lambda: pixel_metrics(a, b),
-        "pixel metrics and SSIM, one pass": lambda: voxel_by_voxel(a, b, data_range),
+        "pixel metrics and SSIM, one pass": lambda: voxel_by_voxel(a, b, spectrum),
         "FSC": lambda: fsc(a, b),
     }
     peers = {

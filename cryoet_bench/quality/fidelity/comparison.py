@@ -20,13 +20,16 @@ from cryoet_bench.quality.fidelity.identity import identical
 from cryoet_bench.quality.fidelity.picking import Picker, PickingScore
 from cryoet_bench.quality.fidelity.pixels import PixelErrors, PixelSums
 from cryoet_bench.quality.fidelity.sizes import different_shape
-from cryoet_bench.quality.fidelity.spectrum import cross_spectrum
+from cryoet_bench.quality.fidelity.spectrum import Streamed, cross_spectrum
 from cryoet_bench.quality.fidelity.ssim import APRON, Similarity, SimilaritySums
 from cryoet_bench.quality.metrics.fsc import Correlation, correlation
 from cryoet_bench.quality.metrics.loss import relative
 from cryoet_bench.tomogram.phantom import Particle
 
 Spacing = tuple[float, float, float]
+# In standard deviations on either side of the mean, as the report's own pictures.
+_SHOWN = 3.0
+
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how many steps of it are done, and how many there are."""
 
@@ -117,6 +120,7 @@ class Comparison:
                 "max_error_sd": pixels.max_error_sd,
                 "mse": pixels.mse,
                 "nrmse": pixels.nrmse,
+                "shown_error": pixels.shown_error,
                 "psnr": pixels.psnr,
                 "bias_sd": relative(bias, pixels.reference_sd),
                 "gain": scale * pixels.gain,
@@ -165,6 +169,7 @@ _OF_AN_EXACT_COPY: Mapping[str, Any] = {
     "max_error_sd": 0.0,
     "mse": 0.0,
     "nrmse": 0.0,
+    "shown_error": 0.0,
     "psnr": math.inf,
     "bias_sd": 0.0,
     "gain": 1.0,
@@ -240,7 +245,7 @@ def compare(
     report("Fourier shell correlation", 0, 1)
     spectrum = cross_spectrum(reference, seen)
     curve = correlation(spectrum)
-    pixels, similarity = voxel_by_voxel(reference, seen, spectrum.reference_range, report)
+    pixels, similarity = voxel_by_voxel(reference, seen, spectrum, report)
     report("Diagnosis", 0, 1)
     defects = diagnose(reference, copy, seen, scale, pixels, curve, spectrum)
     report("Particle picking", 0, 1)
@@ -266,13 +271,18 @@ def compare(
 def voxel_by_voxel(
     reference: Voxels,
     copy: Voxels,
-    data_range: float,
+    spectrum: Streamed,
     report: Progress = lambda _what, _done, _total: None,
 ) -> tuple[PixelErrors, Similarity]:
     """Return all that is measured in real space, in one pass over two volumes of one shape."""
     z, y, x = reference.shape
     shape: Triple = (z, y, x)
-    sums, similarity = PixelSums(shape), SimilaritySums(data_range)
+    reach = _SHOWN * spectrum.reference_sd
+    shown = spectrum.reference_mean - reach, spectrum.reference_mean + reach
+    if not reach > 0:
+        shown = -math.inf, math.inf
+    sums = PixelSums(shape, shown=shown)
+    similarity = SimilaritySums(spectrum.reference_range)
     step = brick_shape(reference, copy)
     total = sum(1 for _ in boxes(shape, step))
     with ThreadPoolExecutor(THREADS) as pool:

@@ -29,6 +29,7 @@ _ALIKE = 0.9
 _PARTS = 10  # of a voxel, to which a shift is told
 _EXPLAINED = 0.3
 _CUBES = 128
+_SCATTERED = 0.01
 _FEW_SLICES = 16
 _CELLS = 64
 _SMALLEST_HALF = 2.0**-14
@@ -135,7 +136,7 @@ def _diagnose(evidence: Evidence) -> list[Defect]:
         found += _first(evidence, (_single_voxels, _slices, _block, _clipping, _lost_wedge, _local))
     if not found or found[0].name in _BEHIND_LOSSES:
         found += _losses(evidence)
-    return found
+    return found or _first(evidence, (_noise,))
 
 
 # What may be planted in a copy that differs everywhere else as well.
@@ -360,20 +361,21 @@ def _block(evidence: Evidence) -> Defect | None:
     """Look at what differs where nothing else does."""
     pixels = evidence.pixels
     box = _bounding_box(pixels)
-    if math.prod(_extent(box)) > math.prod(pixels.shape) / 4:
-        dense = False
-    else:
-        dense = pixels.n_differing > 0.5 * math.prod(_extent(box))
+    inside = math.prod(_extent(box))
+    dense = inside < math.prod(pixels.shape) / 4 and pixels.n_differing > 0.5 * inside
     severity = float(pixels.block_error.max(initial=0.0))
     region = _clipped(box, _CUBES)
     a, b = (np.asarray(volume[region]) for volume in (evidence.reference, evidence.copy))
     different = a != b
     values = b[different]
-    if (
-        values.size
-        and (values == values[0]).all()
-        and not _cut_off(a[different], values[0], pixels)
-    ):
+    one = bool(values.size) and bool((values == values[0]).all())
+    if one and pixels.n_differing < _SCATTERED * inside and pixels.max_error_sd > 6:
+        text = (
+            f"{pixels.n_differing:,} scattered voxels are off by up to {pixels.max_error_sd:.3g} "
+            f"sd, the first at (z, y, x) = {pixels.first_differing}"
+        )
+        return Defect("hot-voxels", True, text, "voxel", pixels.max_error_sd)
+    if one and not _cut_off(a[different], values[0], pixels):
         return Defect(
             "missing-block",
             True,
@@ -382,12 +384,19 @@ def _block(evidence: Evidence) -> Defect | None:
             "region",
             severity,
         )
-    return _replaced(a, b, _spans(box), severity) if dense else None
+    if not dense:
+        return None
+    if found := _replaced(a, b, _spans(box), severity):
+        return found
+    text = f"the block {_spans(box)} differs, and nothing else does"
+    if sum(part.stop - part.start > 1 for part in box) < 2:
+        return Defect("changed-line", True, text, "voxel", pixels.max_error_sd)
+    return Defect("changed-block", True, text, "region", severity)
 
 
 def _replaced(a: Array, b: Array, spans: str, severity: float) -> Defect | None:
     """Name a block that holds something else than the reference does there."""
-    if correlated(a, b) > _ALIKE / 2:
+    if correlated(a, b) > _ALIKE / 2 or sum(extent > 1 for extent in a.shape) < 2:
         return None
     if min(a.shape) >= 4 and (turned := _turned(a, b)):
         how = "mirrored" if turned[0] == (0, 1, 2) else "with its axes exchanged"
@@ -413,7 +422,7 @@ def _local(evidence: Evidence) -> Defect | None:
     """Look for lost and replaced chunks in a copy that differs everywhere else as well."""
     pixels, cell = evidence.pixels, evidence.pixels.cell
     rms = pixels.cell_rms
-    bad = (rms > 4 * np.median(rms)) & (rms > 0.5 * pixels.reference_sd)
+    bad = (rms > 4 * np.median(rms)) & (rms > 0.3 * pixels.reference_sd)
     if not bad.any():
         return None
     lost: list[tuple[int, ...]] = []
@@ -441,7 +450,7 @@ def _local(evidence: Evidence) -> Defect | None:
     if pixels.worst_block > _ALIKE / 2:
         return None
     box = _cells_box(np.argwhere(bad), pixels)
-    if bad.sum() * cell**3 < 0.5 * math.prod(_extent(box)):
+    if bad.sum() * cell**3 < 0.3 * math.prod(_extent(box)):
         return None
     region = _clipped(box, _CUBES)
     a, b = (np.asarray(volume[region]) for volume in (evidence.reference, evidence.copy))
@@ -512,8 +521,6 @@ def _losses(evidence: Evidence) -> list[Defect]:
     found += _first(evidence, (_gradient,))
     found += _first(evidence, (_half_precision, _levels, _mantissa))
     found += _first(evidence, (_smoothing,))
-    if not found:
-        found += _first(evidence, (_noise,))
     return found
 
 

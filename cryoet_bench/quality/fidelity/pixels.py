@@ -48,6 +48,7 @@ class PixelErrors:
     copy_maximum: float
     covariance: float
     mse: float
+    shown_mse: float
     max_error: float
     max_error_at: Triple | None
     n_differing: int
@@ -101,6 +102,11 @@ class PixelErrors:
         return relative(self.rmse, self.reference_sd)
 
     @property
+    def shown_error(self) -> float:
+        """Root-mean-square error of what a display shows, in the same unit."""
+        return relative(math.sqrt(self.shown_mse), self.reference_sd)
+
+    @property
     def max_error_sd(self) -> float:
         """Largest absolute error in standard deviations of the reference."""
         return relative(self.max_error, self.reference_sd)
@@ -137,10 +143,18 @@ class PixelSums:
     cell : int, optional
         Edge in voxels of a cell of the local error map; by default so that the longest axis has
         at most 64 cells, and at least 4.
+    shown : tuple of float
+        What a display shows: densities beyond are black or white.
     """
 
-    def __init__(self, shape: Triple, cell: int | None = None) -> None:
-        self.shape = shape
+    def __init__(
+        self,
+        shape: Triple,
+        cell: int | None = None,
+        shown: tuple[float, float] = (-math.inf, math.inf),
+    ) -> None:
+        self.shape, self.shown = shape, shown
+        self._shown_squares = 0.0
         self.cell = cell or max(4, math.ceil(max(shape) / 64))
         cells = [math.ceil(extent / self.cell) for extent in shape]
         self._squares = np.zeros(cells)
@@ -169,6 +183,7 @@ class PixelSums:
         self._moments = self._moments.joined(_Moments(int(part.ints[0]), *part.floats[:5]))
         self._low = np.minimum(self._low, part.floats[[6, 8]])
         self._high = np.maximum(self._high, part.floats[[7, 9]])
+        self._shown_squares += float(part.floats[10])
         at = int(part.ints[2])
         if at >= 0 and (part.floats[5], -at) > (self._worst, -self._worst_at):
             self._worst, self._worst_at = float(part.floats[5]), at
@@ -211,6 +226,7 @@ class PixelSums:
             copy_maximum=float(high[1]),
             covariance=moments.ab * share,
             mse=math.fsum(self._squares.flat) * share,
+            shown_mse=self._shown_squares * share,
             max_error=self._worst if n else math.nan,
             max_error_at=self._position(self._worst_at) if self._worst > 0 else None,
             n_differing=self._differing,
@@ -311,14 +327,14 @@ class _Part:
         self.sums = np.zeros((5, *extent))
         self.along = tuple(np.zeros(part.stop - part.start, np.int64) for part in self.box)
         self.slices = tuple(np.zeros(part.stop - part.start) for part in self.box)
-        self.floats, self.ints = np.zeros(10), np.zeros(8, np.int64)
+        self.floats, self.ints = np.zeros(11), np.zeros(8, np.int64)
         self.marks = np.empty(MARKS, np.int64)
         bits = np.dtype(f"u{brick.reference.dtype.itemsize}")
         _difference(
             (brick.reference, brick.copy),
             (brick.reference.view(bits), brick.copy.view(bits)),
             (first, stop, ay, ax),
-            ((z, y, x), sums.shape, sums.cell),
+            ((z, y, x), sums.shape, sums.cell, sums.shown),
             (self.squares, self.voxels, self.sums),
             (self.along, self.slices),
             (self.floats, self.ints, self.marks),
@@ -326,7 +342,17 @@ class _Part:
 
 
 @compiled_for_finite
-def _row(a: Any, b: Any, squares: Any, sums: Any, out: Any) -> None:
+def _extremes(values: Any) -> Any:
+    low = values[0]
+    high = values[0]
+    for x in range(values.shape[0]):
+        low = min(low, values[x])
+        high = max(high, values[x])
+    return low, high
+
+
+@compiled_for_finite
+def _row(a: Any, b: Any, squares: Any, sums: Any, shown: Any, out: Any) -> None:
     # The mean first, then squares around it: sums of squares of large values would cancel.
     n = a.shape[0]
     sum_a = 0.0
@@ -341,6 +367,8 @@ def _row(a: Any, b: Any, squares: Any, sums: Any, out: Any) -> None:
     ab = 0.0
     worst = 0.0
     total = 0.0
+    visible = 0.0
+    black, white = shown
     for x in range(n):
         p = np.float64(a[x])
         q = np.float64(b[x])
@@ -348,6 +376,8 @@ def _row(a: Any, b: Any, squares: Any, sums: Any, out: Any) -> None:
         squares[x] += error * error
         total += error * error
         worst = max(worst, abs(error))
+        error = min(max(q, black), white) - min(max(p, black), white)
+        visible += error * error
         sums[0, x] += p
         sums[1, x] += q
         sums[2, x] += p * p
@@ -358,26 +388,16 @@ def _row(a: Any, b: Any, squares: Any, sums: Any, out: Any) -> None:
         aa += p * p
         bb += q * q
         ab += p * q
-    low_a = a[0]
-    high_a = a[0]
-    low_b = b[0]
-    high_b = b[0]
-    for x in range(n):
-        low_a = min(low_a, a[x])
-        high_a = max(high_a, a[x])
-        low_b = min(low_b, b[x])
-        high_b = max(high_b, b[x])
     out[0] = mean_a
     out[1] = mean_b
     out[2] = aa
     out[3] = bb
     out[4] = ab
     out[5] = worst
-    out[6] = low_a
-    out[7] = high_a
-    out[8] = low_b
-    out[9] = high_b
+    out[6], out[7] = _extremes(a)
+    out[8], out[9] = _extremes(b)
     out[10] = total
+    out[11] = visible
 
 
 @compiled
@@ -386,7 +406,7 @@ def _difference(  # noqa: C901, PLR0912, PLR0915
 ) -> None:
     a, b = volumes
     bits_a, bits_b = bits
-    origin, shape, cell = place
+    origin, shape, cell, shown = place
     squares, voxels, cell_sums = maps
     (along_z, along_y, along_x), (squares_z, squares_y, squares_x) = along
     floats, ints, marks = out
@@ -403,7 +423,8 @@ def _difference(  # noqa: C901, PLR0912, PLR0915
     scratch_b = np.empty(nx, a.dtype)
     scratch_squares = np.zeros(nx)
     scratch_sums = np.zeros((5, nx))
-    row = np.zeros(11)
+    row = np.zeros(12)
+    shown_squares = 0.0
     counted = np.zeros(nx, np.int64)
     n = 0
     differing = 0
@@ -446,7 +467,7 @@ def _difference(  # noqa: C901, PLR0912, PLR0915
                             marks[marked] = here + x
                             marked += 1
             if finite == nx:
-                _row(row_a, row_b, row_squares, row_sums, row)
+                _row(row_a, row_b, row_squares, row_sums, shown, row)
                 for x in range(nx):
                     counted[x] += 1
             else:
@@ -476,7 +497,9 @@ def _difference(  # noqa: C901, PLR0912, PLR0915
                             if bad_first < 0:
                                 bad_first = here + x
                 if k:
-                    _row(scratch_a[:k], scratch_b[:k], scratch_squares[:k], scratch_sums, row)
+                    _row(
+                        scratch_a[:k], scratch_b[:k], scratch_squares[:k], scratch_sums, shown, row
+                    )
             if finite:
                 # Chan, Golub and LeVeque (1983): join the row's moments to those so far.
                 total = n + finite
@@ -490,6 +513,7 @@ def _difference(  # noqa: C901, PLR0912, PLR0915
                 floats[3] += row[3] + db * db * weight
                 floats[4] += row[4] + da * db * weight
                 n = total
+                shown_squares += row[11]
                 squares_z[plane - first] += row[10]
                 squares_y[line] += row[10]
                 if row[5] > worst:
@@ -520,6 +544,7 @@ def _difference(  # noqa: C901, PLR0912, PLR0915
     floats[7] = high_a
     floats[8] = low_b
     floats[9] = high_b
+    floats[10] = shown_squares
     ints[0] = n
     ints[1] = differing
     ints[2] = worst_at

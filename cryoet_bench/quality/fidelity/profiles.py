@@ -223,12 +223,13 @@ PROFILES: Mapping[str, Profile] = {
                     reason="Contrast has its sign, and what is seen is where it was.",
                 ),
                 Requirement(
-                    measure="nrmse",
-                    title="Root-mean-square error",
+                    measure="shown_error",
+                    title="Root-mean-square error as shown",
                     unit="sd",
                     at_most=0.1,
-                    reason="A display stretches about 6 sd over 256 grey levels: a tenth of an sd "
-                    "is four levels, about what an eye tells apart in noise.",
+                    reason="A display stretches about 6 sd over 256 grey levels and shows what "
+                    "lies beyond as black or white: a tenth of an sd is four levels, about what an "
+                    "eye tells apart in noise.",
                 ),
                 Requirement(
                     measure="ssim",

@@ -48,10 +48,14 @@ class Streamed(CrossSpectrum):
     reference_range : float
         Maximum minus minimum of the reference's finite voxels, NaN where there are none; known
         from here on, so that the pass over the voxels has it for the structural similarity.
+    reference_mean, reference_sd : float
+        Of all tiles' finite voxels: what a display shows lies around them.
     """
 
     tile_shape: Triple = (1, 1, 1)
     reference_range: float = math.nan
+    reference_mean: float = math.nan
+    reference_sd: float = math.nan
 
 
 def fsc(reference: Voxels, copy: Voxels) -> Correlation:
@@ -87,11 +91,13 @@ def cross_spectrum(reference: Voxels, copy: Voxels) -> Streamed:
     sums = no_sums(tile)
     tiles = 0
     low, high = np.inf, -np.inf
+    moments = np.zeros(3)
     with ThreadPoolExecutor(THREADS) as pool:
         for pair in _tiles(reference, copy, tile):
             with np.errstate(invalid="ignore"):
                 finite = _finite(pair)
                 bottom, top = _extremes(pair[0])
+                moments += _moments(pair[0], finite)
                 a, b = (_transform(pair.pop(0), finite, tapers) for _ in range(2))
             low, high = min(low, bottom), max(high, top)
             sectors = tilt_sectors(tile)
@@ -107,6 +113,8 @@ def cross_spectrum(reference: Voxels, copy: Voxels) -> Streamed:
             tiles += 1
             # The next tiles are read before these names are taken again.
             del a, b, finite
+    count = moments[0] or math.nan
+    mean = moments[1] / count
     return Streamed(
         sums[0],
         sums[1],
@@ -116,6 +124,8 @@ def cross_spectrum(reference: Voxels, copy: Voxels) -> Streamed:
         tiles=tiles,
         tile_shape=tile,
         reference_range=high - low if high >= low else math.nan,
+        reference_mean=mean,
+        reference_sd=math.sqrt(max(0.0, moments[2] / count - mean**2)),
     )
 
 
@@ -172,6 +182,15 @@ def _extremes(voxels: npt.NDArray[Any]) -> tuple[float, float]:
         return low, high
     known = voxels[np.isfinite(voxels)]
     return float(known.min(initial=np.inf)), float(known.max(initial=-np.inf))
+
+
+def _moments(voxels: npt.NDArray[Any], finite: npt.NDArray[np.bool_] | None) -> Floats:
+    """Return the number, sum and sum of squares of finite voxels."""
+    known = voxels.ravel() if finite is None else voxels[finite]
+    # Plane-sized pieces, so that a sum in single precision keeps its digits.
+    pieces = np.array_split(known, max(1, known.size // 2**16))
+    squares = math.fsum(float(np.dot(piece, piece)) for piece in pieces)
+    return np.array([known.size, known.sum(dtype=np.float64), squares])
 
 
 def _transform(

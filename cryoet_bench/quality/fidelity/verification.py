@@ -13,9 +13,11 @@ import numpy.typing as npt
 from cryoet_bench.quality.check import Check, Verdict, worst
 from cryoet_bench.quality.fidelity.comparison import Comparison, Progress, compare
 from cryoet_bench.quality.fidelity.profiles import Profile, Requirement
-from cryoet_bench.quality.qc.volume import Volume, open_volume, readable
 from cryoet_bench.quality.report import Report, Section, Table
 from cryoet_bench.tomogram.phantom import PHANTOMS, Particle, particles
+from cryoet_bench.tomogram.sources import open_volume
+from cryoet_bench.volume import Note, Volume
+from cryoet_bench.volume.reading import readable
 
 if TYPE_CHECKING:
     from matplotlib.figure import SubFigure
@@ -92,6 +94,13 @@ def verify(
         ),
         f"{reference.name} and {copy.name}",
     )
+    return held_against(profile, reference, copy, comparison)
+
+
+def held_against(
+    profile: Profile, reference: Volume, copy: Volume, comparison: Comparison
+) -> Verification:
+    """Return the verification of a copy that was compared already."""
     checks = judged(comparison, profile)
     about = {requirement.measure for requirement in profile.requirements if requirement.metadata}
     voxels = tuple(check for check in checks if check.key not in about)
@@ -100,12 +109,19 @@ def verify(
         for check in checks
         if check.key in about
     )
-    absent = [
-        _missing(volume, what)
+    told = [
+        (note, _told(note, volume, what))
         for volume, what in ((reference, "reference"), (copy, "copy"))
-        if volume.missing_chunks
+        for note in volume.notes
     ]
-    return Verification(reference, copy, profile, comparison, voxels + tuple(absent), metadata)
+    return Verification(
+        reference,
+        copy,
+        profile,
+        comparison,
+        voxels + tuple(check for note, check in told if note.about in {"chunks", "content"}),
+        metadata + tuple(check for note, check in told if note.about in {"spacing", "header"}),
+    )
 
 
 def verify_sources(
@@ -153,20 +169,17 @@ def _who_is_silent(check: Check, reference: Volume, copy: Volume) -> Check:
     return dataclasses.replace(check, value=f"only {other.name} states it", sentence=sentence)
 
 
-def _missing(volume: Volume, what: str) -> Check:
-    count = len(volume.missing_chunks or ())
-    first = ", ".join(str(tuple(place)) for place in list(volume.missing_chunks or ())[:3])
-    more = ", ..." if count > 3 else ""
+def _told(note: Note, volume: Volume, what: str) -> Check:
+    """Return what is unusual about a file: it is the same file for every purpose, so a warning."""
     return Check(
-        key=f"missing_chunks_{what}",
-        title=f"Chunks of the {what}",
-        value=count,
-        unit="missing",
-        threshold="none",
+        key=f"{what}:{note.name}",
+        title=f"File of the {what}",
+        value=note.name,
+        unit="",
+        threshold="nothing unusual",
         verdict="warn",
-        sentence=f"{count} chunks are not in the store of {volume.name} and read as its fill "
-        f"value, in the grid at {first}{more}: they were never written, or are lost.",
-        finding="missing-chunks",
+        sentence=f"{volume.name}: {note.clause}.",
+        finding=note.name,
     )
 
 
