@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from typing import Annotated, Any
 
 import typer
@@ -131,7 +132,9 @@ def build() -> None:
 def candidate(
     spec: Annotated[
         str,
-        typer.Argument(help="A version, a wheel, a folder with the sources, or a pip requirement."),
+        typer.Argument(
+            help="A version, a wheel, sources in a folder or archive, or a requirement."
+        ),
     ],
 ) -> None:
     """Put an unreleased zarr or numcodecs on a branch on top of the newest release.
@@ -140,6 +143,7 @@ def candidate(
     cryoet-bench timeline candidate zarr==3.5.0rc1
     cryoet-bench timeline candidate ~/src/zarr-python
     cryoet-bench timeline candidate dist/numcodecs-0.18.0-cp312-cp312-linux_x86_64.whl
+    cryoet-bench timeline candidate dist/zarr-3.5.0.tar.gz
     cryoet-bench timeline candidate "zarr @ git+https://github.com/zarr-developers/zarr-python"
     """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
     from cryoet_bench.cli.bench import project_root  # noqa: PLC0415
@@ -150,8 +154,7 @@ def candidate(
     with _aside.status(f"Preparing {spec}"):
         repository.refresh(timeline, path)
         made = candidate.propose(spec, timeline, path, resolver.find_resolver())
-    newest = timeline.releases[-1]
-    typer.echo(f"{made.package} {made.version} stands on {newest.label}, branch {made.branch}")
+    typer.echo(f"{made.label} stands on {made.release.label}, branch {made.name}")
     if made.moved:
         typer.echo(f"moved with it: {', '.join(made.moved)}")
-    typer.echo(f"Judge it: asv continuous {releases.MAIN} {made.branch}")
+    typer.echo(f"To judge it: scripts/bench --candidate {shlex.quote(spec)}")

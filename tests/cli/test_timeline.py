@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Iterator
@@ -86,13 +87,15 @@ def test_from_nothing_to_a_candidate(project: Index, tmp_path: Path) -> None:
     project.upload("zarr", "3.0rc1", BEGINNING, ["numcodecs<0.12", "numpy"])
     project.upload("numcodecs", "0.11", BEGINNING, ["numpy"])
     said = run("candidate", "zarr==3.0rc1").splitlines()
+    digest = hashlib.sha256(b"zarr==3.0rc1").hexdigest()[:8]
+    label = f"zarr 3.0rc1 (candidate {digest})"
     assert said == [
-        "zarr 3.0rc1 stands on numcodecs 0.12, branch candidate/zarr-3.0rc1",
+        f"{label} stands on numcodecs 0.12, branch candidate/zarr-3.0rc1-{digest}",
         "moved with it: numcodecs 0.12 to 0.11",
-        "Judge it: asv continuous main candidate/zarr-3.0rc1",
+        "To judge it: scripts/bench --candidate zarr==3.0rc1",
     ]
     path = tmp_path / repository.LOCATION
-    assert "zarr==3.0rc1" in repository.requirements(path, "candidate/zarr-3.0rc1")
+    assert "zarr==3.0rc1" in repository.requirements(path, f"candidate/zarr-3.0rc1-{digest}")
 
 
 @pytest.mark.parametrize(
