@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.exact import Exact, Outcomes, Values
 from benchmarks.measured import tomogram
-from benchmarks.question import Timed, asks
+from benchmarks.question import EVERY, Timed, asks
 from cryoet_bench.harness import conditions
 from cryoet_bench.storage.codecs import COMPRESSORS, CORE_CODECS
 
@@ -41,11 +42,14 @@ def _encoded(codec: str) -> tuple[Any, Any, Any]:
     return compressor, chunk, encoded
 
 
+_CORE = [*CORE_CODECS, "blosc-blosclz-5", "numcodecs-blosc", "numcodecs-zstd", "numcodecs-lz4"]
+
+
 class Chunk(Timed):
     """One chunk in memory, encoded and decoded by numcodecs."""
 
     cases = {"codec": COMPRESSORS}
-    core = {"codec": CORE_CODECS}
+    core = {"codec": _CORE}
     repeat = (10, 100, 0.1)
 
     def setup(self, codec: str) -> None:
@@ -55,7 +59,7 @@ class Chunk(Timed):
     def time_encode(self, *_case: str) -> None:
         """How long does numcodecs take to compress a 64-cube?
 
-        numcodecs and the codec libraries in it.
+        numcodecs and the codec libraries in it, its default level.
         """
         self.codec.encode(self.chunk)
 
@@ -66,3 +70,27 @@ class Chunk(Timed):
         numcodecs and the codec libraries in it; numpy by its memory handling.
         """
         self.codec.decode(self.encoded)
+
+
+def _size(codec: str) -> Values:
+    _, chunk, encoded = _encoded(codec)
+    return {"fraction_of_raw": len(encoded) / chunk.nbytes}
+
+
+class Size(Exact):
+    """One chunk in memory, encoded by numcodecs: the companion of the times."""
+
+    cases = {"codec": COMPRESSORS}
+    core = EVERY
+    measure = staticmethod(_size)
+
+    def setup_cache(self) -> Outcomes:
+        return self.outcomes()
+
+    @asks("Encoded size of one chunk as a fraction of raw", unit="of raw")
+    def track_fraction_of_raw(self, *_case: object) -> float:
+        """How large is a compressed 64-cube compared with its raw voxels?
+
+        numcodecs and the codec libraries in it, its default level.
+        """
+        return self.outcome["fraction_of_raw"]

@@ -55,7 +55,7 @@ def _told(requests: counting.Requests) -> Costs:
     return {**kinds, "requests": requests.kinds.total()}
 
 
-def _least_calls(action: Callable[[], object]) -> float:
+def least_calls(action: Callable[[], object]) -> float:
     """Count the calls of what can be repeated, and was done once before."""
     return min(counting.python_calls(action) for _ in range(3))
 
@@ -77,7 +77,7 @@ def read(pattern: str, array: str) -> Costs:
     decoding = _Read(pattern, _counting_decodes(array))
     decoded = counting.decoded_bytes(decoding) / decoding.bytes_wanted()
     requests = read_requests(pattern, array)
-    return {"python_calls": _least_calls(local), **requests, "decode_amplification": decoded}
+    return {"python_calls": least_calls(local), **requests, "decode_amplification": decoded}
 
 
 def read_memory(pattern: str, array: str) -> Costs:
@@ -117,7 +117,7 @@ def write(pattern: str, array: str) -> Costs:
         way.write(target, stored.volume, stored.storage.layout)
 
     once()
-    return {"python_calls": _least_calls(once), **write_requests(pattern, array)}
+    return {"python_calls": least_calls(once), **write_requests(pattern, array)}
 
 
 def _open_array(store: Any, _levels: list[Any], _storage: Storage) -> None:
@@ -158,4 +158,4 @@ def pyramid(action: str, storage_format: str) -> Costs:
         PYRAMID[action](local, levels, storage)
 
     once()
-    return {"python_calls": _least_calls(once), **told}
+    return {"python_calls": least_calls(once), **told}

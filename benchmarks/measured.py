@@ -52,6 +52,8 @@ class Stored:
         The volume; the tomogram by default.
     on_disk : bool
         Keep the files on the disk, rather than in memory where the machine can.
+    settled : bool
+        Bring this process into the stated conditions; what users get by default otherwise.
 
     Raises
     ------
@@ -60,10 +62,16 @@ class Stored:
     """
 
     def __init__(
-        self, storage: Storage, volume: npt.NDArray[Any] | None = None, *, on_disk: bool = False
+        self,
+        storage: Storage,
+        volume: npt.NDArray[Any] | None = None,
+        *,
+        on_disk: bool = False,
+        settled: bool = True,
     ) -> None:
         storage.require()
-        conditions.settle()
+        if settled:
+            conditions.settle()
         self.storage = storage
         self.volume = tomogram().data if volume is None else volume
         self.folder = conditions.new_folder(on_disk=on_disk)

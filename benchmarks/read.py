@@ -12,7 +12,7 @@ from cryoet_bench.harness import conditions
 from cryoet_bench.storage import arrays, pyramids, stores, voxel_types
 from cryoet_bench.storage.access import READS
 from cryoet_bench.storage.arrays import FORMATS, Storage
-from cryoet_bench.storage.codecs import CODECS, CORE_CODECS, OWN_CODECS
+from cryoet_bench.storage.codecs import CODECS, CORE_CODECS, ZARR_CODECS
 from cryoet_bench.storage.layouts import CORE_LAYOUTS, LAYOUTS
 
 
@@ -20,7 +20,7 @@ class Codecs(Timed):
     """Whole volumes in 64-cubes, by codec; the codecs of zarr itself with their defaults."""
 
     cases = {"codec": CODECS, "format": FORMATS}
-    core = {"codec": CORE_CODECS | OWN_CODECS}
+    core = {"codec": CORE_CODECS | ZARR_CODECS}
 
     def setup(self, codec: str, storage_format: str) -> None:
         self.array = opened(codec, "cube-64", storage_format)

@@ -9,7 +9,7 @@ from benchmarks.measured import Stored, tomogram
 from benchmarks.question import asks
 from cryoet_bench.storage import voxel_types
 from cryoet_bench.storage.arrays import FORMATS, Storage
-from cryoet_bench.storage.codecs import CODECS, CORE_CODECS, OWN_CODECS
+from cryoet_bench.storage.codecs import CODECS, CORE_CODECS, ZARR_CODECS
 from cryoet_bench.storage.layouts import CORE_LAYOUTS, LAYOUTS, SHARDED_LAYOUTS
 
 
@@ -35,7 +35,7 @@ class Codecs(Exact):
     """Stored size in 64-cubes, by codec; the codecs of zarr itself with their defaults."""
 
     cases = {"codec": CODECS, "format": FORMATS}
-    core = {"codec": CORE_CODECS | OWN_CODECS}
+    core = {"codec": [*CORE_CODECS, *ZARR_CODECS, "default"]}
     measure = staticmethod(_codec)
 
     def setup_cache(self) -> Outcomes:

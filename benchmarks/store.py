@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.exact import Exact, Outcomes, Values
 from benchmarks.measured import CODEC, CORE_ARRAYS, Stored
-from benchmarks.question import Timed, asks
+from benchmarks.question import EVERY, Timed, asks
 from cryoet_bench.harness import conditions, s3
 from cryoet_bench.storage import arrays, stores
 from cryoet_bench.storage.access import READS
@@ -46,6 +48,85 @@ class Read(Timed):
         """
         for selection in self.selections:
             self.array[selection]
+
+
+class Write(Timed):
+    """Whole volumes with blosc-lz4-5 into a new array, by store."""
+
+    cases = {"store": STORES, "array": CORE_ARRAYS}
+
+    stored: Stored | None = None
+
+    def setup(self, store: str, array: str) -> None:
+        if self.stored is None:
+            self.stored = Stored(Storage.named(CODEC, *array.split()))
+        self.stored.clear()
+        self.target = STORES[store](self.stored.folder)
+
+    @asks("Write a volume, by store")
+    def time_volume(self, *_case: str) -> None:
+        """How long does it take to write a volume to each store?
+
+        zarr's stores.
+        """
+        assert self.stored is not None
+        self.stored.create(self.target)[...] = self.stored.volume
+
+
+@functools.cache
+def _in_memory(empty_chunks: str) -> Stored:
+    """Return the volume as uncompressed 64-cubes in memory, and keep its array open."""
+    storage = Storage.named("none", "cube-64", "v2")
+    return Stored(replace(storage, write_empty_chunks=empty_chunks == "stored"))
+
+
+@functools.cache
+def _array_in_memory(empty_chunks: str) -> Any:
+    stored = _in_memory(empty_chunks)
+    array = stored.create(stores.memory(stored.folder))
+    array[...] = stored.volume
+    return array
+
+
+class MemoryWrite(Timed):
+    """Uncompressed 64-cubes of format 2 into memory: zarr's own work and no codec's.
+
+    Chunks of nothing but the fill value are *left out*, for which each is searched for other
+    values, as zarr 3 does by default, or *stored* without a search, as zarr 2 does.
+    """
+
+    cases = {"values": ["tomogram", "fill"], "empty-chunks": ["left-out", "stored"]}
+    core = EVERY
+
+    def setup(self, values: str, empty_chunks: str) -> None:
+        self.array = _array_in_memory(empty_chunks)
+        self.values = _in_memory(empty_chunks).volume if values == "tomogram" else 0
+
+    @asks("Write to the memory store, uncompressed")
+    def time_volume(self, *_case: str) -> None:
+        """How long does it take to write a volume into memory, without a codec?
+
+        The search for chunks of nothing but the fill value, copies of a chunk.
+        """
+        self.array[...] = self.values
+
+
+class MemoryRead(Timed):
+    """Uncompressed 64-cubes of format 2 from memory: zarr's own work and no codec's."""
+
+    core = EVERY
+
+    def setup(self) -> None:
+        self.array = _array_in_memory("stored")
+        self.time_volume()
+
+    @asks("Read from the memory store, uncompressed")
+    def time_volume(self) -> None:
+        """How long does it take to read a volume from memory, without a codec?
+
+        Copies of a chunk, what zarr does for each.
+        """
+        self.array[...]
 
 
 class _Remote:

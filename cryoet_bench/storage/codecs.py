@@ -123,27 +123,27 @@ def blosc(cname: str, level: int, shuffle: Shuffle = "byte") -> Codec:
 CORE_CODECS: dict[str, Codec] = {
     "none": Codec(),
     "blosc-lz4-5": blosc("lz4", 5),  # what the CryoET Data Portal writes
-    "blosc-zstd-3": blosc("zstd", 3),
     "blosc-zstd-5": blosc("zstd", 5),
     "zstd-3": Codec({"id": "zstd", "level": 3}),
     "gzip-5": Codec({"id": "gzip", "level": 5}),
 }
 """What most tomograms are stored with, and what it is compared with."""
 
-OWN_CODECS: dict[str, Codec] = {
-    "default": Codec(chosen=False),
+ZARR_CODECS: dict[str, Codec] = {
     "zarr-blosc": Codec(zarr_class="BloscCodec"),
     "zarr-zstd": Codec(zarr_class="ZstdCodec"),
     "zarr-gzip": Codec(zarr_class="GzipCodec"),
 }
-"""zarr's own choices, which change between releases."""
+"""The codecs of zarr itself with no argument: their defaults change between releases."""
 
 MORE_CODECS: dict[str, Codec] = {
+    "default": Codec(chosen=False),
     "blosc-lz4-1": blosc("lz4", 1),
     "blosc-lz4-9": blosc("lz4", 9),
     "blosc-lz4-5-bitshuffle": blosc("lz4", 5, "bit"),
     "blosc-lz4-5-noshuffle": blosc("lz4", 5, "none"),
     "blosc-zstd-1": blosc("zstd", 1),
+    "blosc-zstd-3": blosc("zstd", 3),
     "blosc-zstd-5-bitshuffle": blosc("zstd", 5, "bit"),
     "blosc-zstd-5-noshuffle": blosc("zstd", 5, "none"),
     "blosc-zlib-5": blosc("zlib", 5),
@@ -154,8 +154,17 @@ MORE_CODECS: dict[str, Codec] = {
     "lz4-1": Codec({"id": "lz4", "acceleration": 1}),
 }
 
-CODECS: dict[str, Codec] = CORE_CODECS | OWN_CODECS | MORE_CODECS
+CODECS: dict[str, Codec] = CORE_CODECS | ZARR_CODECS | MORE_CODECS
 """All lossless codecs by name; the lossy ones depend on the volume (see `lossy`)."""
 
-COMPRESSORS = {name: codec for name, codec in CODECS.items() if codec.compressor}
-"""Those that numcodecs alone, without zarr, is given."""
+NUMCODECS_DEFAULTS: dict[str, Codec] = {
+    f"numcodecs-{name}": Codec({"id": name})
+    for name in ("blosc", "zstd", "lz4", "gzip", "zlib", "bz2", "lzma")
+}
+"""numcodecs' classes with no argument, such as ``Zstd()``: their defaults change as well."""
+
+COMPRESSORS: dict[str, Codec] = {
+    **{name: codec for name, codec in CODECS.items() if codec.compressor},
+    **NUMCODECS_DEFAULTS,
+}
+"""What numcodecs runs alone, without zarr."""

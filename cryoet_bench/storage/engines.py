@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cryoet_bench.storage import arrays, installed, stores
 from cryoet_bench.storage.arrays import Storage
 from cryoet_bench.storage.concurrency import THREADS
+from cryoet_bench.storage.layouts import Shape
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,44 +26,68 @@ class Engine:
 
     Parameters
     ----------
-    package : str
-        What must be installed for it.
-    prepare : callable
-        Called once in a process, before anything else.
-    create, open
+    needs : tuple of tuple
+        Packages that must be installed for it, each with the least numbers of its release.
+    create, open : callable
         Functions of a folder that return something to assign to, or to read from, by slices.
+    use : callable
+        Returns the context within which this process uses the engine.
+    own_formats : bool
+        Whether it stores volumes itself, whatever zarr-python can do.
     """
 
-    package: str
-    prepare: Callable[[], None]
-    create: Callable[[Path, tuple[int, int, int], np.dtype[Any], Storage], Any]
+    needs: tuple[tuple[Any, ...], ...]
+    create: Callable[[Path, Shape, np.dtype[Any], Storage], Any]
     open: Callable[[Path, Storage], Any]
+    use: Callable[[], AbstractContextManager[Any]] = contextlib.nullcontext
+    own_formats: bool = False
 
     def require(self, storage: Storage) -> None:
-        """Raise unless this engine is installed and can store a volume so.
+        """Raise an error unless this engine is installed and can store a volume so.
 
         Raises
         ------
         UnavailableError
-            It cannot.
+            It is not, or cannot.
         """
-        installed.require(self.package)
-        if self.package != "tensorstore":
+        for package, *least in self.needs:
+            installed.require(package, *least)
+        if not self.own_formats:
             storage.require()
 
 
-def _zarr_create(folder: Path, shape: Any, dtype: Any, storage: Storage) -> Any:
+def _zarr_create(folder: Path, shape: Shape, dtype: Any, storage: Storage) -> Any:
     return arrays.create(stores.local(folder), shape, dtype, storage)
 
 
-def _zarr_open(folder: Path, storage: Storage) -> Any:
-    del storage
+def _zarr_open(folder: Path, _storage: Storage) -> Any:
     return arrays.open_array(stores.local(folder))
 
 
-def _use_zarrs() -> None:
+def _obstore_create(folder: Path, shape: Shape, dtype: Any, storage: Storage) -> Any:
+    return arrays.create(stores.object_store(folder), shape, dtype, storage)
+
+
+def _obstore_open(folder: Path, _storage: Storage) -> Any:
+    return arrays.open_array(stores.object_store(folder))
+
+
+def _fused() -> AbstractContextManager[Any]:
+    pipeline: AbstractContextManager[Any] = installed.zarr().config.set(
+        {
+            "codec_pipeline.path": "zarr.core.codec_pipeline.FusedCodecPipeline",
+            "codec_pipeline.max_workers": THREADS,
+        }
+    )
+    return pipeline
+
+
+def _zarrs() -> AbstractContextManager[Any]:
     importlib.import_module("zarrs")
-    installed.zarr().config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"})
+    pipeline: AbstractContextManager[Any] = installed.zarr().config.set(
+        {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}
+    )
+    return pipeline
 
 
 def _spec(folder: Path, storage: Storage) -> dict[str, Any]:
@@ -77,7 +104,7 @@ def _spec(folder: Path, storage: Storage) -> dict[str, Any]:
     }
 
 
-def _tensorstore_create(folder: Path, shape: Any, dtype: Any, storage: Storage) -> Any:
+def _tensorstore_create(folder: Path, shape: Shape, dtype: Any, storage: Storage) -> Any:
     layout, codec = storage.layout, storage.codec
     metadata: dict[str, Any]
     if storage.zarr_format == 2:
@@ -132,8 +159,13 @@ class _Tensorstore:
 
 
 ENGINES: dict[str, Engine] = {
-    "zarr-python": Engine("zarr", lambda: None, _zarr_create, _zarr_open),
-    "zarrs": Engine("zarrs", _use_zarrs, _zarr_create, _zarr_open),
-    "tensorstore": Engine("tensorstore", lambda: None, _tensorstore_create, _tensorstore_open),
+    "zarr-python": Engine((("zarr",),), _zarr_create, _zarr_open),
+    "zarr-fused": Engine((("zarr", 3, 3),), _zarr_create, _zarr_open, _fused),
+    "zarr-obstore": Engine((("zarr", 3, 0, 8), ("obstore",)), _obstore_create, _obstore_open),
+    "zarrs": Engine((("zarr",), ("zarrs",)), _zarr_create, _zarr_open, _zarrs),
+    "tensorstore": Engine(
+        (("tensorstore",),), _tensorstore_create, _tensorstore_open, own_formats=True
+    ),
 }
-"""tensorstore and zarrs stay at one version along the timeline: a comparison, and a control."""
+"""zarr-fused is zarr's own synchronous pipeline of codecs, which a user has to choose. obstore,
+zarrs and tensorstore stay at one version along the timeline: a comparison, and a control."""

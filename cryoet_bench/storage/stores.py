@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,27 @@ def archive(folder: Path) -> Any:
     return storage.ZipStore(str(file), compression=0, mode=mode)
 
 
-STORES: dict[str, Callable[[Path], Any]] = {"local": local, "memory": memory, "zip": archive}
+def object_store(folder: Path) -> Any:
+    """Return obstore's store of a folder, which zarr takes since 3.0.8.
+
+    Raises
+    ------
+    UnavailableError
+        The installed releases have none.
+    """
+    installed.require("zarr", 3, 0, 8)
+    installed.require("obstore")
+    inner = importlib.import_module("obstore.store").LocalStore(prefix=str(folder))
+    return installed.zarr().storage.ObjectStore(inner)
+
+
+STORES: dict[str, Callable[[Path], Any]] = {
+    "local": local,
+    "memory": memory,
+    "zip": archive,
+    "obstore": object_store,
+}
+"""Stores by name; each is given a folder. One entry adds one."""
 
 
 def bucket(endpoint: str, path: str) -> Any:
