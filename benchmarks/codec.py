@@ -9,7 +9,7 @@ from benchmarks.exact import Exact, Outcomes, Values
 from benchmarks.measured import tomogram
 from benchmarks.question import EVERY, Timed, asks
 from cryoet_bench.harness import conditions
-from cryoet_bench.storage.codecs import COMPRESSORS, CORE_CODECS
+from cryoet_bench.storage.codecs import COMPRESSORS, CORE_COMPRESSORS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -42,14 +42,11 @@ def _encoded(codec: str) -> tuple[Any, Any, Any]:
     return compressor, chunk, encoded
 
 
-_CORE = [*CORE_CODECS, "blosc-blosclz-5", "numcodecs-blosc", "numcodecs-zstd", "numcodecs-lz4"]
-
-
 class Chunk(Timed):
     """One chunk in memory, encoded and decoded by numcodecs."""
 
     cases = {"codec": COMPRESSORS}
-    core = {"codec": _CORE}
+    core = {"codec": CORE_COMPRESSORS}
     repeat = (10, 100, 0.1)
 
     def setup(self, codec: str) -> None:

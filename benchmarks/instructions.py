@@ -15,7 +15,7 @@ from benchmarks.codec import middle_chunk
 from benchmarks.exact import Exact, Outcome, Outcomes
 from benchmarks.question import Case, asks
 from cryoet_bench.harness import conditions, instructions
-from cryoet_bench.storage.codecs import COMPRESSORS, CORE_CODECS
+from cryoet_bench.storage.codecs import COMPRESSORS, CORE_COMPRESSORS
 from cryoet_bench.storage.installed import UnavailableError
 
 _CALLS = 2  # of which the one with fewer instructions counts: the other found something to set up
@@ -66,7 +66,7 @@ class Chunk(Exact):
     """One 64-cube in memory, encoded and decoded by numcodecs in one thread."""
 
     cases = {"codec": COMPRESSORS}
-    core = {"codec": CORE_CODECS}
+    core = {"codec": CORE_COMPRESSORS}
 
     def measure_all(self, cases: Iterable[Case]) -> Outcomes:
         return _measured(list(cases))

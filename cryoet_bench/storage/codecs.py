@@ -168,3 +168,11 @@ COMPRESSORS: dict[str, Codec] = {
     **NUMCODECS_DEFAULTS,
 }
 """What numcodecs runs alone, without zarr."""
+
+CORE_COMPRESSORS = (
+    *(name for name in COMPRESSORS if name in CORE_CODECS),
+    "blosc-blosclz-5",  # several times slower to decode since numcodecs 0.13.0
+    "numcodecs-blosc",
+    "numcodecs-zstd",  # its level moved at numcodecs 0.13.0
+    "numcodecs-lz4",  # several times faster to encode since numcodecs 0.16
+)

@@ -97,19 +97,21 @@ def test_empty_chunks_are_written_unless_told_otherwise(tmp_path: Path) -> None:
         assert len(stores.stored_files(folder)) == objects
 
 
-def test_the_zip_and_memory_stores_hold_the_volume(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", stores.STORES)
+def test_every_store_holds_the_volume(name: str, tmp_path: Path) -> None:
     storage = Storage.named("blosc-lz4-5", "cube-32", "v2")
-    for name, opened in stores.STORES.items():
-        folder = tmp_path / name
-        folder.mkdir()
-        store = opened(folder)
-        arrays.create(store, VOLUME.shape, VOLUME.dtype, storage)[...] = VOLUME
-        if name == "zip":
-            store.close()
-            store = opened(folder)
-        np.testing.assert_array_equal(arrays.open_array(store)[...], VOLUME)
-        if name == "zip":
-            store.close()
+    opened = stores.STORES[name]
+    try:
+        store = opened(tmp_path)
+    except UnavailableError as error:
+        pytest.skip(str(error))
+    arrays.create(store, VOLUME.shape, VOLUME.dtype, storage)[...] = VOLUME
+    if name == "zip":
+        store.close()
+        store = opened(tmp_path)
+    np.testing.assert_array_equal(arrays.open_array(store)[...], VOLUME)
+    if name == "zip":
+        store.close()
 
 
 class TestInstalled:
