@@ -13,7 +13,7 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.tomogram.volume import Tomogram, checksum
 from cryoet_bench.volume import Volume
 from cryoet_bench.volume.opening import open_volume
-from cryoet_bench.volume.reading import READ_ERRORS, reason
+from cryoet_bench.volume.reading import read_errors, reason
 from cryoet_bench.volume.region import Region, format_region, require_inside, whole
 from cryoet_bench.volume.spacing import positive
 
@@ -91,7 +91,7 @@ def _voxels(volume: Volume, region: Region, path: Path) -> npt.NDArray[Any]:
     dtype = np.dtype(volume.array.dtype).newbyteorder("=")
     try:
         return np.array(volume.array[region], dtype=dtype, order="C")
-    except READ_ERRORS as error:
+    except read_errors() as error:
         kind = str(volume.facts["format"]).split()[0]
         raise InputError(f"{path} cannot be read as {kind}: {reason(error)}") from error
 

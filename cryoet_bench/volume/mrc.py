@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.volume.reading import READ_ERRORS, reason, short
+from cryoet_bench.volume.reading import read_errors, reason, short
 from cryoet_bench.volume.spacing import positive
 from cryoet_bench.volume.view import Note, Volume
 
@@ -113,7 +113,7 @@ def open_mrc(path: Path) -> Volume:
     try:
         file = _read_header(path)
         return _volume(file)
-    except READ_ERRORS as error:
+    except read_errors() as error:
         raise InputError(f"{path} cannot be read as MRC: {reason(error)}") from error
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from cryoet_bench import extras
 from cryoet_bench.errors import InputError
 from cryoet_bench.volume.mrc import COMPRESSED, HEADER_BYTES, looks_like_mrc, open_mrc
-from cryoet_bench.volume.reading import READ_ERRORS, reason
+from cryoet_bench.volume.reading import read_errors, reason
 from cryoet_bench.volume.view import Note, Volume, require_volume
 
 REMOTE = ("s3://", "http://", "https://", "gs://")
@@ -63,7 +63,7 @@ def open_volume(location: str | Path, *, level: int = 0) -> Volume:
     try:
         volume = _open(location, level)
     except ImportError as error:
-        missing = f"{error.name} is not installed in {sys.prefix}"
+        missing = f"{error.name} is not installed in {sys.prefix}" if error.name else error
         raise InputError(
             f"{location} cannot be read here: {extras.explained(error) or missing}"
         ) from error
@@ -131,7 +131,7 @@ def _require_mrc_inside(path: Path, start: bytes) -> None:
     try:
         with COMPRESSED[start](path, "rb") as stream:
             inside = stream.read(HEADER_BYTES)
-    except READ_ERRORS as error:
+    except read_errors() as error:
         raise InputError(f"{path} cannot be decompressed: {reason(error)}") from error
     if inside[:4] in _TIFF_STARTS:
         raise InputError(f"{path} is a compressed TIFF: decompress it first")
@@ -172,6 +172,6 @@ def _is_em(path: Path, start: bytes) -> bool:
 def _open_numpy(path: Path) -> Volume:
     try:
         array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
-    except READ_ERRORS as error:
+    except read_errors() as error:
         raise InputError(f"{path} cannot be read as a NumPy array: {reason(error)}") from error
     return Volume(path.name, array, None, {"source": "file", "format": "NumPy"})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 
 from cryoet_bench.errors import InputError
 
-# What the readers' libraries raise on damaged files.
-READ_ERRORS = (
+_ERRORS = (
     ValueError,
     TypeError,
     LookupError,
@@ -22,6 +22,23 @@ READ_ERRORS = (
     struct.error,
     zlib.error,
 )
+# Those of libraries that have a family of their own, by module.
+_FAMILIES = {
+    "zarr.errors": ("BaseZarrError",),
+    "botocore.exceptions": ("BotoCoreError", "ClientError"),
+    "aiohttp": ("ClientError",),
+}
+
+
+def read_errors() -> tuple[type[Exception], ...]:
+    """Return what the readers' libraries, as far as they are loaded, raise on damaged files."""
+    families = [
+        getattr(sys.modules[module], name)
+        for module, names in _FAMILIES.items()
+        if module in sys.modules
+        for name in names
+    ]
+    return (*_ERRORS, *families)
 
 
 def reason(error: Exception) -> str:
@@ -38,13 +55,11 @@ def readable[Result](read: Callable[[], Result], what: str) -> Result:
     InputError
         The voxels cannot be read.
     """
-    import zarr.errors  # noqa: PLC0415
-
     try:
         return read()
     except InputError:
         raise
-    except (*READ_ERRORS, zarr.errors.BaseZarrError) as error:
+    except read_errors() as error:
         raise InputError(f"the voxels of {what} cannot be read: {reason(error)}") from error
 
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from cryoet_bench import extras
 from cryoet_bench.errors import InputError
-from cryoet_bench.volume.reading import READ_ERRORS, reason, short
+from cryoet_bench.volume.reading import read_errors, reason, short
 from cryoet_bench.volume.spacing import Spacing, in_angstrom, positive
 from cryoet_bench.volume.view import Note, Volume
 
@@ -47,7 +47,7 @@ def open_tiff(path: Path) -> Volume:
     try:
         with tifffile.TiffFile(path) as tiff:
             return _volume(path, tiff, complaints)
-    except READ_ERRORS as error:
+    except read_errors() as error:
         if "requires the 'imagecodecs' package" in str(error):  # tifffile's words
             raise InputError(f"{path} is compressed: {extras.advice('imagecodecs')}") from error
         raise InputError(f"{path} cannot be read as TIFF: {reason(error)}") from error

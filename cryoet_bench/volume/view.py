@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.volume.boxes import Voxels, chunk_shape
@@ -102,42 +101,3 @@ def require_volume(array: Voxels, where: str) -> None:
     dtype = np.dtype(array.dtype)
     if dtype.kind not in "iuf" or dtype.itemsize > 8:
         raise InputError(f"{where} holds {dtype} values: a tomogram has real numbers")
-
-
-class Turned:
-    """A stored array seen along z, y, x: others of its axes, of length one, are left out.
-
-    Parameters
-    ----------
-    array : array of three axes or more
-        Anything with shape, dtype and slicing.
-    order : sequence of int
-        Which of its axes is z, which y, which x.
-    """
-
-    def __init__(self, array: Any, order: Sequence[int]) -> None:
-        self._array, self._order = array, tuple(order)
-        self._others = tuple(axis for axis in range(array.ndim) if axis not in self._order)
-        self.dtype: np.dtype[Any] = np.dtype(array.dtype)
-        self.shape = self._along(array.shape)
-        self.chunks = self._along(array.chunks)
-        self.shards = self._along(array.shards) if getattr(array, "shards", None) else None
-
-    def _along(self, lengths: Sequence[int]) -> tuple[int, int, int]:
-        z, y, x = (int(lengths[axis]) for axis in self._order)
-        return z, y, x
-
-    def __getitem__(self, box: Any, /) -> npt.NDArray[Any]:
-        """Return the voxels of a box; integers drop their axis, as in numpy."""
-        places = ((box if isinstance(box, tuple) else (box,)) + (slice(None),) * 3)[:3]
-        stored = [slice(0, 1)] * self._array.ndim
-        for axis, place, extent in zip(self._order, places, self.shape, strict=True):
-            if isinstance(place, slice):
-                stored[axis] = place
-            else:
-                index = range(extent)[place]
-                stored[axis] = slice(index, index + 1)
-        voxels = np.asarray(self._array[tuple(stored)])
-        dropped = tuple(axis for axis in range(3) if not isinstance(places[axis], slice))
-        turned = voxels.transpose(self._order + self._others)
-        return turned.reshape(turned.shape[:3]).squeeze(dropped)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import warnings
@@ -11,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from cryoet_bench.errors import InputError
 from cryoet_bench.volume import ngff
-from cryoet_bench.volume.boxes import Voxels
 from cryoet_bench.volume.chunks import Inventory, take_inventory
-from cryoet_bench.volume.reading import READ_ERRORS, reason
-from cryoet_bench.volume.view import Note, Turned, Volume, require_volume
+from cryoet_bench.volume.reading import read_errors, reason
+from cryoet_bench.volume.view import Note, Volume, require_volume
 
 if TYPE_CHECKING:
     import zarr
@@ -83,10 +86,85 @@ def open_zip(path: Path, level: int) -> Volume:
 def open_remote(location: str, level: int) -> Volume:
     """Open a Zarr in a bucket or on a server."""
     # Public buckets, as the portal's, are read without credentials.
-    private = {"AWS_ACCESS_KEY_ID", "AWS_PROFILE"} & os.environ.keys()
+    keys = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= os.environ.keys()
+    private = keys or "AWS_PROFILE" in os.environ
     options = {"anon": True} if location.startswith("s3://") and not private else {}
     name = location.rstrip("/").rsplit("/", 1)[-1]
     return _open(location, location, name, level, [], storage_options=options)
+
+
+class Turned:
+    """A Zarr array seen along z, y, x: others of its axes, of length one, are left out.
+
+    Parameters
+    ----------
+    array : zarr.Array
+        Of three axes or more.
+    order : sequence of int
+        Which of its axes is z, which y, which x.
+    where : str
+        What to call it in messages.
+    """
+
+    def __init__(self, array: zarr.Array[Any], order: Sequence[int], where: str) -> None:
+        self._array, self._order, self._where = array, tuple(order), where
+        self._others = tuple(axis for axis in range(array.ndim) if axis not in self._order)
+        self.dtype: np.dtype[Any] = np.dtype(array.dtype)
+        self.shape = self._along(array.shape)
+        self.chunks = self._along(array.chunks)
+        self.shards = self._along(array.shards) if array.shards else None
+
+    def _along(self, lengths: Sequence[int]) -> tuple[int, int, int]:
+        z, y, x = (int(lengths[axis]) for axis in self._order)
+        return z, y, x
+
+    def __getitem__(self, box: Any, /) -> npt.NDArray[Any]:
+        """Return the voxels of a box; integers drop their axis, as in numpy.
+
+        Raises
+        ------
+        InputError
+            A chunk is damaged; the message says which.
+        """
+        places = ((box if isinstance(box, tuple) else (box,)) + (slice(None),) * 3)[:3]
+        spans = []
+        for place, extent in zip(places, self.shape, strict=True):
+            index = place if isinstance(place, slice) else range(extent)[place]
+            spans.append(index if isinstance(index, slice) else slice(index, index + 1))
+        try:
+            voxels = self._read(spans)
+        except read_errors() as error:
+            at = self._damaged(spans)
+            chunk = f"its chunk at grid position {at} is damaged: " if at else ""
+            raise InputError(
+                f"{self._where} cannot be read as Zarr: {chunk}{reason(error)}"
+            ) from error
+        return voxels.squeeze(
+            tuple(axis for axis in range(3) if not isinstance(places[axis], slice))
+        )
+
+    def _read(self, spans: Sequence[slice]) -> npt.NDArray[Any]:
+        stored = [slice(0, 1)] * self._array.ndim
+        for axis, span in zip(self._order, spans, strict=True):
+            stored[axis] = span
+        voxels = np.asarray(self._array[tuple(stored)]).transpose(self._order + self._others)
+        return voxels.reshape(voxels.shape[:3])
+
+    def _damaged(self, spans: Sequence[slice]) -> tuple[int, ...] | None:
+        """Return the grid position of the first chunk of a box that cannot be read."""
+        grids = [
+            range(span.indices(n)[0] // step, -(-span.indices(n)[1] // step))
+            for span, n, step in zip(spans, self.shape, self.chunks, strict=True)
+        ]
+        for place in itertools.product(*grids):
+            voxel = [
+                slice(at * step, at * step + 1) for at, step in zip(place, self.chunks, strict=True)
+            ]
+            try:
+                self._read(voxel)
+            except read_errors():
+                return place
+        return None
 
 
 @dataclass(frozen=True)
@@ -103,7 +181,6 @@ def _open(
     store: Any, where: str, name: str, level: int, notes: list[Note], **options: Any
 ) -> Volume:
     import zarr  # noqa: PLC0415
-    import zarr.errors  # noqa: PLC0415
 
     try:
         # Consolidated metadata are a copy, which may be stale: the array's own are read.
@@ -113,8 +190,11 @@ def _open(
             return _volume(image, where, name, notes, remote="storage_options" in options)
     except InputError:
         raise
-    except (*READ_ERRORS, zarr.errors.BaseZarrError) as error:
-        raise InputError(f"{where} cannot be read as Zarr: {reason(error)}") from error
+    except read_errors() as error:
+        advice = ""
+        if type(error).__name__ == "ProfileNotFound":
+            advice = "; AWS_PROFILE names it, and a public bucket is read without: unset it"
+        raise InputError(f"{where} cannot be read as Zarr: {reason(error)}{advice}") from error
 
 
 def _image(node: Any, level: int, where: str, notes: list[Note]) -> _Image:
@@ -149,7 +229,7 @@ def _of_parent(array: zarr.Array[Any], where: str) -> _Image:
     try:
         group = zarr.open_group(folder, mode="r", use_consolidated=False)
         levels = ngff.find_levels(group.attrs.asdict())
-    except (*READ_ERRORS, zarr.errors.BaseZarrError):
+    except read_errors():
         return _Image(array, None, None)
     own = Path(where).absolute().name
     for level in levels:
@@ -219,7 +299,7 @@ def _volume(image: _Image, where: str, name: str, notes: list[Note], *, remote: 
         spacing = ngff.find_spacing(image.level, order, lambda path: _values(image, path), notes)
     order = order or ngff.last_three(array.shape, where)
     notes += _reconciled(image)
-    view: Voxels = array if order == (0, 1, 2) == tuple(range(array.ndim)) else Turned(array, order)
+    view = Turned(array, order, where)
     require_volume(view, where)
     inventory = take_inventory(array, where)
     missing = None

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from skimage.measure import block_reduce
 
 from cryoet_bench.quality.compiled import THREADS
 from cryoet_bench.quality.fidelity.bricks import Voxels, own
@@ -206,8 +207,7 @@ def _binned(voxels: npt.NDArray[np.float32], factor: int) -> npt.NDArray[np.floa
         return voxels
     z, y, x = (extent // factor for extent in voxels.shape)
     cut = voxels[: z * factor, : y * factor, : x * factor]
-    cubes = cut.reshape(z, factor, y, factor, x, factor)
-    binned: npt.NDArray[np.float32] = cubes.mean(axis=(1, 3, 5))
+    binned: npt.NDArray[np.float32] = block_reduce(cut, factor, np.mean)
     return binned
 
 
