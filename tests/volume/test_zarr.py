@@ -350,6 +350,17 @@ def test_empty_and_partial_chunks_are_named(tmp_path: Path) -> None:
     assert "holds 100 of 256 bytes" in refusal(path)
 
 
+@pytest.mark.parametrize("content", [b"damaged", b"\0" * 200])
+def test_a_damaged_chunk_is_named(tmp_path: Path, content: bytes) -> None:
+    path = store(tmp_path / "a.zarr")
+    (path / "1.0.1").write_bytes(content)
+    array = open_volume(path).array
+    np.testing.assert_array_equal(array[:4], noise((8, 8, 8))[:4])
+    for box in (np.s_[:, :, :], np.s_[5], np.s_[4:, :2, 7:]):
+        with pytest.raises(InputError, match=r"chunk at grid position \(1, 0, 1\) is damaged"):
+            array[box]
+
+
 def test_chunks_beyond_the_shape(tmp_path: Path) -> None:
     """The metadata of an older, smaller state over the chunks of a newer one."""
     path = store(tmp_path / "a.zarr")

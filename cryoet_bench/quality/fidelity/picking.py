@@ -207,7 +207,9 @@ def _binned(voxels: npt.NDArray[np.float32], factor: int) -> npt.NDArray[np.floa
         return voxels
     z, y, x = (extent // factor for extent in voxels.shape)
     cut = voxels[: z * factor, : y * factor, : x * factor]
-    binned: npt.NDArray[np.float32] = block_reduce(cut, factor, np.mean)
+    binned: npt.NDArray[np.float32] = block_reduce(  # type: ignore[no-untyped-call]
+        cut, factor, np.mean
+    )
     return binned
 
 
