@@ -11,22 +11,32 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cryoet_bench.errors import InputError
+
 if TYPE_CHECKING:
+    from cryoet_bench.quality.fidelity.migration import Row
     from cryoet_bench.quality.fidelity.verification import Verification
 
-_COLOURS = {"pass": "green", "warn": "yellow", "fail": "red"}
+_COLOURS = {"n/a": "dim", "pass": "green", "warn": "yellow", "fail": "red", "error": "red"}
 
 
-def verify(
+def verify(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     reference: Annotated[
-        str, typer.Argument(help="The original: a tomogram's name, a file, a Zarr, an s3:// URL.")
-    ],
-    copy: Annotated[str, typer.Argument(help="The stored copy, in any of these forms.")],
+        str | None,
+        typer.Argument(help="The original: a tomogram's name, a file, a Zarr, an s3:// URL."),
+    ] = None,
+    copy: Annotated[
+        str | None, typer.Argument(help="The stored copy, in any of these forms.")
+    ] = None,
     profile: Annotated[
         str, typer.Option(help="What the copy is for: archival, analysis or visualisation.")
     ] = "analysis",
+    voxel_spacing: Annotated[
+        float | None,
+        typer.Option(help="Voxel spacing in angstrom of a volume that states none."),
+    ] = None,
     json_path: Annotated[
-        Path | None, typer.Option("--json", help="Write all measures to this file.")
+        Path | None, typer.Option("--json", help="Write all measures to this file; - prints them.")
     ] = None,
     html_path: Annotated[
         Path | None, typer.Option("--html", help="Write a page with pictures to this file.")
@@ -34,16 +44,49 @@ def verify(
     png_path: Annotated[
         Path | None, typer.Option("--png", help="Write the pictures to this file.")
     ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            "--list",
+            help="Verify every line of this CSV, with the columns reference, copy and, if wanted, "
+            "profile; relative paths are relative to it.",
+        ),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(help="Write one row a pair here, as CSV or .parquet; rerun to resume."),
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Verify a list on the Dask scheduler at this address.")
+    ] = None,
 ) -> None:
     """Say whether a stored copy kept what its purpose needs, and what was lost.
 
     Exit code 0 when it did, 1 when it did not, 2 when they could not be compared.
 
     Example: cryoet-bench verify phantom-10A copy.zarr --profile archival --html report.html
+
+    Example: cryoet-bench verify --list pairs.csv --table migration.csv --profile archival
     """
+    from cryoet_bench.quality.fidelity.profiles import profile_named  # noqa: PLC0415
+
+    chosen = profile_named(profile)
+    if voxel_spacing is not None and not 0 < voxel_spacing < float("inf"):
+        raise InputError(f"a voxel spacing of {voxel_spacing:g} angstrom is none: give a length")
+    if pairs is not None:
+        if reference or copy or json_path or html_path or png_path:
+            raise InputError("--list goes with --table alone: its lines name the volumes")
+        if table is None:
+            raise InputError("a list needs a table: name it with --table FILE.csv")
+        _list(pairs, table, profile, voxel_spacing, scheduler)
+        return
+    if table or scheduler:
+        raise InputError("--table and --scheduler are for a list of pairs: give it with --list")
+    if reference is None or copy is None:
+        raise InputError("name the reference and its copy, or a list of pairs with --list")
+
     from cryoet_bench.quality import report as reports  # noqa: PLC0415
     from cryoet_bench.quality.fidelity import verification  # noqa: PLC0415
-    from cryoet_bench.quality.fidelity.profiles import profile_named  # noqa: PLC0415
     from cryoet_bench.tomogram import cache  # noqa: PLC0415
 
     targets = reports.targets(
@@ -51,10 +94,10 @@ def verify(
         {"json": json_path, "html": html_path, "png": png_path},
         [reference, copy, cache.cache_dir()],
     )
-
-    chosen = profile_named(profile)
     with _Progress() as progress:
-        verified = verification.verify_sources(reference, copy, chosen, progress=progress.tell)
+        verified = verification.verify_sources(
+            reference, copy, chosen, voxel_spacing=voxel_spacing, progress=progress.tell
+        )
     reports.write(verification.report(verified), targets)
     if not any(target.is_printed for target in targets.values()):
         _print(verified)
@@ -65,7 +108,7 @@ def verify(
 def _print(verified: Verification) -> None:
     console = Console()
     table = Table(box=SIMPLE)
-    for title in ("", "what", "value", "needed", "meaning"):
+    for title in ("", "what", "value", "needed"):
         table.add_column(title, overflow="fold")
     from cryoet_bench.quality.report.writers import shown  # noqa: PLC0415
 
@@ -76,10 +119,51 @@ def _print(verified: Verification) -> None:
             check.title,
             escape(shown(check.value, check.unit)),
             check.threshold,
-            "" if check.verdict == "pass" else escape(check.sentence),
         )
     console.print(table)
+    # Sentences have the terminal's whole width below the table: a narrow column hides the reason.
+    for check in verified.consequential:
+        verdict = f"[{_COLOURS[check.verdict]}]{check.verdict}[/]"
+        text = f"{verdict} {check.title}: {escape(check.sentence)}"
+        console.print(text, highlight=False, soft_wrap=True)
     console.print(verified.headline, markup=False, highlight=False, soft_wrap=True)
+
+
+def _list(
+    listed: Path, table: Path, profile: str, voxel_spacing: float | None, scheduler: str | None
+) -> None:
+    from cryoet_bench.files import output  # noqa: PLC0415
+    from cryoet_bench.quality.fidelity import migration  # noqa: PLC0415
+    from cryoet_bench.tomogram import cache  # noqa: PLC0415
+
+    pairs = migration.read_pairs(listed, profile)
+    sources = [source for pair in pairs for source in pair.sources]
+    target = output(table, migration.kind_of_table(table), [*sources, listed, cache.cache_dir()])
+    console = Console(stderr=target.is_printed, highlight=False)
+    verdicts: list[str] = []
+    with _Progress() as progress:
+        progress.tell("Verifying", 0, len(pairs))
+
+        def done(row: Row) -> None:
+            verdicts.append(row["verdict"])
+            text = f"{row['verdict']:5} {row['copy']}"
+            if row["verdict"] in {"fail", "error"}:
+                text += f": {row['message']}"
+            style = _COLOURS[row["verdict"]]
+            console.print(text, markup=False, style=style, soft_wrap=True)
+            progress.tell("Verifying", len(verdicts), len(pairs))
+
+        migration.verify_all(
+            pairs, target, voxel_spacing=voxel_spacing, scheduler=scheduler, done=done
+        )
+    counts = ", ".join(
+        f"{verdicts.count(verdict)} {verdict}" for verdict in _COLOURS if verdict in verdicts
+    )
+    console.print(f"{len(pairs)} pairs in {table}: {counts}", markup=False, soft_wrap=True)
+    if "error" in verdicts:
+        raise typer.Exit(2)
+    if "fail" in verdicts:
+        raise typer.Exit(1)
 
 
 class _Progress:

@@ -59,17 +59,30 @@ class Verification:
         return worst(check.verdict for check in self.checks)
 
     @property
+    def voxels_verdict(self) -> Verdict:
+        """The gravest verdict on the voxels."""
+        return worst(check.verdict for check in self.voxels)
+
+    @property
+    def metadata_verdict(self) -> Verdict:
+        """The gravest verdict on what the files say of them."""
+        return worst(check.verdict for check in self.metadata)
+
+    @property
+    def consequential(self) -> list[Check]:
+        """What is not a pass: failures first, and of those what was recognised first."""
+        told = [check for check in self.checks if check.verdict in {"fail", "warn"}]
+        return sorted(told, key=lambda check: (check.verdict == "warn", not check.finding))
+
+    @property
     def headline(self) -> str:
         """The verdicts on voxels and metadata, in one sentence."""
         fit = "is not" if self.verdict == "fail" else "is"
-        if self.comparison.exact:
-            kept = "every voxel is the same"
-        else:
-            kept = f"voxels: {worst(check.verdict for check in self.voxels)}"
-        said = worst(check.verdict for check in self.metadata)
+        kept = "every voxel is the same" if self.comparison.exact else f"{self.voxels_verdict}"
         return (
             f"{self.copy.name} {fit} fit as a copy of {self.reference.name} for "
-            f"{self.profile.name} ({self.profile.purpose}); {kept}, metadata: {said}"
+            f"{self.profile.name} ({self.profile.purpose}); "
+            f"voxels: {kept}, metadata: {self.metadata_verdict}"
         )
 
 
