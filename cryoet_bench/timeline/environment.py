@@ -169,7 +169,11 @@ class Environment:
 
     def _install_with_pip(self, file: str, requirements: Sequence[str], *, fresh: bool) -> None:
         pip = [str(self.python), "-m", "pip", "--disable-pip-version-check"]
-        settings = installers.of_pip_files(_run([*pip, "config", "list"], os.environ))
+        files = installers.variables()
+        del files["PIP_CONFIG_FILE"]
+        if "PIP_CONFIG_FILE" in os.environ:
+            files["PIP_CONFIG_FILE"] = os.environ["PIP_CONFIG_FILE"]
+        settings = installers.of_pip_files(_run([*pip, "config", "list"], files))
         wanted = {proof.name_of(line) for line in requirements} | {"pip"}
         present = map(proof.name_of, _run([*pip, "list", "--format=freeze"]).splitlines())
         surplus = [name for name in present if name not in wanted]

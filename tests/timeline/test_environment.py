@@ -350,43 +350,6 @@ class TestCheck:
             home.check([Distribution("zarr", "1.0", "index", "")])
 
 
-class TestFindPython:
-    def script(self, path: Path, text: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"#!/bin/sh\n{text}\n")
-        path.chmod(0o755)
-
-    @pytest.fixture(autouse=True)
-    def elsewhere(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A machine on which this interpreter is no Python 3.12."""
-        self.script(tmp_path / "old" / "python", "echo 3.11")
-        monkeypatch.setattr(sys, "executable", str(tmp_path / "old" / "python"))
-        monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-        monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
-
-    def test_on_the_path(self, tmp_path: Path) -> None:
-        self.script(tmp_path / "bin" / "python3.12", "echo 3.12")
-        assert environment.find_python(None) == str(tmp_path / "bin" / "python3.12")
-
-    def test_newest_of_pyenv_although_its_shim_refuses(self, tmp_path: Path) -> None:
-        self.script(tmp_path / "bin" / "python3.12", "exit 127")
-        for version in ("3.12.1", "3.12.10", "3.12.9"):
-            python = tmp_path / "pyenv" / "versions" / version / "bin" / "python3.12"
-            self.script(python, "echo 3.12")
-        found = environment.find_python(None)
-        assert found == str(tmp_path / "pyenv" / "versions" / "3.12.10" / "bin" / "python3.12")
-
-    def test_of_uv(self, tmp_path: Path) -> None:
-        self.script(tmp_path / "managed", "echo 3.12")
-        self.script(tmp_path / "uv", f'test "$2" = find && echo {tmp_path / "managed"}')
-        assert environment.find_python(str(tmp_path / "uv")) == str(tmp_path / "managed")
-
-    def test_none_says_how_to_get_it(self, tmp_path: Path) -> None:
-        self.script(tmp_path / "uv", "exit 2")
-        with pytest.raises(InputError, match=r"uv python install 3\.12.* or 'pyenv install 3\.12'"):
-            environment.find_python(str(tmp_path / "uv"))
-
-
 def test_cause_leaves_out_hints() -> None:
     said = (
         "error: Because foo was not found\n  cause: it is absent\n"
