@@ -1,13 +1,23 @@
-"""How much memory a process needs at most, everything included: interpreter, libraries, volume."""
+"""How much memory is needed: by a whole process, and by Python while it writes.
+
+The resident peak of a process is what the operating system counts: interpreter, libraries, volume
+and operation; subtract that of a process that has only loaded the volume. The traced peak is what
+Python and numpy hold during the operation alone, without what a codec's library asks of the system
+itself. Traced peaks of a chunk and of a stored object are the same twice; of a whole volume they
+are not, nor is any resident peak of one operation: how many chunks are still held depends on the
+threads (``evaluations/peak_memory.py``).
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.measured import CODEC, CORE_ARRAYS, tomogram
-from benchmarks.question import Benchmark, asks
-from cryoet_bench.harness import conditions
+from benchmarks.exact import Exact, Outcomes, Values
+from benchmarks.measured import CODEC, CORE_ARRAYS, Stored, tomogram
+from benchmarks.question import EVERY, Benchmark, asks
+from cryoet_bench.harness import conditions, counting
 from cryoet_bench.storage import arrays, stores
+from cryoet_bench.storage.access import WRITES
 from cryoet_bench.storage.arrays import Storage
 from cryoet_bench.storage.installed import UnavailableError
 
@@ -43,6 +53,14 @@ class Peak(Benchmark):
         Storage.named(CODEC, *array.split()).require()
         conditions.settle()
 
+    @asks("Peak memory of loading a volume")
+    def peakmem_reference(self, _written: list[str], _array: str) -> None:
+        """How much memory does a process need that has a volume and does nothing with it?
+
+        What the libraries load.
+        """
+        tomogram()
+
     @asks("Peak memory of reading a volume")
     def peakmem_read(self, _written: list[str], array: str) -> None:
         """How much memory does a process need to read a volume?
@@ -58,3 +76,35 @@ class Peak(Benchmark):
         What the libraries load, copies of chunks, buffers.
         """
         _write(array, conditions.new_folder())
+
+
+def _written(pattern: str, array: str) -> Values:
+    stored, way = Stored(Storage.named(CODEC, *array.split())), WRITES[pattern]
+    with conditions.one_request_at_a_time():
+        stored.write()
+        target = stored.open(writable=True)
+
+        def write() -> None:
+            way.write(target, stored.volume, stored.storage.layout)
+
+        write()
+        return {"traced_peak": min(counting.traced_peak(write) for _ in range(5))}
+
+
+class Written(Exact):
+    """What is held while a part of a stored volume is replaced, with blosc-lz4-5."""
+
+    cases = {"pattern": ("one-chunk", "one-object"), "array": CORE_ARRAYS}
+    core = EVERY
+    measure = staticmethod(_written)
+
+    def setup_cache(self) -> Outcomes:
+        return self.outcomes()
+
+    @asks("Peak traced memory of a write", unit="bytes", tolerance=0.01)
+    def track_traced_peak(self, *_case: object) -> float:
+        """How much memory does Python hold at once while one chunk or one object is written?
+
+        Copies of chunks and shards that zarr makes on the way to the store.
+        """
+        return self.outcome["traced_peak"]

@@ -28,15 +28,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+import _installed
+from _installed import ROOT
 from asv_runner.discovery import disc_benchmarks
 
-from cryoet_bench import variables
 from cryoet_bench.errors import InputError
 from cryoet_bench.harness import conditions, turn
-from cryoet_bench.timeline import environment, releases
-from cryoet_bench.tomogram.sources import obtain
 
-ROOT = Path(__file__).resolve().parents[1]
 RELEASES = ("zarr-2.18.7", "zarr-3.1.5", "zarr-3.4.2")
 SAME_BLOSC = RELEASES[1:]
 GAP, LIBRARY, CONTROL = 1.25, 1.15, 0.03
@@ -93,24 +91,17 @@ def measure(python: Path, seed: int, names: list[str]) -> Iterator[float | None]
 
 def fill(folder: Path, processes: int, named: dict[str, str]) -> None:
     """Measure what the folder lacks, a release after the other in every round."""
-    timeline = releases.load()
-    obtain(variables.tomogram_name())
-    os.environ[variables.CACHE] = str(variables.cache_folder())
+    _installed.provide_tomogram()
     for number, tag in itertools.product(range(processes), RELEASES):
         kept = folder / f"{tag}.jsonl"
         known = {label for round_, label, _ in rows(kept) if round_ == number}
         missing = [name for name, label in named.items() if label not in known]
         if not missing:
             continue
-        home = environment.Environment(folder / tag, environment.find_uv())
-        if not home.python.exists():
-            home.create(environment.find_python(home.uv))
-            home.include(ROOT)
-            pins = next(one for one in timeline.releases if one.tag == tag)
-            home.install([*pins.requirements.splitlines(), *timeline.beside(tag)])
+        python = _installed.python(folder, tag)
         print(f"round {number + 1} of {processes}: {tag}", file=sys.stderr, flush=True)
         with kept.open("a", encoding="utf-8") as file:
-            for name, value in zip(missing, measure(home.python, number, missing), strict=True):
+            for name, value in zip(missing, measure(python, number, missing), strict=True):
                 file.write(json.dumps([number, named[name], value]) + "\n")
                 file.flush()
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from asv_runner.discovery import disc_benchmarks
 
-from benchmarks import counted, measured, size
+from benchmarks import counted, measured, memory, size
 from cryoet_bench.harness import conditions
 from cryoet_bench.tomogram import Tomogram
 from cryoet_bench.tomogram.cache import store
@@ -70,6 +70,12 @@ def test_a_chunk_is_written_with_one_request(tomogram: Tomogram) -> None:
 
 def test_fill_alone_stores_nothing(tomogram: Tomogram) -> None:
     assert counted.write("all-fill", "cube-64 v2")["set"] == 0
+
+
+def test_a_written_chunk_is_held_and_the_peak_is_the_same_again(tomogram: Tomogram) -> None:
+    first, again = (memory._written("one-chunk", "cube-64 v2")["traced_peak"] for _ in range(2))
+    assert 4 * 64**3 <= first < 4 * 4 * 64**3
+    assert again == pytest.approx(first, rel=0.01)
 
 
 PROGRAM = """
