@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Verdict = Literal["pass", "warn", "fail"]
-_ORDER: tuple[Verdict, ...] = ("pass", "warn", "fail")
+Verdict = Literal["n/a", "pass", "warn", "fail"]
+_ORDER: tuple[Verdict, ...] = ("n/a", "pass", "warn", "fail")
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Check:
         Unit of the value, empty for pure numbers.
     threshold : str
         The rule that the value was held against, in words.
-    verdict : {"pass", "warn", "fail"}
-        The answer.
+    verdict : {"n/a", "pass", "warn", "fail"}
+        The answer; "n/a" where the question could not be answered or makes no sense here.
     sentence : str
         What it means, for a microscopist.
     finding : str

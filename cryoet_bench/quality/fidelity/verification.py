@@ -14,6 +14,7 @@ from cryoet_bench.quality.check import Check, Verdict, worst
 from cryoet_bench.quality.fidelity.comparison import Comparison, Progress, compare
 from cryoet_bench.quality.fidelity.profiles import Profile, Requirement
 from cryoet_bench.quality.report import Report, Section, Table
+from cryoet_bench.quality.report.plane import AXES, ORIENTATION, show_plane
 from cryoet_bench.tomogram.phantom import PHANTOMS, Particle, particles
 from cryoet_bench.tomogram.sources import open_volume
 from cryoet_bench.volume import Note, Volume
@@ -280,6 +281,7 @@ def report(verification: Verification) -> Report:
         checks=verification.checks,
         sections=sections,
         measures=comparison.measures(),
+        answer=verification.headline,
     )
 
 
@@ -312,7 +314,8 @@ def _numbers(comparison: Comparison) -> Section:
 def _error_slices(verification: Verification) -> Section:
     pixels = verification.comparison.pixels
     assert pixels is not None
-    at = pixels.max_error_at or tuple(extent // 2 for extent in pixels.shape)
+    depth, height, width = pixels.shape
+    at = pixels.max_error_at or (depth // 2, height // 2, width // 2)
     planes = [
         [_plane(volume, axis, at[axis]) for volume in (verification.reference, verification.copy)]
         for axis in range(3)
@@ -322,7 +325,7 @@ def _error_slices(verification: Verification) -> Section:
         axes = figure.subplots(3, 3, squeeze=False)
         mean, sd = pixels.reference_mean, pixels.reference_sd or 1.0
         scale = pixels.rmse * 3 or 1.0
-        for row, (axis, (original, stored)) in enumerate(zip("zyx", planes, strict=True)):
+        for row, (axis, (original, stored)) in enumerate(zip(AXES, planes, strict=True)):
             for column, (plane, low, high, colours) in enumerate(
                 (
                     (original, mean - 3 * sd, mean + 3 * sd, "gray"),
@@ -330,19 +333,18 @@ def _error_slices(verification: Verification) -> Section:
                     (stored - original, -scale, scale, "RdBu_r"),
                 )
             ):
-                axes[row][column].imshow(
-                    plane, vmin=low, vmax=high, cmap=colours, interpolation="nearest"
-                )
-                axes[row][column].set_xticks([])
-                axes[row][column].set_yticks([])
-            axes[row][0].set_ylabel(f"{axis} = {at[row]}")
-        for column, title in enumerate(("reference", "copy", "error")):
-            axes[0][column].set_title(title, fontsize=9)
+                show_plane(
+                    axes[row][column], plane, axis, (low, high), colours=colours,
+                    spacing=verification.reference.voxel_spacing, mark=at,
+                )  # fmt: skip
+            for column, title in enumerate(("reference", "copy", "error")):
+                axes[row][column].set_title(f"{title}, {axis} = {at[row]}", fontsize=8)
 
     return Section(
         "Slices through the largest error",
         "Reference and copy share one grey scale, mean +- 3 sd of the reference; the error is "
-        "shown from -3 to +3 of its root mean square, blue where the copy is too low.",
+        "shown from -3 to +3 of its root mean square, blue where the copy is too low. "
+        f"{ORIENTATION}",
         draw,
         height=8.0,
     )
@@ -430,13 +432,12 @@ def _error_map(comparison: Comparison) -> Section:
     def draw(figure: SubFigure) -> None:
         axes = figure.subplots(1, 3)
         top = float(pixels.cell_rms.max(initial=0.0)) / sd or 1.0
-        for axis, name in enumerate("zyx"):
-            image = axes[axis].imshow(
-                pixels.cell_rms.max(axis=axis) / sd, vmin=0, vmax=top, cmap="magma"
-            )
+        for axis, name in enumerate(AXES):
+            image = show_plane(
+                axes[axis], pixels.cell_rms.max(axis=axis) / sd, name, (0, top), colours="magma",
+                cell=pixels.cell, spacing=comparison.reference_spacing,
+            )  # fmt: skip
             axes[axis].set_title(f"seen along {name}", fontsize=9)
-            axes[axis].set_xticks([])
-            axes[axis].set_yticks([])
         figure.colorbar(image, ax=list(axes), label="error in sd", shrink=0.8)
 
     return Section(

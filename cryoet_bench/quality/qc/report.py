@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cryoet_bench.quality.check import Check
+from cryoet_bench.quality.consequence import advice, by_consequence
 from cryoet_bench.quality.qc.inspection import Inspection, measures
 from cryoet_bench.quality.qc.slices import read_slice
 from cryoet_bench.quality.report import Report, Section
+from cryoet_bench.quality.report.plane import AXES, ORIENTATION, show_plane
 
 if TYPE_CHECKING:
     from matplotlib.figure import SubFigure
@@ -34,19 +37,24 @@ def build_report(inspection: Inspection) -> Report:
         checks=inspection.checks,
         sections=_sections(inspection),
         measures=measures(inspection),
+        answer=f"Use it? {advice(inspection.checks)}",
     )
 
 
 def _sections(inspection: Inspection) -> tuple[Section, ...]:
     if not inspection.survey.finite:
         return ()
+    place = worst_place(inspection)
+    z, y, x = place or tuple(n // 2 for n in inspection.survey.shape)
+    depth, height, width = _extents(inspection.survey.shape)
+    where = "through the centre" if place is None else "through the worst place, which is marked"
     sections = [
         Section(
             "Orthoslices",
-            "The three central slices, from median - 3 to median + 3 robust sd. Dense matter is "
-            "dark in the field's convention.",
-            lambda figure: _orthoslices(figure, inspection),
-            3.6,
+            f"Slices {where} (z, y, x = {z}, {y}, {x}), from median - 3 to median + 3 robust sd. "
+            f"Dense matter is dark in the field's convention. {ORIENTATION}",
+            lambda figure: _orthoslices(figure, inspection, (z, y, x), marked=place is not None),
+            min(6.5, max(2.5, 8 * (height + depth) / (width + depth))) + 0.6,
         ),
         Section(
             "Histogram",
@@ -77,23 +85,71 @@ def _sections(inspection: Inspection) -> tuple[Section, ...]:
     return tuple(sections)
 
 
-def _orthoslices(figure: SubFigure, inspection: Inspection) -> None:
+def _orthoslices(
+    figure: SubFigure, inspection: Inspection, place: tuple[int, int, int], *, marked: bool
+) -> None:
+    """Draw three slices as IMOD's XYZ window lays them out, so that they share their axes."""
     array, found = inspection.volume.array, inspection.survey
-    planes = {
-        name: read_slice(array, axis, found.shape[axis] // 2)
-        for axis, name in enumerate(("xy", "xz", "yz"))
-    }
     reach = 3 * found.sigma or 1.0
-    shapes = [np.shape(plane) for plane in planes.values()]
-    axes = figure.subplots(1, 3, width_ratios=[max(shape[1], 1) for shape in shapes])
-    for axis, (name, plane) in zip(axes, planes.items(), strict=True):
-        step = max(1, max(np.shape(plane)) // 512)
-        axis.imshow(
-            np.asarray(plane)[::step, ::step].astype(np.float64), cmap="gray", origin="lower",
-            vmin=found.median - reach, vmax=found.median + reach, interpolation="nearest",
-        )  # fmt: skip
-        axis.set_title(name, fontsize=9)
-        axis.set_axis_off()
+    limits = (found.median - reach, found.median + reach)
+    depth, height, width = _extents(found.shape)
+    axes = figure.subplots(2, 2, width_ratios=(width, depth), height_ratios=(depth, height))
+    axes[0, 1].set_axis_off()
+    views = (axes[1, 0], axes[0, 0], axes[1, 1])
+    for number, (view, across) in enumerate(zip(views, AXES, strict=True)):
+        plane = read_slice(array, number, place[number])
+        spacing, mark = inspection.volume.voxel_spacing, place if marked else None
+        show_plane(view, plane, across, limits, spacing=spacing, mark=mark)
+        view.set_title(f"{across} = {place[number]}", fontsize=8)
+
+
+def _extents(shape: tuple[int, int, int]) -> tuple[float, float, float]:
+    """Return the lengths that slices are drawn with; a thin volume still shows its side."""
+    depth, height, width = shape
+    return max(depth, 0.15 * max(height, width)), height, width
+
+
+def worst_place(inspection: Inspection) -> tuple[int, int, int] | None:
+    """Return the voxel (z, y, x) where the gravest finding that has a place lies."""
+    for check in by_consequence(inspection.checks):
+        if check.verdict not in ("fail", "warn"):
+            break
+        place = _place(check, inspection)
+        if place is not None:
+            return place
+    return None
+
+
+def _place(check: Check, inspection: Inspection) -> tuple[int, int, int] | None:
+    """Return where a check found something, from whichever of its details say so."""
+    found, details = inspection.survey, check.details
+    at = [n // 2 for n in found.shape]
+    if details.get("place") is not None:
+        at = list(details["place"])
+    elif check.finding == "missing-chunk" and inspection.volume.chunks:
+        chunks = inspection.volume.chunks
+        at = [
+            int(index) * step + step // 2
+            for index, step in zip(details["missing"][0], chunks, strict=True)
+        ]
+    elif check.finding == "hot-voxels" and len(details["hot_places"]):
+        at = list(details["hot_places"][0])
+    elif check.finding == "empty-block":
+        at = [int(start) + details["block_edge"] // 2 for start in details["blocks"][0]]
+    elif check.finding == "constant-slab":
+        for axis, indices in details["slices"].items():
+            at[AXES.index(axis)] = indices[len(indices) // 2]
+    elif check.finding == "duplicated-slice":
+        axis, first, _ = details["duplicates"][0]
+        at[AXES.index(axis)] = first
+    elif check.key == "slice-order" and details.get("breaks"):
+        at[0] = details["breaks"][0]
+    elif check.finding == "non-finite" and found.finite:
+        at = [int(np.argmin(profile.count)) for profile in found.profiles]
+    else:
+        return None
+    z, y, x = (min(max(int(i), 0), n - 1) for i, n in zip(at, found.shape, strict=True))
+    return z, y, x
 
 
 def _histogram(figure: SubFigure, inspection: Inspection) -> None:

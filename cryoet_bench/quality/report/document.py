@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from cryoet_bench.quality.check import Check, Verdict, worst
+from cryoet_bench.quality.consequence import by_consequence
 
 if TYPE_CHECKING:
     from matplotlib.figure import SubFigure
@@ -56,11 +57,13 @@ class Report:
     subject : mapping of str to str, number or None
         Facts about it, shown at the top: shape, dtype, spacing, source.
     checks : sequence of Check
-        In the order in which a reader should meet them.
+        In the order of the questions.
     sections : sequence of Section
         Pictures and tables.
     measures : mapping
         All values for machines, as JSON can hold them; only the JSON carries them.
+    answer : str
+        What the reader came for, in one sentence: may it be used?
     """
 
     kind: Literal["qc", "fidelity"]
@@ -69,8 +72,20 @@ class Report:
     checks: Sequence[Check]
     sections: Sequence[Section] = ()
     measures: Mapping[str, Any] = field(default_factory=dict)
+    answer: str = ""
 
     @property
     def verdict(self) -> Verdict:
         """The gravest verdict of all checks."""
         return worst(check.verdict for check in self.checks)
+
+    @property
+    def ordered(self) -> list[Check]:
+        """The checks in the order in which a reader should meet them, the gravest first."""
+        return by_consequence(self.checks)
+
+    @property
+    def headline(self) -> str:
+        """What the gravest check says, empty where all is well."""
+        first = next(iter(self.ordered), None)
+        return first.sentence if first and first.verdict in ("fail", "warn") else ""

@@ -57,6 +57,7 @@ class ReportRecord(BaseModel):
     software: str = Field(description="Name and version of what wrote the report")
     title: str
     verdict: Verdict = Field(description="The gravest verdict of all checks")
+    answer: str = Field(description="May it be used? One sentence, or empty")
     subject: dict[str, str | float | int | None]
     checks: list[CheckRecord]
     measures: dict[str, Any] = Field(description="All values; not-a-number is null")
@@ -75,6 +76,7 @@ def record(report: Report) -> dict[str, Any]:
         kind=report.kind,
         title=report.title,
         verdict=report.verdict,
+        answer=report.answer,
         subject=_plain(report.subject),
         checks=[CheckRecord(**_plain(vars(check))) for check in report.checks],
         measures=_plain(report.measures),
@@ -222,6 +224,7 @@ def markdown(report: Report) -> str:
     lines = [
         f"# {_markdown_cell(report.title)}: {report.verdict}",
         "",
+        *([_markdown_cell(report.answer), ""] if report.answer else []),
         "| check | verdict | value | threshold | meaning |",
         "|---|---|---|---|---|",
     ]
@@ -238,7 +241,7 @@ def markdown(report: Report) -> str:
             )
         )
         + " |"
-        for check in report.checks
+        for check in report.ordered
     ]
     return "\n".join(lines) + "\n"
 
@@ -269,7 +272,11 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["shown"] = shown
+    environment.filters |= {
+        "shown": shown,
+        "css": lambda verdict: verdict.replace("/", "").replace(" ", "-"),
+        "png": _sprite,
+    }
     return environment.get_template(template).render(version=__version__, **values)
 
 
@@ -292,6 +299,17 @@ def _picture(section: Section) -> str | None:
     part: Any = figure.subfigures(1, 1)
     section.draw(part)
     return base64.b64encode(_png(figure, 110)).decode("ascii")
+
+
+def _sprite(pixels: bytes) -> str:
+    """Return a square picture of RGBA bytes as PNG in base64."""
+    import numpy as np  # noqa: PLC0415
+    from matplotlib.image import imsave  # noqa: PLC0415
+
+    edge = math.isqrt(len(pixels) // 4)
+    stream = io.BytesIO()
+    imsave(stream, np.frombuffer(pixels, np.uint8).reshape(edge, edge, 4), format="png")
+    return base64.b64encode(stream.getvalue()).decode("ascii")
 
 
 def _literal(text: str) -> str:

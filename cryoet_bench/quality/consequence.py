@@ -1,0 +1,102 @@
+"""What checks mean for whoever wants to use a volume: the gravest first, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from cryoet_bench.quality.check import Check, Verdict
+
+_GRAVITY: Mapping[Verdict, int] = {"fail": 0, "warn": 1, "pass": 2, "n/a": 3}
+# Of two findings of one verdict, the cause comes before what follows from it: a missing chunk
+# explains an empty block, a second peak and a break between slices.
+_CAUSES = (
+    "missing-chunk", "constant-volume", "wrong-byte-order", "damaged-header", "non-finite",
+    "empty-block", "constant-slab", "duplicated-slice", "swapped-slices", "lost-slices",
+    "foreign-slice", "foreign-slab", "copied-block", "foreign-block", "noise-block",
+    "scaled-block", "scaled-part", "damaged-rows", "hot-line", "offset-slice", "no-signal",
+    "repeated-slices", "half-precision-subnormals", "quantised", "coarse-steps", "clipped",
+    "hot-voxels", "break-between-slices", "gradient", "spread-gradient",
+)  # fmt: skip
+_LATE = (
+    "repeated-value", "several-modes", "many-outliers", "oversampled", "narrow-tilt-range",
+    "no-wedge", "inverted-contrast", "implausible-spacing", "anisotropic-spacing", "no-spacing",
+)  # fmt: skip
+# What a user can do about a finding without a new reconstruction.
+_REMEDIES = {
+    "missing-chunk": "copy the missing chunks again",
+    "wrong-byte-order": "swap the bytes of each voxel",
+    "damaged-header": "write the header again",
+    "non-finite": "replace the voxels that are no numbers",
+    "swapped-slices": "exchange the swapped slices",
+    "hot-voxels": "remove the hot voxels",
+    "hot-line": "remove the hot lines",
+    "gradient": "level the density",
+    "inverted-contrast": "invert the contrast",
+    "implausible-spacing": "correct the voxel spacing",
+    "no-spacing": "write the voxel spacing",
+}
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Whether to use a volume.
+
+    Parameters
+    ----------
+    answer : {"yes", "after fixing", "no"}
+        Use it?
+    fixes : tuple of str
+        What to do first, in the imperative.
+    """
+
+    answer: Literal["yes", "after fixing", "no"]
+    fixes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Say it in a few words."""
+        return self.answer if not self.fixes else f"{self.answer}: {'; '.join(self.fixes)}"
+
+
+def by_consequence(checks: Iterable[Check]) -> list[Check]:
+    """Return checks in the order in which a reader should meet them, the gravest first."""
+    return sorted(checks, key=lambda check: (_GRAVITY[check.verdict], _rank(check.finding)))
+
+
+def _rank(finding: str) -> int:
+    if finding in _CAUSES:
+        return _CAUSES.index(finding)
+    if finding in _LATE:
+        return len(_CAUSES) + 1 + _LATE.index(finding)
+    return len(_CAUSES)
+
+
+def advice(checks: Iterable[Check]) -> Advice:
+    """Return whether to use a volume: not if a check fails that only a new volume would pass.
+
+    What only warns does not stand in the way, unless it is easily fixed.
+    """
+    wrong = [check for check in by_consequence(checks) if check.verdict in ("fail", "warn")]
+    fixes = [
+        _REMEDIES[check.finding]
+        for check in wrong
+        if check.finding in _REMEDIES and not _follows(check, wrong)
+    ]
+    if any(
+        check.verdict == "fail" and check.finding not in _REMEDIES and not _follows(check, wrong)
+        for check in wrong
+    ):
+        return Advice("no")
+    return Advice("after fixing", tuple(dict.fromkeys(fixes))) if fixes else Advice("yes")
+
+
+# What a missing chunk, which reads as a block of one value, looks like to the other checks.
+_MISSING = (
+    "empty-block", "constant-slab", "repeated-value", "several-modes", "break-between-slices",
+)  # fmt: skip
+
+
+def _follows(check: Check, wrong: Iterable[Check]) -> bool:
+    """Return whether a finding is the consequence of another one, and will go with it."""
+    return check.finding in _MISSING and any(it.finding == "missing-chunk" for it in wrong)
