@@ -10,6 +10,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from cryoet_bench import extras
+from cryoet_bench.conclusion import FINDING
 from cryoet_bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,28 +19,40 @@ if TYPE_CHECKING:
 
     from cryoet_bench.quality import report
     from cryoet_bench.quality.qc import Inspection
+    from cryoet_bench.quality.report.table import Row
 
-_COLOURS = {"pass": "green", "warn": "yellow", "fail": "red", "error": "red"}
+_COLOURS = {"n/a": "dim", "pass": "green", "warn": "yellow", "fail": "red", "error": "red"}
 
 
-def qc(
+def qc(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     sources: Annotated[
         list[str],
         typer.Argument(
             metavar="SOURCE...",
             help="Tomograms: a phantom's or cached name, an MRC, TIFF or Zarr path, an s3:// URL "
-            "of a Zarr, or portal:DATASET/RUN. Several make one table.",
+            "of a Zarr, portal:DATASET/RUN, or a folder of many.",
         ),
     ],
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the report for machines here; - prints it.")
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the report as one page here.")] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the report as one page here; of many tomograms, a page of all, with a "
+            "report of each in a folder beside it."
+        ),
+    ] = None,
     png: Annotated[Path | None, typer.Option(help="Write the pictures here.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write the summary here.")] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write the summary here; - prints it.")
+    ] = None,
     table: Annotated[
         Path | None,
         typer.Option(help="Write one row a tomogram here as Parquet (PixelPatrol opens it)."),
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write one row a tomogram here as CSV; - prints it.")
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Examine many on the Dask scheduler at this address.")
@@ -46,22 +60,35 @@ def qc(
 ) -> None:
     """Judge whether tomograms are sound: numbers, noise, steps, clipping, missing parts, wedge.
 
-    Exit code 0: no check fails; 1: one does; 2: it could not be examined.
+    Exit code 0: no check fails; 1: one does; 2: one could not be examined.
 
     Example: cryoet-bench qc TS_100_3.zarr --html report.html
 
-    Example: cryoet-bench qc runs/*.mrc --table runs.parquet --html runs.html
+    Example: cryoet-bench qc runs/ --html runs.html --csv runs.csv
     """
-    if table is None and len(sources) == 1 and scheduler is None:
-        _one(sources[0], {"json": json_path, "html": html, "png": png, "markdown": markdown})
+    found = _found(sources)
+    if len(found) == 1 and not (table or csv or scheduler):
+        _one(found[0], {"json": json_path, "html": html, "png": png, "markdown": markdown})
         return
     if json_path or png or markdown:
         raise InputError(
-            "--json, --png and --markdown are for one tomogram: use --table and --html"
+            "--json, --png and --markdown are for one tomogram: use --html, --csv and --table"
         )
-    if table is None:
-        raise InputError("several tomograms need a table: say where with --table FILE.parquet")
-    _many(sources, table, html, scheduler)
+    _many(found, table, csv, html, scheduler)
+
+
+def _found(sources: list[str]) -> list[str]:
+    """Return the sources, each folder that is no Zarr replaced by the volumes in it."""
+    found = []
+    for source in sources:
+        path = Path(source).expanduser()
+        if path.is_dir():
+            from cryoet_bench.quality.qc.batch import is_zarr, volumes_in  # noqa: PLC0415
+
+            found += [source] if is_zarr(path) else volumes_in(path)
+        else:
+            found.append(source)
+    return list(dict.fromkeys(found))
 
 
 def _one(source: str, wanted: dict[report.Form, Path | None]) -> None:
@@ -78,16 +105,17 @@ def _one(source: str, wanted: dict[report.Form, Path | None]) -> None:
     if not any(target.is_printed for target in targets.values()):
         _print(inspection)
     if inspection.verdict == "fail":
-        raise typer.Exit(1)
+        raise typer.Exit(FINDING)
 
 
 def _print(inspection: Inspection) -> None:
+    from cryoet_bench.quality.consequence import advice, by_consequence  # noqa: PLC0415
     from cryoet_bench.quality.report.writers import shown  # noqa: PLC0415
 
     listed = Table(box=SIMPLE, pad_edge=False)
     for title in ("check", "verdict", "value", "meaning"):
         listed.add_column(title, no_wrap=title == "verdict")
-    for check in inspection.checks:
+    for check in by_consequence(inspection.checks):
         listed.add_row(
             check.title,
             f"[{_COLOURS[check.verdict]}]{check.verdict}[/]",
@@ -97,33 +125,62 @@ def _print(inspection: Inspection) -> None:
     console = Console(highlight=False)
     console.print(inspection.volume.name, markup=False, style="bold")
     console.print(listed)
+    console.print(f"Use it? {advice(inspection.checks)}", markup=False, soft_wrap=True)
 
 
-def _many(sources: list[str], table: Path, html: Path | None, scheduler: str | None) -> None:
+def _many(
+    sources: list[str],
+    table: Path | None,
+    csv: Path | None,
+    html: Path | None,
+    scheduler: str | None,
+) -> None:
+    from cryoet_bench.conclusion import INTERRUPTED, NOT_DONE, say  # noqa: PLC0415
     from cryoet_bench.files import outputs  # noqa: PLC0415
-    from cryoet_bench.quality.qc.batch import examine_all  # noqa: PLC0415
-    from cryoet_bench.quality.report.table import PAGE, PARQUET, write_table_html  # noqa: PLC0415
+    from cryoet_bench.quality.qc.batch import Places, examine_all  # noqa: PLC0415
+    from cryoet_bench.quality.report import table as tables  # noqa: PLC0415
     from cryoet_bench.tomogram import cache  # noqa: PLC0415
 
-    targets = outputs({PARQUET: table, PAGE: html}, [*sources, cache.cache_dir()])
-    console = Console(highlight=False)
+    targets = outputs(
+        {tables.PARQUET: table, tables.CSV: csv, tables.PAGE: html}, [*sources, cache.cache_dir()]
+    )
+    if tables.PARQUET in targets:
+        extras.require("pyarrow")
+    if scheduler:
+        extras.require("distributed")
+    kept = [target.path for target in targets.values() if not target.is_printed]
+    page = targets.get(tables.PAGE)
+    places = Places.beside(kept, None if page is None or page.is_printed else page.path)
     verdicts = []
     with _progress() as bar:
-        task = bar.add_task("examining", total=len(set(sources)))
+        task = bar.add_task("examining", total=len(sources))
 
-        def done(source: str, verdict: str) -> None:
-            verdicts.append(verdict)
-            bar.console.print(f"{verdict:5} {source}", markup=False, style=_COLOURS[verdict])
+        def done(source: str, row: Row) -> None:
+            verdicts.append(row["verdict"])
+            told = f"{row['use']:12} {source}" + (f": {row['message']}" if row["message"] else "")
+            bar.console.print(told, markup=False, style=_COLOURS[row["verdict"]], soft_wrap=True)
             bar.advance(task)
 
-        rows = examine_all(sources, table, scheduler=scheduler, done=done)
-    if PAGE in targets:
-        write_table_html(rows, targets[PAGE])
-    console.print(f"{len(verdicts)} tomograms in {table}", markup=False)
+        try:
+            rows = examine_all(sources, places, scheduler=scheduler, done=done)
+        except KeyboardInterrupt:
+            say("interrupted" + ("; what is finished is kept, rerun to resume" if kept else ""))
+            raise typer.Exit(INTERRUPTED) from None
+    writers = {
+        tables.PARQUET: tables.write_parquet,
+        tables.CSV: tables.write_csv,
+        tables.PAGE: tables.write_table_html,
+    }
+    for kind, target in targets.items():
+        writers[kind](rows, target)
+    if kept:
+        printed = len(kept) < len(targets)
+        where = ", ".join(str(path) for path in kept)
+        typer.echo(f"{len(verdicts)} tomograms in {where}", err=printed)
     if "error" in verdicts:
-        raise typer.Exit(2)
+        raise typer.Exit(NOT_DONE)
     if "fail" in verdicts:
-        raise typer.Exit(1)
+        raise typer.Exit(FINDING)
 
 
 def _progress() -> Progress:

@@ -16,8 +16,8 @@ _CAUSES = (
     "empty-block", "constant-slab", "duplicated-slice", "swapped-slices", "lost-slices",
     "foreign-slice", "foreign-slab", "copied-block", "foreign-block", "noise-block",
     "scaled-block", "scaled-part", "damaged-rows", "hot-line", "offset-slice", "no-signal",
-    "repeated-slices", "half-precision-subnormals", "quantised", "coarse-steps", "clipped",
-    "hot-voxels", "break-between-slices", "gradient", "spread-gradient",
+    "repeated-slices", "half-precision-subnormals", "quantised", "coarse-steps", "hot-voxels",
+    "clipped", "break-between-slices", "gradient", "spread-gradient",
 )  # fmt: skip
 _LATE = (
     "repeated-value", "several-modes", "many-outliers", "oversampled", "narrow-tilt-range",
@@ -91,12 +91,20 @@ def advice(checks: Iterable[Check]) -> Advice:
     return Advice("after fixing", tuple(dict.fromkeys(fixes))) if fixes else Advice("yes")
 
 
-# What a missing chunk, which reads as a block of one value, looks like to the other checks.
-_MISSING = (
-    "empty-block", "constant-slab", "repeated-value", "several-modes", "break-between-slices",
-)  # fmt: skip
+# What one finding looks like to the other checks; it goes when its cause does. A missing chunk
+# reads as a block of one value, and hot voxels are all that the skewness sees.
+_CONSEQUENCES = {
+    "missing-chunk": (
+        "empty-block", "constant-slab", "repeated-value", "several-modes", "break-between-slices",
+    ),
+    "wrong-byte-order": (
+        "non-finite", "hot-voxels", "many-outliers", "no-signal", "no-wedge", "clipped",
+        "inverted-contrast", "repeated-value", "several-modes", "break-between-slices",
+    ),
+    "hot-voxels": ("clipped", "many-outliers", "inverted-contrast", "no-wedge"),
+}  # fmt: skip
 
 
 def _follows(check: Check, wrong: Iterable[Check]) -> bool:
     """Return whether a finding is the consequence of another one, and will go with it."""
-    return check.finding in _MISSING and any(it.finding == "missing-chunk" for it in wrong)
+    return any(check.finding in _CONSEQUENCES.get(cause.finding, ()) for cause in wrong)

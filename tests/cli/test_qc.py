@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import csv
+import io
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import tifffile
+import zarr
 
 from cryoet_bench import cli
 
@@ -62,14 +66,51 @@ def test_many_make_a_table(
     assert run(monkeypatch, volume, volume, "--table", table, "--html", page) == 0
     assert "v.tif" in page.read_text()
     assert run(monkeypatch, volume, "absent.mrc", "--table", table) == 2
-    assert table.exists()
+    assert pq.read_table(table).column("use").to_pylist()[0] == "after fixing"
+
+
+def test_a_folder_is_searched_for_volumes(
+    volume: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    cache: Path,
+) -> None:
+    data = tifffile.imread(volume)
+    runs = tmp_path / "runs"
+    for name in ("b/two.zarr", "a/.hidden.zarr"):
+        zarr.create_array(runs / name, data=data, chunks=(20, 20, 20))
+    (runs / "b" / "two.zarr" / "c" / "0" / "0" / "0").unlink()
+    tifffile.imwrite(runs / "a" / "One.TIFF", data)
+    (runs / "a" / "broken.mrc").write_bytes(b"no volume")
+    (runs / "notes.txt").write_text("not a volume")
+    page = runs / "all.html"
+
+    assert run(monkeypatch, runs, "--csv", "-", "--html", page) == 2
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    told = [(row["name"], row["use"], row["verdict"]) for row in rows]
+    assert told == [
+        ("One.TIFF", "after fixing", "warn"),
+        ("broken.mrc", "no", "error"),
+        ("two.zarr", "after fixing", "fail"),
+    ]
+    assert rows[2]["to_do"].startswith("copy the missing chunks again")
+    assert "not in the store" in rows[2]["message"]
+    for row in (rows[0], rows[2]):
+        assert "Orthoslices" in (runs / row["report"]).read_text()
+    # What was made there is not taken for a volume the second time.
+    assert run(monkeypatch, runs, "--csv", "-", "--html", page) == 2
+    again = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["name"] for row in again] == [row["name"] for row in rows]
+    assert run(monkeypatch, runs / "b" / "two.zarr") == 1
+    assert "Use it? after fixing: copy the missing chunks" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["absent.mrc"], "absent.mrc"),
-        (["a", "b"], "need a table"),
+        (["."], "no tomogram in ."),
         (["a", "b", "--table", "t.parquet", "--png", "p.png"], "for one tomogram"),
         (["a", "--table", "t.parquet", "--scheduler", "nonsense:1"], "cannot be reached"),
     ],

@@ -1,116 +1,221 @@
-"""Many volumes in one call: one table, which an interrupted run continues."""
+"""Many volumes in one call: the rows of one table, which an interrupted run resumes."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cryoet_bench import __version__, extras
+from cryoet_bench import __version__
+from cryoet_bench.conclusion import sentence
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import write_text
+from cryoet_bench.quality.consequence import advice, by_consequence
 from cryoet_bench.quality.qc.inspection import Inspection, inspect
+from cryoet_bench.quality.qc.report import build_report
 from cryoet_bench.quality.qc.slices import read_slice
-from cryoet_bench.quality.report.table import HISTOGRAM_BINS, THUMBNAIL_EDGE, write_parquet
+from cryoet_bench.quality.report import write_html
+from cryoet_bench.quality.report.table import HISTOGRAM_BINS, THUMBNAIL_EDGE, Row
 
 Rows = list[dict[str, Any]]
-_GRAVITY = ("pass", "warn", "fail")
+_SUFFIXES = (".mrc", ".rec", ".map", ".ccp4", ".mrc.gz", ".mrc.bz2", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a batch keeps what it makes beside its table.
+
+    Parameters
+    ----------
+    finished : pathlib.Path or None
+        Folder of the volumes that are done, from which an interrupted run resumes.
+    reports : pathlib.Path or None
+        Folder of one page for each volume.
+    """
+
+    finished: Path | None = None
+    reports: Path | None = None
+
+    @classmethod
+    def beside(cls, outputs: Sequence[Path], page: Path | None) -> Places:
+        """Return the folders beside the first of some outputs, and beside the page of all.
+
+        Raises
+        ------
+        InputError
+            One of them exists and is no folder, or cannot be made.
+        """
+        first = next(iter(outputs), None)
+        places = cls(
+            first and first.with_name(f"{first.name}.parts"),
+            page and page.with_name(f"{page.name}.reports"),
+        )
+        for folder in (places.finished, places.reports):
+            if folder is not None:
+                _make(folder)
+        return places
+
+
+def _make(folder: Path) -> None:
+    if folder.is_symlink():
+        raise InputError(f"cannot write into {folder}: it is a link")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror}") from error
+
+
+def volumes_in(folder: Path) -> list[str]:
+    """Return the volumes below a folder, sorted by path: MRC, TIFF, and Zarr, each Zarr once.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    found = []
+    for path, folders, names in folder.walk():
+        inside = sorted(name for name in folders if not name.startswith("."))
+        stores = [name for name in inside if is_zarr(path / name)]
+        folders[:] = [name for name in inside if name not in stores]
+        found += [path / name for name in stores]
+        found += [
+            path / name
+            for name in names
+            if not name.startswith(".") and name.lower().endswith(_SUFFIXES)
+        ]
+    if not found:
+        raise InputError(
+            f"there is no tomogram in {folder}: looked for Zarr folders and {', '.join(_SUFFIXES)}"
+        )
+    return [str(path) for path in sorted(found)]
+
+
+def is_zarr(folder: Path) -> bool:
+    """Tell whether a folder is a Zarr array or group."""
+    return any((folder / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
 
 
 def examine_all(
     sources: Sequence[str],
-    table: Path,
+    places: Places | None = None,
     *,
     scheduler: str | None = None,
-    done: Callable[[str, str], None] = lambda _source, _verdict: None,
+    done: Callable[[str, Row], None] = lambda _source, _row: None,
 ) -> Rows:
-    """Examine many volumes into one Parquet table; what an earlier run finished is kept.
+    """Examine many volumes and return the rows of one table; a bad one among them is a row, too.
 
     Parameters
     ----------
     sources : sequence of str
         As `open_volume` takes them.
-    table : pathlib.Path
-        The Parquet file. Finished volumes wait in a folder beside it until the table is complete.
+    places : Places, optional
+        What an earlier run finished there is kept, where neither the file nor this software has
+        changed since.
     scheduler : str, optional
         Address of a Dask scheduler whose workers see the same files; this process otherwise.
     done : callable
-        Told each source and its verdict, or "error", as it is finished.
-
-    Returns
-    -------
-    list of dict
-        The table's rows.
+        Told each source and the row of its volume, as it is finished.
 
     Raises
     ------
     InputError
-        Nothing to examine, the scheduler cannot be reached, the table cannot be written, or
-        pyarrow is not installed.
+        Nothing to examine, the scheduler cannot be reached, or a folder cannot be written.
     """
     if not sources:
         raise InputError("there is nothing to examine: name at least one tomogram")
-    extras.require("pyarrow")
-    parts = table.with_name(f"{table.name}.parts")
-    try:
-        parts.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {parts}: {error.strerror}") from error
+    places = places or Places()
     finished: dict[str, Rows] = {}
     waiting = []
     for source in dict.fromkeys(sources):
-        rows = _resumed(parts, source)
+        rows = _resumed(places, source)
         if rows is None:
             waiting.append(source)
         else:
             finished[source] = rows
-            done(source, rows[0]["verdict"])
-    for source, rows in _examined(waiting, scheduler):
-        text = json.dumps({"mark": _mark(source), "rows": rows}, default=_encoded)
-        write_text(_part(parts, source), text)
-        finished[source] = json.loads(text, object_hook=_decoded)["rows"]
-        done(source, rows[0]["verdict"])
-    table_rows = [row for source in dict.fromkeys(sources) for row in finished[source]]
-    write_parquet(table_rows, table)
-    return table_rows
+            done(source, rows[0])
+    for source, rows in _examined(waiting, places.reports, scheduler):
+        if places.finished:
+            text = json.dumps({"mark": _mark(source), "rows": rows}, default=_encoded)
+            try:
+                write_text(_part(places.finished, source), text)
+            except OSError as error:
+                raise InputError(f"cannot write {places.finished}: {error.strerror}") from error
+        finished[source] = rows
+        done(source, rows[0])
+    return [row for source in dict.fromkeys(sources) for row in finished[source]]
 
 
-def examine_one(source: str) -> Rows:
-    """Return the rows of one volume; one that cannot be examined gives a row that says why."""
+def examine_one(source: str, reports: Path | None = None) -> Rows:
+    """Return the rows of one volume; one that cannot be examined gives a row that says why.
+
+    Parameters
+    ----------
+    source : str
+        As `open_volume` takes it.
+    reports : pathlib.Path, optional
+        Folder where its report is written.
+    """
     try:
-        return rows_of(inspect(source), source)
-    except InputError as error:
-        return [
-            {
-                "obs_level": 0,
-                "dim_z": None,
-                "path": source,
-                "name": Path(source).name or source,
-                "verdict": "error",
-                "findings": "",
-                "message": str(error),
-            }
-        ]
+        inspection = inspect(source)
+        page = reports and _report(reports, source)
+        if page:
+            write_html(build_report(inspection), page)
+        return rows_of(inspection, source, page)
+    except Exception as error:  # noqa: BLE001  (one bad file must not end the examination of many)
+        return [_failed(source, sentence(error))]
 
 
-def rows_of(inspection: Inspection, source: str) -> Rows:
+def _failed(source: str, why: str) -> dict[str, Any]:
+    return {
+        "obs_level": 0,
+        "dim_z": None,
+        "path": _printable(source),
+        "name": _printable(Path(source).name or source),
+        "use": "no",
+        "to_do": "",
+        "verdict": "error",
+        "findings": "",
+        "message": _printable(why),
+        "problems": [{"verdict": "error", "sentence": _printable(why)}],
+    }
+
+
+def _printable(text: str) -> str:
+    """Return a text that every format can hold: names of files may be no valid text."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def rows_of(inspection: Inspection, source: str, report: Path | None = None) -> Rows:
     """Return the table's rows for an examined volume: itself, then its slices along z."""
     found, volume = inspection.survey, inspection.volume
-    worst = max(inspection.checks, key=lambda check: _GRAVITY.index(check.verdict))
-    common = {"path": source, "name": volume.name, "dtype": str(found.dtype), "dim_order": "ZYX"}
+    use = advice(inspection.checks)
+    problems = [
+        {"verdict": check.verdict, "sentence": _printable(check.sentence)}
+        for check in by_consequence(inspection.checks)
+        if check.verdict != "pass"
+    ]
+    names = {"path": _printable(source), "name": _printable(volume.name)}
+    common = {**names, "dtype": str(found.dtype), "dim_order": "ZYX"}
     depth, height, width = found.shape
     counts, low, high = _histogram(inspection)
     whole: dict[str, Any] = {
         "obs_level": 0,
         "dim_z": None,
         **common,
+        "use": use.answer,
+        "to_do": "; ".join(use.fixes),
         "verdict": inspection.verdict,
         "findings": ", ".join(inspection.findings),
-        "message": worst.sentence if worst.verdict != "pass" else "",
+        "message": problems[0]["sentence"] if problems else "",
+        "report": f"{report.parent.name}/{report.name}" if report else "",
         "size_Z": depth,
         "size_Y": height,
         "size_X": width,
@@ -140,6 +245,7 @@ def rows_of(inspection: Inspection, source: str) -> Rows:
         "histogram_max": high,
         "histogram_counts": counts,
         "thumbnail": _thumbnail(inspection),
+        "problems": problems,
     }
     profile = found.profiles[0]
     slices = [
@@ -179,12 +285,12 @@ def _histogram(inspection: Inspection) -> tuple[list[int] | None, float | None, 
 
 
 def _thumbnail(inspection: Inspection) -> bytes:
-    """Return the central xy slice as 64 x 64 RGBA, transparent where it is not square."""
+    """Return the central xy slice as 64 x 64 RGBA, y upwards, transparent beyond its edges."""
     found = inspection.survey
     plane = read_slice(inspection.volume.array, 0, found.shape[0] // 2)
     step = max(1, -(-max(plane.shape) // THUMBNAIL_EDGE))
     with np.errstate(invalid="ignore", over="ignore"):
-        small = plane[::step, ::step].astype(np.float64)
+        small = plane[::step, ::step][::-1].astype(np.float64)
         reach = 3 * found.sigma or 1.0
         grey = np.nan_to_num((small - found.median) / (2 * reach) + 0.5)
     sprite = np.zeros((THUMBNAIL_EDGE, THUMBNAIL_EDGE, 4), np.uint8)
@@ -195,10 +301,12 @@ def _thumbnail(inspection: Inspection) -> bytes:
     return sprite.tobytes()
 
 
-def _examined(sources: Sequence[str], scheduler: str | None) -> Iterator[tuple[str, Rows]]:
+def _examined(
+    sources: Sequence[str], reports: Path | None, scheduler: str | None
+) -> Iterator[tuple[str, Rows]]:
     if scheduler is None:
         for source in sources:
-            yield source, examine_one(source)
+            yield source, examine_one(source, reports)
         return
     from distributed import Client, as_completed  # noqa: PLC0415
 
@@ -209,19 +317,36 @@ def _examined(sources: Sequence[str], scheduler: str | None) -> Iterator[tuple[s
     except (OSError, ValueError, TimeoutError) as error:
         raise InputError(f"the Dask scheduler {scheduler} cannot be reached: {error}") from error
     with client, client.as_current():
-        futures = {client.submit(examine_one, source, pure=False): source for source in sources}
+        futures = {
+            client.submit(examine_one, source, reports, pure=False): source for source in sources
+        }
         for future in as_completed(futures):  # type: ignore[no-untyped-call]
-            yield futures[future], future.result()
+            source = futures[future]
+            lost = future.exception()  # of the worker: what a volume raises is a row already
+            failed = lost and [_failed(source, f"the Dask worker failed: {lost}")]
+            yield source, failed or future.result()
 
 
-def _part(parts: Path, source: str) -> Path:
-    return parts / f"{hashlib.sha256(source.encode()).hexdigest()[:24]}.json"
+def _name(source: str) -> str:
+    return hashlib.sha256(os.fsencode(source)).hexdigest()[:24]
 
 
-def _resumed(parts: Path, source: str) -> Rows | None:
+def _part(finished: Path, source: str) -> Path:
+    return finished / f"{_name(source)}.json"
+
+
+def _report(reports: Path, source: str) -> Path:
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(source).name).strip("._")[:80]
+    return reports / f"{readable or 'tomogram'}-{_name(source)[:8]}.html"
+
+
+def _resumed(places: Places, source: str) -> Rows | None:
     """Return what an earlier run found, unless the source or this software changed since."""
+    if places.finished is None or (places.reports and not _report(places.reports, source).exists()):
+        return None
     try:
-        record = json.loads(_part(parts, source).read_bytes(), object_hook=_decoded)
+        part = _part(places.finished, source).read_bytes()
+        record = json.loads(part, object_hook=_decoded)
         rows: Rows = record["rows"]
         good = record["mark"] == _mark(source) and rows[0]["verdict"] != "error"
     except (OSError, ValueError, KeyError, IndexError, TypeError):
@@ -236,7 +361,7 @@ def _mark(source: str) -> str:
     digest = hashlib.sha256(__version__.encode())
     for file in files:
         state = file.stat()
-        digest.update(f"{file}\0{state.st_size}\0{state.st_mtime_ns}\0".encode())
+        digest.update(os.fsencode(f"{file}\0{state.st_size}\0{state.st_mtime_ns}\0"))
     return digest.hexdigest()
 
 

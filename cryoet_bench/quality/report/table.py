@@ -1,4 +1,4 @@
-"""One table of many examined volumes: Parquet that PixelPatrol's viewer opens, and HTML.
+"""One table of many examined volumes: Parquet that PixelPatrol's viewer opens, CSV, and HTML.
 
 PixelPatrol reads any Parquet that has an ``obs_level`` column: 0 is a row for a whole image, 1 a
 row for a slice of it; ``thumbnail`` holds 64 x 64 RGBA bytes and ``histogram_counts`` 256 bins.
@@ -6,7 +6,9 @@ row for a slice of it; ``thumbnail`` holds 64 x 64 RGBA bytes and ``histogram_co
 
 from __future__ import annotations
 
+import csv
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +23,15 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 THUMBNAIL_EDGE = 64
 HISTOGRAM_BINS = 256
+_PROBLEMS = "problems"
+_NO_TEXT = {"obs_level", "dim_z", "dim_order", "thumbnail", "histogram_counts", _PROBLEMS}
+_FIRST = ("use", "to_do", "name", "path", "verdict", "findings", "message")
+_ANSWERS = ("no", "after fixing", "yes")
 
 _MARK = "cryoet-bench qc table"
 PARQUET = Kind("table of qc", _MARK.encode(), binary=True)
+# The last column of the header.
+CSV = Kind("CSV table of qc", b",cryoet_bench_version")
 PAGE = Kind("page of many tomograms", f'<meta name="generator" content="{_MARK}">'.encode())
 
 DESCRIPTIONS = {
@@ -31,9 +39,12 @@ DESCRIPTIONS = {
     "dim_z": "Index of the slice, null for a whole tomogram",
     "path": "The source as it was given",
     "name": "Name of the tomogram",
+    "use": "May it be used: yes, after fixing, no",
+    "to_do": "What to fix first",
     "verdict": "The gravest verdict of all checks: pass, warn, fail; error if it was unreadable",
     "findings": "Names of the defects that were recognised",
-    "message": "Why the tomogram could not be examined",
+    "message": "What the gravest check says, or why the tomogram could not be examined",
+    "report": "Its report, a path from the page of all tomograms",
 }  # fmt: skip
 
 
@@ -48,7 +59,7 @@ def write_parquet(rows: Sequence[Row], target: Path | Output) -> None:
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    names = [name for name in _names(rows) if name != _PROBLEMS]
     columns = {name: _column(name, [row.get(name) for row in rows]) for name in names}
     fields = [
         pa.field(
@@ -73,20 +84,54 @@ def write_parquet(rows: Sequence[Row], target: Path | Output) -> None:
     _checked(target, PARQUET).write(stream.getvalue())
 
 
+def write_csv(rows: Sequence[Row], target: Path | Output) -> None:
+    """Write the rows of whole tomograms as CSV, with a header; pictures are left out.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written, or is no earlier table.
+    """
+    whole = _whole(rows)
+    names = [*_FIRST, *(name for name in _names(whole) if name not in {*_FIRST, *_NO_TEXT})]
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    writer.writerow([*names, "cryoet_bench_version"])
+    for row in whole:
+        writer.writerow([*(_cell(row.get(name)) for name in names), __version__])
+    _checked(target, CSV).write(stream.getvalue())
+
+
 def write_table_html(rows: Sequence[Row], target: Path | Output) -> None:
-    """Write the rows of whole tomograms as one page that needs nothing but itself.
+    """Write the rows of whole tomograms as one page, those that must not be used first.
+
+    It needs nothing but itself; the reports that it links to lie beside it.
 
     Raises
     ------
     InputError
         The file cannot be written, or is no earlier page.
     """
-    whole = [row for row in rows if row["obs_level"] == 0]
-    checks = list(
-        dict.fromkeys(name for row in whole for name in row if name.startswith("verdict_"))
-    )
-    page = render("table.html.j2", rows=whole, checks=checks, mark=_MARK)
+    whole = sorted(_whole(rows), key=lambda row: _ANSWERS.index(row["use"]))
+    counted = Counter(row["use"] for row in whole)
+    counts = {answer: counted[answer] for answer in reversed(_ANSWERS) if counted[answer]}
+    page = render("table.html.j2", rows=whole, counts=counts, mark=_MARK)
     _checked(target, PAGE).write(page)
+
+
+def _whole(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row["obs_level"] == 0]
+
+
+def _names(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _cell(value: Any) -> Any:
+    # A spreadsheet would run a name that begins like a formula.
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    return value
 
 
 def _checked(target: Path | Output, kind: Kind) -> Output:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import csv
 import json
+import os
 import sys
 import types
 from pathlib import Path
@@ -15,8 +17,8 @@ from distributed import LocalCluster
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.quality.qc import examine, view
-from cryoet_bench.quality.qc.batch import examine_all
-from cryoet_bench.quality.report.table import write_table_html
+from cryoet_bench.quality.qc.batch import Places, Rows, examine_all
+from cryoet_bench.quality.report.table import write_csv, write_parquet, write_table_html
 
 Array = npt.NDArray[Any]
 
@@ -31,11 +33,18 @@ def sources(tmp_path: Path, noise: Array) -> list[str]:
     return [str(tmp_path / name) for name in ("good.tif", "<b>bad.tif", "absent.mrc")]
 
 
+def write_table(sources: list[str], table: Path) -> Rows:
+    rows = examine_all(sources, Places.beside([table], None))
+    write_parquet(rows, table)
+    return rows
+
+
 def test_one_table_of_many(tmp_path: Path, cache: Path, sources: list[str], noise: Array) -> None:
-    rows = examine_all(sources, tmp_path / "t.parquet")
+    rows = write_table(sources, tmp_path / "t.parquet")
     table = pq.read_table(tmp_path / "t.parquet").to_pylist()
     whole = [row for row in table if row["obs_level"] == 0]
     assert [row["verdict"] for row in whole] == ["warn", "fail", "error"]
+    assert [row["use"] for row in whole] == ["after fixing", "after fixing", "no"]
     assert whole[0]["mean_intensity"] == pytest.approx(float(noise.mean()), rel=1e-5)
     assert (whole[0]["size_Z"], whole[0]["size_Y"], whole[0]["size_X"]) == noise.shape
     assert whole[1]["finite_pixel_count"] == noise.size - 1
@@ -49,13 +58,24 @@ def test_one_table_of_many(tmp_path: Path, cache: Path, sources: list[str], nois
     page = (tmp_path / "t.html").read_text()
     assert "&lt;b&gt;bad.tif" in page
     assert "<b>bad" not in page
+    first, *_, last = page.split("<tr>")[2:]
+    assert "absent.mrc" in first
+    assert "good.tif" in last or "bad.tif" in last
+
+    rows[0]["name"] = "=HYPERLINK(1)"
+    write_csv(rows, tmp_path / "t.csv")
+    with (tmp_path / "t.csv").open(newline="") as file:
+        cells = list(csv.DictReader(file))
+    assert [row["verdict"] for row in cells] == ["warn", "fail", "error"]
+    assert cells[0]["name"] == "'=HYPERLINK(1)"
+    assert float(cells[0]["mean_intensity"]) == pytest.approx(float(noise.mean()), rel=1e-5)
 
 
 def test_pixelpatrol_finds_the_columns_that_it_draws(
     tmp_path: Path, cache: Path, sources: list[str], noise: Array
 ) -> None:
     """Names and types are those that PixelPatrol 1.0 writes itself."""
-    examine_all(sources, tmp_path / "t.parquet")
+    write_table(sources, tmp_path / "t.parquet")
     table = pq.read_table(tmp_path / "t.parquet")
     assert str(table.schema.field("obs_level").type) == "int8"
     assert (
@@ -73,40 +93,56 @@ def test_pixelpatrol_finds_the_columns_that_it_draws(
 def test_what_was_finished_is_not_done_again(
     tmp_path: Path, cache: Path, sources: list[str], noise: Array
 ) -> None:
-    table = tmp_path / "t.parquet"
-    examine_all(sources[:1], table)
+    places = Places.beside([tmp_path / "t.parquet"], None)
+    examine_all(sources[:1], places)
     (part,) = (tmp_path / "t.parquet.parts").iterdir()
     record = json.loads(part.read_text())
     record["rows"][0]["findings"] = "from the first run"
     part.write_text(json.dumps(record))
-    assert examine_all(sources, table)[0]["findings"] == "from the first run"
+    assert examine_all(sources, places)[0]["findings"] == "from the first run"
 
     tifffile.imwrite(sources[0], np.concatenate([noise, noise + 1]))
-    assert examine_all(sources, table)[0]["findings"] != "from the first run"
+    assert examine_all(sources, places)[0]["findings"] != "from the first run"
 
     part.write_text("{")
-    assert examine_all(sources, table)[0]["size_Z"] == 2 * len(noise)
+    assert examine_all(sources, places)[0]["size_Z"] == 2 * len(noise)
+
+
+def test_names_that_are_no_text_go_through_every_form(tmp_path: Path, noise: Array) -> None:
+    source = os.fsdecode(bytes(tmp_path) + b"/caf\xe9 \xff.tif")
+    tifffile.imwrite(source, noise)
+    places = Places.beside([tmp_path / "t.csv"], tmp_path / "t.html")
+    rows = examine_all([source], places)
+    for number, write in enumerate((write_parquet, write_csv, write_table_html)):
+        write(rows, tmp_path / str(number))
+    assert "caf\\udce9" in (tmp_path / "1").read_text()
+    (report,) = (tmp_path / "t.html.reports").iterdir()
+    assert "caf\\udce9" in report.read_text()
+    assert examine_all([source], places) == rows
 
 
 def test_a_dask_scheduler_gives_the_same_table(
     tmp_path: Path, cache: Path, sources: list[str]
 ) -> None:
-    here = examine_all(sources, tmp_path / "here.parquet")
+    here = examine_all(sources)
     with LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
     ) as cluster:
-        there = examine_all(
-            sources, tmp_path / "there.parquet", scheduler=cluster.scheduler_address
-        )
-    assert there == here
+        there = examine_all(sources, Places(reports=tmp_path), scheduler=cluster.scheduler_address)
+    reports = [row.pop("report", None) for row in there]
+    assert all((tmp_path.parent / report).exists() for report in reports if report)
+    assert there == [{k: v for k, v in row.items() if k != "report"} for row in here]
 
 
-def test_bad_calls_are_one_sentence(tmp_path: Path, sources: list[str]) -> None:
+def test_bad_calls_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing to examine"):
-        examine_all([], tmp_path / "t.parquet")
-    (tmp_path / "file").write_text("")
+        examine_all([])
+    (tmp_path / "t.csv.parts").write_text("")
     with pytest.raises(InputError, match="cannot write"):
-        examine_all(sources, tmp_path / "file" / "t.parquet")
+        Places.beside([tmp_path / "t.csv"], None)
+    (tmp_path / "t.html.reports").symlink_to(tmp_path)
+    with pytest.raises(InputError, match="it is a link"):
+        Places.beside([], tmp_path / "t.html")
 
 
 def test_napari_shows_volume_hot_voxels_and_empty_blocks(
