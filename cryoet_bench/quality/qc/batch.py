@@ -200,7 +200,7 @@ def rows_of(inspection: Inspection, source: str, report: Path | None = None) -> 
     problems = [
         {"verdict": check.verdict, "sentence": _printable(check.sentence)}
         for check in by_consequence(inspection.checks)
-        if check.verdict != "pass"
+        if check.verdict in ("fail", "warn")
     ]
     names = {"path": _printable(source), "name": _printable(volume.name)}
     common = {**names, "dtype": str(found.dtype), "dim_order": "ZYX"}
