@@ -66,7 +66,10 @@ def read(
     data = _voxels(volume, part, path)
     stem = stem or _stem(path)
     sha256 = checksum(data)
-    notes = [note.sentence for note in volume.notes if not (given and note.about == "spacing")]
+    unrelated = {"spacing"} if given else set()
+    if not _touches(part, volume):
+        unrelated.add("chunks")
+    notes = [note.sentence for note in volume.notes if note.about not in unrelated]
     facts = {key: value for key, value in volume.facts.items() if key != "source"}
     provenance = {
         "path": str(path.resolve()),
@@ -84,6 +87,17 @@ def read(
         "file",
         provenance,
         sha256=sha256,
+    )
+
+
+def _touches(region: Region, volume: Volume) -> bool:
+    """Return whether a region reads from a chunk that is not in the store."""
+    return any(
+        all(
+            at * step < edge.stop and (at + 1) * step > edge.start
+            for at, step, edge in zip(place, volume.chunks or (), region, strict=True)
+        )
+        for place in volume.missing_chunks or ()
     )
 
 

@@ -53,6 +53,11 @@ def find_levels(attributes: Json) -> list[Level]:
     return [_level(multiscale, dataset, version) for dataset in multiscale["datasets"]]
 
 
+def count_images(attributes: Json) -> int:
+    """Return how many multiscale images a group describes."""
+    return len(_namespace(attributes).get("multiscales") or ())
+
+
 def _namespace(attributes: Json) -> Json:
     ome = attributes.get("ome")
     return ome if isinstance(ome, Mapping) else attributes

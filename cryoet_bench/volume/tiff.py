@@ -128,6 +128,7 @@ def _volume(path: Path, tiff: TiffFile, complaints: _Complaints) -> Volume:
                 f"the file has {left_out} pages more than its metadata declare: they are left out",
             )
         )
+    notes += _meaning(tiff, series)
     array = _voxels(path, tiff, index, shape)
     spacing, stated = _spacing(tiff, series, index, notes)
     facts = {
@@ -266,6 +267,33 @@ def _shape(path: Path, series: TiffPageSeries, notes: list[Note]) -> tuple[int, 
             )
         )
     return z, y, x
+
+
+def _meaning(tiff: TiffFile, series: TiffPageSeries) -> list[Note]:
+    """Return what the metadata say of a grey value that a reader of the stored numbers misses."""
+    notes = []
+    facts = tiff.imagej_metadata or {}
+    start, slope = facts.get("c0", 0), facts.get("c1", 1)
+    if (start, slope) != (0, 1):
+        notes.append(
+            Note(
+                "content",
+                "calibrated-values",
+                f"ImageJ's calibration makes densities {start:g} + {slope:g} times the stored "
+                "values, which are read as they are stored",
+            )
+        )
+    if series.keyframe.photometric == 0:
+        notes.append(
+            Note(
+                "content",
+                "white-is-zero",
+                "the file asks viewers to show zero as white: its values are read as they are "
+                "stored",
+                harmless=True,
+            )
+        )
+    return notes
 
 
 def _voxels(path: Path, tiff: TiffFile, index: int, shape: tuple[int, int, int]) -> Any:

@@ -361,39 +361,100 @@ def _reconciled(image: _Image) -> list[Note]:
                     f"{', '.join(axes)}: the image's names are taken",
                 )
             )
-    shape = _consolidated_shape(image)
-    if shape is not None and shape != tuple(array.shape):
+    stale = _stale(image)
+    if stale:
         notes.append(
             Note(
                 "header",
                 "stale-consolidated-metadata",
-                f"the consolidated metadata say shape {shape}, the array itself {array.shape}: "
-                "they are stale, and readers that trust them see another volume",
+                f"the consolidated metadata are stale ({'; '.join(stale)}): readers that trust "
+                "them see another volume",
             )
         )
-    return notes
+    return notes + _levels(image)
 
 
-def _consolidated_shape(image: _Image) -> tuple[int, ...] | None:
-    """Return the shape of the array by its group's consolidated metadata, if there are any."""
+def _stale(image: _Image) -> list[str]:
+    """Return how a group's consolidated metadata differ from those of its array and its own."""
+    group, level = image.group, image.level
+    if group is None or level is None:
+        return []
+    path = level.path.strip("/")
+    if group.metadata.zarr_format == 2:
+        copies = _json(group, ".zmetadata").get("metadata", {})
+        own = {key: _json(group, key) for key in (f"{path}/.zarray", ".zattrs")}
+    else:
+        consolidated = _json(group, "zarr.json").get("consolidated_metadata") or {}
+        copies = (
+            {f"{key}/zarr.json": entry for key, entry in consolidated["metadata"].items()}
+            if (consolidated)
+            else {}
+        )
+        own = {f"{path}/zarr.json": _json(group, f"{path}/zarr.json")}
+    return [
+        f"{name} is {_brief(copies[key][name])} there and {_brief(entry.get(name))} in {key}"
+        for key, entry in own.items()
+        if key in copies
+        for name in copies[key]
+        if copies[key][name] != entry.get(name)
+    ]
+
+
+def _brief(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) < 60 else f"{text[:57]}..."
+
+
+def _json(group: zarr.Group, key: str) -> dict[str, Any]:
+    """Return a JSON document below a group; empty where there is none."""
     from zarr.core.buffer import default_buffer_prototype  # noqa: PLC0415
     from zarr.core.sync import sync  # noqa: PLC0415
 
-    group, level = image.group, image.level
-    if group is None or level is None:
-        return None
     prefix = f"{group.store_path.path}/" if group.store_path.path else ""
-    key = ".zmetadata" if group.metadata.zarr_format == 2 else "zarr.json"
     stored = sync(group.store_path.store.get(f"{prefix}{key}", default_buffer_prototype()))
-    if stored is None:
-        return None
-    metadata = json.loads(stored.to_bytes())
-    if key == "zarr.json":
-        entries = (metadata.get("consolidated_metadata") or {}).get("metadata", {})
-        entry = entries.get(level.path)
-    else:
-        entry = metadata.get("metadata", {}).get(f"{level.path}/.zarray")
-    return tuple(entry["shape"]) if entry and "shape" in entry else None
+    return {} if stored is None else dict(json.loads(stored.to_bytes()))
+
+
+def _levels(image: _Image) -> list[Note]:
+    """Hold the levels that an image lists against the arrays that there are."""
+    import zarr  # noqa: PLC0415
+
+    if image.group is None or image.level is None:
+        return []
+    attributes = image.group.attrs.asdict()
+    levels = ngff.find_levels(attributes)
+    arrays = {level.path: image.group.get(level.path) for level in levels}
+    absent = [path for path, array in arrays.items() if not isinstance(array, zarr.Array)]
+    sizes = [array.size for array in arrays.values() if isinstance(array, zarr.Array)]
+    notes = []
+    if absent:
+        notes.append(
+            Note(
+                "header",
+                "levels-missing",
+                f"the image lists {len(levels)} levels, of which {', '.join(absent)} "
+                f"{'is' if len(absent) == 1 else 'are'} not there",
+            )
+        )
+    if sizes != sorted(sizes, reverse=True):
+        notes.append(
+            Note(
+                "header",
+                "levels-out-of-order",
+                "the levels are not listed from the finest to the coarsest: a finer one than "
+                "level 0 may be there",
+            )
+        )
+    images = ngff.count_images(attributes)
+    if images > 1:
+        notes.append(
+            Note(
+                "content",
+                "several-images",
+                f"the group describes {images} multiscale images: the first is read",
+            )
+        )
+    return notes
 
 
 def _inventory_notes(

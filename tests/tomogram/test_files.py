@@ -257,6 +257,17 @@ def test_names_come_from_the_file_and_its_voxels(tmp_path: Path) -> None:
     assert part.provenance["region"] == "1:4,0:5,2:6"
 
 
+def test_a_missing_chunk_is_a_note_where_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    zarr.create_array(path, data=volume(), chunks=(3, 3, 4), zarr_format=2)
+    (path / "1.0.1").unlink()
+    (note,) = files.read(path).provenance["notes"]
+    assert "1 of 8 chunks" in note
+    assert "notes" in files.read(path, region=parse_region("2:4,2:6,3:5")).provenance
+    for region in ("0:3,0:6,0:7", "0:5,3:6,0:7", "0:5,0:6,0:4"):
+        assert "notes" not in files.read(path, region=parse_region(region)).provenance
+
+
 # What cannot be read: each one sentence.
 
 

@@ -90,6 +90,23 @@ def test_imagej_without_spacing_along_z_is_said(tmp_path: Path) -> None:
     assert names(volume) == ["no-spacing-along-z"]
 
 
+def test_a_calibration_of_grey_values_is_said(tmp_path: Path) -> None:
+    """ImageJ keeps signed 16 bits as unsigned ones, with the coefficients -32768 and 1."""
+    path = tmp_path / "a.tif"
+    calibration = {"cf": 0, "c0": -32768.0, "c1": 1.0, "vunit": "Gray Value"}
+    tifffile.imwrite(path, noise(dtype="u2"), imagej=True, metadata=calibration)
+    (note,) = open_volume(path).notes
+    assert note.name == "calibrated-values"
+    assert "-32768 + 1 times" in note.clause
+
+
+def test_white_is_zero_is_said(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", noise(dtype="u1"), photometric="miniswhite")
+    volume = open_volume(tmp_path / "a.tif")
+    np.testing.assert_array_equal(volume.array[:], noise(dtype="u1"))
+    assert [note.harmless for note in volume.notes] == [True]
+
+
 def test_dots_per_inch_are_no_voxel_spacing(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(

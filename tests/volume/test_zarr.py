@@ -384,6 +384,27 @@ def test_stale_consolidated_metadata(tmp_path: Path, zarr_format: Any) -> None:
     assert "stale-consolidated-metadata" in names(volume)
 
 
+def test_consolidated_metadata_of_an_older_scale(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.zarr", noise(), axes("zyx"), scale(3, 2, 1))
+    zarr.consolidate_metadata(path, zarr_format=2)
+    attributes = json.loads((path / ".zattrs").read_text())
+    attributes["multiscales"][0]["datasets"][0]["coordinateTransformations"] = scale(6, 4, 2)
+    (path / ".zattrs").write_text(json.dumps(attributes))
+    volume = open_volume(path)
+    assert volume.voxel_spacing == (6, 4, 2)
+    assert names(volume) == ["stale-consolidated-metadata"]
+
+
+def test_levels_are_held_against_their_arrays(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.zarr", noise(), axes("zyx"), scale(3, 2, 1))
+    group = zarr.open_group(path, mode="r+")
+    group.create_array("1", data=noise((12, 14, 16)))
+    image = group.attrs["multiscales"][0]
+    image["datasets"] += [{"path": name, "coordinateTransformations": []} for name in ("1", "2")]
+    group.attrs["multiscales"] = [image, image]
+    assert names(open_volume(path)) == ["levels-missing", "levels-out-of-order", "several-images"]
+
+
 def _nothing() -> Any:
     import contextlib
 
