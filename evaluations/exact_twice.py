@@ -1,94 +1,96 @@
 #!/usr/bin/env python
 """Are exact values the same in two runs, on every release?
 
-    .venv/bin/python evaluations/timeline_table.py ONE track_
-    .venv/bin/python evaluations/timeline_table.py OTHER track_
-    .venv/bin/python evaluations/exact_twice.py ONE OTHER
+    .venv/bin/python -m evaluations.exact_twice [--tier full] [RELEASE ...]
 
-Reads what two tables of the timeline have kept, and says for each release how many values were
-the same to the last bit, and how many within the tolerance that their benchmark states. Exits
-with 1 when a value differs by more, or has another outcome.
+Measures all exact benchmarks of every release twice, apart from the record, and prints for each
+release how many values were identical, and how many within the tolerance that their benchmark
+states. A rerun resumes. Exits with 1 when a value differs by more, or has another outcome.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from asv_runner.discovery import disc_benchmarks
-
-from cryoet_bench.timeline import releases
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One value of one release, from both runs."""
-
-    benchmark: str
-    case: str
-    first: tuple[str, Any]
-    second: tuple[str, Any]
-
-    @property
-    def difference(self) -> float:
-        """The relative difference; infinite where the outcomes cannot be compared."""
-        (status, one), (other_status, other) = self.first, self.second
-        if status != other_status:
-            return float("inf")
-        if status != "passed" or one == other:
-            return 0.0
-        return abs(other - one) / (abs(one) or 1.0)
+from cryoet_bench.cli.bench import known_revisions
+from cryoet_bench.measure.plan import Selection
+from cryoet_bench.measure.run import Campaign
+from cryoet_bench.record.benchmark import Benchmark, Case, words
+from cryoet_bench.record.journal import Journal, Measured
+from cryoet_bench.record.record import Record
+from cryoet_bench.tomogram.sources import obtain
+from cryoet_bench.variables import tomogram_name
+from evaluations.recorded import ROOT
 
 
-def pairs(first: Path, second: Path, exact: set[str]) -> Iterator[Pair]:
-    """Yield the exact values of two files of outcomes; a case that only one has is not skipped."""
-    one, other = (json.loads(path.read_text("utf-8")) for path in (first, second))
-    for benchmark in sorted((one.keys() | other.keys()) & exact):
-        cases, others = one.get(benchmark, {}), other.get(benchmark, {})
-        for case in sorted(cases.keys() | others.keys()):
-            found = [tuple(run.get(case, ("not measured", None))) for run in (cases, others)]
-            yield Pair(benchmark, case, found[0], found[1])
+def twice(benchmark: Benchmark, journal: Journal) -> dict[Case, list[Measured]]:
+    """Return both measurements of each case."""
+    found: dict[Case, list[Measured]] = {}
+    for entry in journal.rounds:
+        if (entry.benchmark, entry.version) == (benchmark.name, benchmark.version):
+            for measured in entry.cases:
+                found.setdefault(measured.case, []).append(measured)
+    return found
 
 
-def main(one: Path, other: Path) -> int:
-    """Print a row for each release that both folders have."""
-    suite = [b for b in disc_benchmarks(str(ROOT / "benchmarks")) if b.type == "track"]
-    tolerances = {benchmark.name: benchmark.func.tolerance for benchmark in suite}
+def difference(one: Measured, other: Measured) -> float:
+    """Return the relative difference; infinite where the outcomes cannot be compared."""
+    if one.status != other.status:
+        return float("inf")
+    if one.value is None or other.value is None or one.value == other.value:
+        return 0.0
+    return abs(other.value - one.value) / (abs(one.value) or 1.0)
+
+
+def main() -> int:
+    """Measure, and print a row for each release."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("releases", nargs="*")
+    parser.add_argument("--tier", choices=("core", "full"), default="core")
+    arguments = parser.parse_args()
+    revisions = known_revisions(ROOT)
+    chosen = revisions.named(arguments.releases) if arguments.releases else revisions.releases()
+    campaign = Campaign(
+        ROOT,
+        revisions,
+        obtain(tomogram_name()).name,
+        Record(ROOT / ".asv" / "exact-twice"),
+        selection=Selection(arguments.tier),
+        rounds=0,
+        exact_rounds=2,
+        origin="evaluations.exact_twice",
+    )
     print("| release | values | identical | within tolerance (largest) | different |")
-    print("|---|---|---|---|---|")
+    print("|---|---|---|---|---|", flush=True)
     compared = different = 0
-    for release in releases.load().releases:
-        files = [folder / f"{release.tag}.json" for folder in (one, other)]
-        if not all(map(Path.exists, files)):
-            continue
-        found = list(pairs(*files, set(tolerances)))
-        moved = [pair for pair in found if pair.difference]
-        within = [pair for pair in moved if pair.difference <= tolerances[pair.benchmark]]
-        beyond = [pair for pair in moved if pair.difference > tolerances[pair.benchmark]]
-        largest = max((pair.difference for pair in within), default=0.0)
-        row = f"{len(found)} | {len(found) - len(moved)} | {len(within)} ({largest:.2%})"
-        print(f"| {release.label} | {row} | {len(beyond)} |", flush=True)
-        for pair in beyond:
-            print(f"  {pair.benchmark}({pair.case}): {pair.first} and {pair.second}")
-        compared, different = compared + 1, different + len(beyond)
+    with contextlib.chdir(ROOT):
+        for revision in chosen:
+            for _ in campaign.measure([revision]):
+                pass
+            pairs = {
+                f"{name} {words(case)}": (campaign.suite[name].tolerance, *both)
+                for name in campaign.chosen
+                for case, both in twice(campaign.suite[name], campaign.journal(revision)).items()
+                if len(both) == 2
+            }
+            apart = {name: difference(one, other) for name, (_, one, other) in pairs.items()}
+            moved = {name: size for name, size in apart.items() if size}
+            beyond = {name: size for name, size in moved.items() if size > pairs[name][0]}
+            largest = max((s for n, s in moved.items() if n not in beyond), default=0.0)
+            row = f"{len(pairs)} | {len(pairs) - len(moved)} | {len(moved) - len(beyond)}"
+            print(f"| {revision.label} | {row} ({largest:.3%}) | {len(beyond)} |", flush=True)
+            for name, size in beyond.items():
+                print(f"  {name}: {size:.3%} apart", flush=True)
+            compared, different = compared + len(pairs), different + len(beyond)
     if not compared:
-        print(f"there is no release that both {one} and {other} have", file=sys.stderr)
+        print("nothing could be measured twice", file=sys.stderr)
         return 2
     return int(different > 0)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("one", type=Path, help="folder of a table")
-    parser.add_argument("other", type=Path, help="folder of another")
-    arguments = parser.parse_args()
-    sys.exit(main(arguments.one, arguments.other))
+    sys.exit(main())

@@ -2,7 +2,7 @@
 """Does reading from S3 take longer by the latency of each counted round trip?
 
     scripts/bench RELEASE --tier full
-    .venv/bin/python evaluations/latency_table.py results/MACHINE
+    .venv/bin/python -m evaluations.latency_table
 
 Takes what has been recorded of `store.S3` and `store.RoundTrips`, and prints for each release the
 times by the latency of the link. The slope of a straight line through them is the number of
@@ -12,11 +12,15 @@ latencies that a read waits for; beside it is the number of round trips that the
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
-from _record import evaluate
 
-from cryoet_bench.record.history import History
+from cryoet_bench.record.record import history
+from evaluations.recorded import evaluate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LATENCIES = ("0 ms", "5 ms", "20 ms", "50 ms")
 CASES = [
@@ -26,7 +30,7 @@ CASES = [
 ]
 
 
-def judge(recorded: History) -> int:
+def judge(cases: pd.DataFrame) -> int:
     """Print a row for each release and case."""
     rows = [
         f"| release | case | {' | '.join(LATENCIES)} | slope | round trips | slope / trips |",
@@ -34,10 +38,9 @@ def judge(recorded: History) -> int:
     ]
     seconds = [float(latency.removesuffix(" ms")) / 1000 for latency in LATENCIES]
     for case in CASES:
-        trips = _by_release(recorded, "store.RoundTrips.track_round_trips", case)
+        trips = _by_release(cases, "store.RoundTrips.track_round_trips", case)
         columns = [
-            _by_release(recorded, "store.S3.time_read", f"{case}, {latency}")
-            for latency in LATENCIES
+            _by_release(cases, "store.S3.time_read", f"{case}, {latency}") for latency in LATENCIES
         ]
         for tag, counted in trips.items():
             times = [column[tag] for column in columns if tag in column]
@@ -51,8 +54,9 @@ def judge(recorded: History) -> int:
     return 0
 
 
-def _by_release(recorded: History, benchmark: str, case: str) -> dict[str, float]:
-    return {value.release.tag: value.value for value in recorded.of(benchmark, case)}
+def _by_release(cases: pd.DataFrame, benchmark: str, case: str) -> dict[str, float]:
+    found = history(cases, benchmark, case)
+    return dict(zip(found["revision"], found["value"], strict=True))
 
 
 if __name__ == "__main__":

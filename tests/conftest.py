@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,14 @@ import pytest
 pytest_plugins = ["tests.measured"]
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "tomograms"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the locks of the tests apart from those of a real run on this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CRYOET_BENCH_LOCKS", str(tmp_path_factory.mktemp("locks")))
+        yield
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

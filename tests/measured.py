@@ -6,13 +6,36 @@ import contextlib
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cryoet_bench.measure.plan import Selection
 from cryoet_bench.measure.run import Campaign
+from cryoet_bench.record.record import Record
+from cryoet_bench.timeline.revisions import Revision, Revisions
 from tests import toy
 
-LAST_TWO = toy.TIMELINE.releases[-2:]
+FACTS = {
+    "name": "phantom-10A",
+    "source": "synthetic",
+    "shape": [128, 128, 128],
+    "dtype": "float32",
+    "voxel_spacing": [10.0, 10.0, 10.0],
+    "sha256": "0" * 64,
+}
+
+
+def campaign(root: Path, *, tier: Any = "full", **options: Any) -> Campaign:
+    """Return a campaign on the toy project in a folder."""
+    revisions = Revisions(toy.TIMELINE, root / ".asv" / "timeline")
+    selection = options.pop("selection", Selection(tier))
+    return Campaign(root, revisions, "phantom-10A", Record.of(root), selection=selection, **options)
+
+
+def last_two(root: Path) -> list[Revision]:
+    """Return the two newest releases of the toy project."""
+    return Revisions(toy.TIMELINE, root / ".asv" / "timeline").last(2)
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +43,8 @@ def measured_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = toy.make(tmp_path_factory.mktemp("toy") / "project")
     os.environ["TOY_LOG"] = str(root / "log")
     with contextlib.chdir(root):
-        list(Campaign(root, toy.TIMELINE, "phantom-10A").measure(LAST_TWO))
+        Record.of(root).describe_tomogram(FACTS)
+        list(campaign(root).measure(last_two(root)))
     return root
 
 

@@ -36,8 +36,6 @@ from pathlib import Path
 from asv import util
 from asv.environment import Environment
 
-from cryoet_bench.site.build import Site  # noqa: F401
-
 
 class ToyEnvironment(Environment):
     tool_name = "toy"
@@ -114,6 +112,21 @@ class Volume:
     track_bytes.unit = "bytes"
 
 
+class Control:
+    version = "1"
+    rounds = 2
+    repeat = 3
+    number = 1
+    warmup_time = 0
+
+    def time_sleep(self):
+        """How long does the machine sleep?"""
+        time.sleep(0.03 if (Path(os.environ["TOY_LOG"]).parent / "busy").exists() else 0.01)
+
+    time_sleep.control = True
+    time_sleep.core = [""]
+
+
 class Ratio:
     version = "1"
 
@@ -130,7 +143,7 @@ class Ratio:
 
     track_ratio.unit = "ratio"
     track_ratio.pretty_name = "Compression ratio"
-    track_ratio.higher_is_better = True
+    track_ratio.core = []
 '''
 
 
@@ -151,7 +164,7 @@ def make(root: Path, *, broken: bool = False) -> Path:
         "pythons": ["3.12"],
         "plugins": [".toy_plugin"],
         "env_dir": ".asv/env",
-        "results_dir": "results",
+        "results_dir": ".asv/results",
         "html_dir": ".asv/html",
         "matrix": {"env_nobuild": {"CRYOET_BENCH_TOMOGRAM": ["phantom-10A"]}},
     }

@@ -1,21 +1,24 @@
-"""The newest release against the one before: every case, its ratio, and what stands out.
+"""Two revisions against each other: every case, its ratio, and what stands out.
 
 Exact metrics have no noise: any difference is real, beyond the ``tolerance`` that a benchmark
-states for what it counts. Times are compared round by round, because the rounds of both releases
+states for what it counts. Times are compared round by round, because the rounds of both revisions
 were measured one shortly after the other, each in a fresh process with a level of its own.
 """
 
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from cryoet_bench.record.results import Case, Journal, Measured, is_timed, title, words
+from cryoet_bench.record.benchmark import Benchmark, Case, words
+from cryoet_bench.record.estimate import Noise, interval, log_ratios, noise_of, pooled
+from cryoet_bench.record.journal import Journal, Outcome
 
-Verdict = Literal["worse", "better", "same", "unclear", "failed", "mended", "n/a"]
+Verdict = Literal[
+    "worse", "better", "same", "unclear", "failed", "fixed", "lost", "gained", "n/a", "not measured"
+]
 
 CONFIDENCE = 0.99
 SMALLEST = 0.03
@@ -25,29 +28,34 @@ ENOUGH_DEGREES = 3
 
 @dataclass(frozen=True)
 class Change:
-    """One case of a benchmark on two releases.
+    """One case of a benchmark on two revisions.
 
     Attributes
     ----------
-    name, title : str
+    benchmark, title : str
         asv's name of the benchmark, and the readable one.
     case : str
         The case in words.
     unit : str
         Of both values.
     before, after : float or None
-        Seconds, bytes and so on; None where there is no value.
+        Seconds, bytes and so on: the estimates. None where there is no value.
     ratio : float or None
-        `after` over `before`; of times, the mean over paired rounds.
+        `after` over `before`.
     interval : tuple of float or None
         Confidence interval of the ratio; None for exact metrics, and with too few rounds.
     verdict : str
-        "unclear" is a time measured too few times to tell.
+        "unclear" is a time measured too few times to tell; "lost" and "gained" are cases that
+        only the older or only the newer revision has.
+    is_control : bool
+        Whether no release can change it, so that the machine did.
+    same_suite : bool
+        Whether one version of the suite measured both; where not, the suite may be what changed.
     reason : str
         Why it failed or is not available.
     """
 
-    name: str
+    benchmark: str
     title: str
     case: str
     unit: str
@@ -56,161 +64,116 @@ class Change:
     ratio: float | None
     interval: tuple[float, float] | None
     verdict: Verdict
+    is_control: bool = False
+    same_suite: bool = True
     reason: str = ""
 
     @property
     def stands_out(self) -> bool:
-        """Whether it should be shown first."""
-        return self.verdict in {"worse", "better", "failed", "mended"}
+        """Whether the user should see it first."""
+        return self.verdict in {"worse", "better", "failed", "fixed", "lost", "gained"}
 
     @property
-    def is_control(self) -> bool:
-        """Whether no release can change it, so that the machine did."""
-        return self.name.startswith("control.")
+    def is_regression(self) -> bool:
+        """Whether the newer revision does worse."""
+        return self.verdict in {"worse", "failed", "lost"} and not self.is_control
 
 
-def compare(
-    benchmarks: Iterable[Mapping[str, Any]], before: Journal, after: Journal
-) -> list[Change]:
-    """Compare all cases that either release has, those that stand out most first."""
-    pairs = [(benchmark, before.of(benchmark), after.of(benchmark)) for benchmark in benchmarks]
+def compare(benchmarks: Iterable[Benchmark], before: Journal, after: Journal) -> list[Change]:
+    """Compare all cases that either revision has, those that stand out most first."""
+    benchmarks = list(benchmarks)
+    pairs = [(one, before.outcomes(one), after.outcomes(one)) for one in benchmarks]
+    suites = {one.name: len(before.suites(one) | after.suites(one)) for one in benchmarks}
     differences: dict[str, list[list[float]]] = {}
     for benchmark, old, new in pairs:
-        differences.setdefault(_family(benchmark), []).extend(
-            _log_ratios(old.get(case, ()), measured)
-            for case, measured in new.items()
-            if is_timed(benchmark)
-        )
-    noise = {family: _pooled_noise(values) for family, values in differences.items()}
+        if benchmark.is_timed:
+            differences.setdefault(benchmark.family, []).extend(
+                log_ratios(old[case].levels, new[case].levels) for case in old.keys() & new.keys()
+            )
+    noise = {family: pooled(groups) for family, groups in differences.items()}
     changes = [
-        _compare_case(benchmark, case, old.get(case, ()), measured, noise[_family(benchmark)])
+        _compare_case(benchmark, case, old.get(case), new.get(case), noise)
         for benchmark, old, new in pairs
-        for case, measured in new.items()
+        for case in dict.fromkeys((*old, *new))
     ]
+    changes = [replace(one, same_suite=suites[one.benchmark] <= 1) for one in changes]
     return sorted(changes, key=_prominence)
 
 
-def _family(benchmark: Mapping[str, Any]) -> str:
-    """Return the class of a benchmark: its benchmarks do similar work, with similar noise."""
-    return str(benchmark["name"]).rpartition(".")[0]
-
-
 def _compare_case(
-    benchmark: Mapping[str, Any],
+    benchmark: Benchmark,
     case: Case,
-    before: Sequence[Measured],
-    after: Sequence[Measured],
-    noise: tuple[float, int],
+    before: Outcome | None,
+    after: Outcome | None,
+    noise: dict[str, Noise],
 ) -> Change:
-    old, new = _outcome(before), _outcome(after)
-    verdict, ratio, interval = _status_verdict(old, new), None, None
-    if verdict is None and is_timed(benchmark):
-        verdict, ratio, interval = _judge_times(_log_ratios(before, after), *noise)
+    old, new = before.value if before else None, after.value if after else None
+    verdict, bounds = _status_verdict(before, after), None
+    ratio = new / old if old and new is not None else None
+    if verdict is None and benchmark.is_timed and before and after:
+        values = log_ratios(before.levels, after.levels)
+        verdict, bounds = _judge_times(values, noise_of(values, noise[benchmark.family]))
     elif verdict is None:
-        ratio = _ratio(old.value, new.value)
-        tolerance = float(benchmark.get("tolerance", 0))
-        verdict = _judge_exact(old.value, new.value, tolerance)
-    if verdict in {"worse", "better"} and benchmark.get("higher_is_better"):
-        verdict = "better" if verdict == "worse" else "worse"
+        verdict = _judge_exact(old or 0.0, new or 0.0, benchmark.tolerance)
+    reasons = [one.reason for one in (after, before) if one and one.reason]
     return Change(
-        str(benchmark["name"]),
-        title(benchmark),
-        words(case),
-        str(benchmark.get("unit", "")),
-        old.value,
-        new.value,
-        ratio,
-        interval,
-        verdict,
-        new.reason or old.reason,
+        benchmark=benchmark.name,
+        title=benchmark.title,
+        case=words(case),
+        unit=benchmark.unit,
+        before=old,
+        after=new,
+        ratio=ratio,
+        interval=bounds,
+        verdict=verdict,
+        is_control=benchmark.is_control,
+        reason=reasons[0] if reasons else "",
     )
 
 
-def _outcome(rounds: Sequence[Measured]) -> Measured:
-    """Return one measurement that stands for all rounds of a case."""
-    for measured in rounds:
-        if measured.status != "passed":
-            return measured
-    if not rounds:
-        return Measured((), "n/a", reason="not measured")
-    levels = [measured.level for measured in rounds if measured.level is not None]
-    return Measured(rounds[0].case, "passed", value=statistics.median(levels))
-
-
-def _status_verdict(old: Measured, new: Measured) -> Verdict | None:
-    if new.status == "failed":
-        return "failed"
-    if old.status == "failed" and new.status == "passed":
-        return "mended"
-    if "passed" == old.status == new.status:
+def _status_verdict(before: Outcome | None, after: Outcome | None) -> Verdict | None:
+    """Return the verdict where one of the two has no value, else None."""
+    if before is None or after is None:
+        return "not measured"
+    if before.status == after.status == "passed":
         return None
-    return "n/a"
+    return _STATUSES.get((before.status, after.status), "n/a")
 
 
-def _log_ratios(before: Sequence[Measured], after: Sequence[Measured]) -> list[float]:
-    """Return the log ratio of each round that both releases have."""
-    return [
-        math.log(new.level / old.level)
-        for old, new in zip(before, after, strict=False)
-        if old.level and new.level
-    ]
+_STATUSES: dict[tuple[str, str], Verdict] = {
+    ("passed", "failed"): "failed",
+    ("n/a", "failed"): "failed",
+    ("failed", "passed"): "fixed",
+    ("n/a", "passed"): "gained",
+    ("passed", "n/a"): "lost",
+}
 
 
-def _pooled_noise(differences: Sequence[Sequence[float]]) -> tuple[float, int]:
-    """Return the standard deviation of one paired log ratio, and its degrees of freedom.
-
-    Few rounds say little about one case, so all cases of a class lend each other their
-    spread: the pooled variance of the analysis of variance.
-    """
-    squares, degrees = 0.0, 0
-    for values in differences:
-        if len(values) > 1:
-            mean = statistics.fmean(values)
-            squares += sum((value - mean) ** 2 for value in values)
-            degrees += len(values) - 1
-    return (math.sqrt(squares / degrees) if degrees else math.inf), degrees
+def _judge_times(values: list[float], noise: Noise) -> tuple[Verdict, tuple[float, float] | None]:
+    """Return the verdict on a time, and the interval of its ratio."""
+    if len(values) < 2 or noise.degrees < ENOUGH_DEGREES:
+        return "unclear", None
+    low, high = interval(values, noise, CONFIDENCE)
+    mean = math.sqrt(low * high)
+    if low > 1 and mean > 1 + SMALLEST:
+        return "worse", (low, high)
+    if high < 1 and mean < 1 / (1 + SMALLEST):
+        return "better", (low, high)
+    return "same", (low, high)
 
 
-def _judge_times(
-    values: Sequence[float], noise: float, degrees: int
-) -> tuple[Verdict, float | None, tuple[float, float] | None]:
-    """Return the verdict on a time, its ratio and that ratio's interval.
-
-    Student's interval of the mean, with the pooled noise or the case's own, whichever is larger.
-    """
-    if not values:
-        return "unclear", None, None
-    mean = statistics.fmean(values)
-    if degrees < ENOUGH_DEGREES or len(values) < 2:
-        return "unclear", math.exp(mean), None
-    from scipy.stats import t  # noqa: PLC0415  (heavy, and only needed here)
-
-    spread = max(noise, statistics.stdev(values))
-    half = float(t.ppf(0.5 + CONFIDENCE / 2, degrees)) * spread / math.sqrt(len(values))
-    interval = (math.exp(mean - half), math.exp(mean + half))
-    if interval[0] > 1 and mean > math.log1p(SMALLEST):
-        return "worse", math.exp(mean), interval
-    if interval[1] < 1 and mean < -math.log1p(SMALLEST):
-        return "better", math.exp(mean), interval
-    return "same", math.exp(mean), interval
-
-
-def _ratio(old: float | None, new: float | None) -> float | None:
-    return new / old if old and new is not None else None
-
-
-def _judge_exact(old: float | None, new: float | None, tolerance: float) -> Verdict:
+def _judge_exact(before: float, after: float, tolerance: float) -> Verdict:
     """Return the verdict on a counted value; some are only reproducible to a `tolerance`."""
-    before, after = old or 0.0, new or 0.0
     if abs(after - before) <= tolerance * abs(before):
         return "same"
     return "worse" if after > before else "better"
 
 
 def _prominence(change: Change) -> tuple[int, float, str, str]:
-    order: list[Verdict] = ["failed", "mended", "worse", "better", "unclear", "same", "n/a"]
-    kind = order.index(change.verdict)
-    if change.verdict == "better":  # what stands out is sorted by size, whichever its direction
-        kind = order.index("worse")
-    size = abs(math.log(change.ratio)) if change.ratio else 0.0
+    order: list[Verdict] = [
+        "failed", "lost", "worse", "fixed", "gained", "unclear", "same", "not measured", "n/a",
+    ]  # fmt: skip
+    # What stands out is sorted by size, whichever its direction.
+    kind = order.index("worse" if change.verdict == "better" else change.verdict)
+    size = abs(math.log(change.ratio)) if change.ratio and change.ratio > 0 else math.inf
     return kind, -size, change.title, change.case

@@ -20,7 +20,8 @@ if not re.fullmatch(r"[1-9][0-9]{1,3}", os.environ.get("COLUMNS", "80")):
     del os.environ["COLUMNS"]
 
 from cryoet_bench import __version__
-from cryoet_bench.cli import bench, noise, portal, timeline, tomogram
+from cryoet_bench.cli import bench, noise, portal, record, timeline, tomogram
+from cryoet_bench.cli.changes import changes
 from cryoet_bench.cli.qc import qc
 from cryoet_bench.cli.verify import verify
 from cryoet_bench.conclusion import NOT_DONE, conclude
@@ -40,7 +41,9 @@ app = typer.Typer(
 tomogram.app.add_typer(portal.app)
 app.add_typer(timeline.app, name="timeline")
 app.add_typer(tomogram.app, name="tomogram")
+app.add_typer(record.app, name="record")
 app.command()(bench.bench)
+app.command()(changes)
 app.command()(noise.noise)
 app.command()(qc)
 app.command()(verify)

@@ -1,12 +1,12 @@
-"""The main job: measure releases, publish the site, print what changed."""
+"""The main job: measure revisions, show what was found, publish the site."""
 
 from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -15,15 +15,17 @@ from rich.console import Console
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind, Output, output
+from cryoet_bench.variables import DEFAULT_TOMOGRAM
 
 if TYPE_CHECKING:
-    from cryoet_bench.changes.comparison import Change
-    from cryoet_bench.measure.run import Campaign, Progress
-    from cryoet_bench.timeline.releases import Release
+    import pandas as pd
 
-TABLE = Kind("JSON table of releases", b'"format": "cryoet-bench-changes"')
-DEFAULT_TOMOGRAM = "phantom-10A"
-_SHOWN = 25
+    from cryoet_bench.changes.comparison import Change
+    from cryoet_bench.measure.plan import Progress
+    from cryoet_bench.measure.run import Campaign
+    from cryoet_bench.timeline.revisions import Revision, Revisions
+
+RESULTS = Kind("JSON file of results", b'"format": "cryoet-bench-results"')
 _console = Console(highlight=False)
 _aside = Console(stderr=True, highlight=False)
 if not _console.is_terminal:
@@ -38,11 +40,23 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         ),
     ] = None,
     newest: Annotated[
-        int, typer.Option("--releases", "-n", min=1, help="How many of the newest releases.")
-    ] = 3,
-    everything: Annotated[bool, typer.Option("--all", help="The whole timeline.")] = False,
+        int | None,
+        typer.Option("--releases", "-n", min=1, help="How many of the newest releases.  [3]"),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All releases of the line.")] = False,
     since: Annotated[
         str | None, typer.Option(metavar="RELEASE", help="This release and all after it.")
+    ] = None,
+    line: Annotated[
+        str, typer.Option(help="Line of releases: main, or zarr-2 for its maintenance releases.")
+    ] = "main",
+    candidate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SPEC",
+            help="Unreleased code to measure beside the release it stands on: a checkout, a "
+            "wheel, an sdist, a version, or a requirement such as 'zarr @ git+https://…'.",
+        ),
     ] = None,
     tomogram: Annotated[
         str,
@@ -52,9 +66,15 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         ),
     ] = DEFAULT_TOMOGRAM,
     tier: Annotated[str, typer.Option(help="Which benchmarks: core, or full.")] = "core",
+    pattern: Annotated[
+        str | None,
+        typer.Option(
+            "--bench", metavar="REGEX", help="Only benchmarks that match, as in asv run --bench."
+        ),
+    ] = None,
     rounds: Annotated[
         int | None,
-        typer.Option(min=1, help="Rounds of timed benchmarks; more see smaller changes."),
+        typer.Option(min=1, help="Rounds of timed benchmarks; more show smaller changes.  [2]"),
     ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Measure again what failed.")] = False,
     serve: Annotated[bool, typer.Option("--serve", help="Serve the site until ctrl-C.")] = False,
@@ -62,52 +82,65 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every case.")] = False,
     json_file: Annotated[
         Path | None,
-        typer.Option("--json", metavar="FILE", help="Write the table there as JSON; - prints it."),
+        typer.Option("--json", metavar="FILE", help="Write the results as JSON; - prints them."),
     ] = None,
 ) -> None:
     """Measure releases of zarr and numcodecs on a tomogram, and show what changed.
 
-    Interrupt it and run it again: nothing is lost, and nothing is measured twice.
+    Interrupt it at any time: it shows what it has so far, and a rerun resumes.
 
     \b
     scripts/bench                               the three newest releases, on the phantom
     scripts/bench --since zarr-3.0.8 --open     everything since, and the site in a browser
     scripts/bench zarr-2.18.7 zarr-3.1.0        these two
+    scripts/bench --candidate ~/src/zarr-python unreleased code against the newest release
     scripts/bench --tomogram my_tomogram.mrc    on a tomogram of your own
+    scripts/bench --bench read.Patterns         one question
     scripts/bench --rounds 10                   more rounds, to see smaller changes
 
     The results are kept in results/, in a folder named after this machine.
     """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
+    from cryoet_bench.measure.plan import Selection  # noqa: PLC0415
     from cryoet_bench.measure.run import Campaign  # noqa: PLC0415
-    from cryoet_bench.timeline.releases import load  # noqa: PLC0415
+    from cryoet_bench.record.record import Record  # noqa: PLC0415
     from cryoet_bench.tomogram.cache import cache_dir  # noqa: PLC0415
     from cryoet_bench.tomogram.sources import obtain  # noqa: PLC0415
 
-    table = output(json_file, TABLE, [tomogram, cache_dir()]) if json_file else None
-    root, timeline = project_root(), load()
+    if tier not in {"core", "full"}:
+        raise InputError(f"there is no tier {tier!r}: choose core or full")
+    results = output(json_file, RESULTS, [tomogram, cache_dir()]) if json_file else None
+    root = project_root()
+    revisions = known_revisions(root)
+    with _aside.status("Preparing the candidates ...") if candidate else nullcontext():
+        proposed = [propose(spec, revisions) for spec in candidate or ()]
+    revisions = known_revisions(root)
     if releases:
-        chosen = timeline.named(releases)
-    elif everything:
-        chosen = list(timeline.releases)
+        chosen = revisions.named(releases)
+    elif everything or since:
+        chosen = revisions.since(since, line) if since else revisions.releases(line)
+        chosen = [one for one in chosen if one.withdrawn is None]
+    elif proposed and newest is None:
+        bases = [revisions.before(revisions.find(one.name)) for one in proposed]
+        chosen = [one for one in bases if one]
     else:
-        chosen = timeline.since(since) if since else timeline.last(newest)
-    fetching = tomogram.startswith("portal:")  # which tells its own progress
+        chosen = revisions.last(newest or 3, line)
+    chosen = revisions.named([one.name for one in (*chosen, *proposed)])
+    fetching = tomogram.startswith("portal:")  # which shows its own progress
     with nullcontext() if fetching else _aside.status(f"Getting the tomogram {tomogram} ..."):
-        volume = obtain(tomogram)
-    facts = {
-        "name": volume.name,
-        "source": volume.source,
-        "shape": list(volume.shape),
-        "dtype": str(volume.dtype),
-        "voxel_spacing": volume.voxel_spacing,
-        "sha256": volume.sha256,
-    }
-    del volume
-    campaign = Campaign(root, timeline, str(facts["name"]), tier=tier, rounds=rounds, retry=retry)
+        facts = obtain(tomogram).facts
+    campaign = Campaign(
+        root,
+        revisions,
+        str(facts["name"]),
+        Record.of(root),
+        selection=Selection("full" if tier == "full" else "core", pattern),
+        rounds=rounds,
+        retry=retry,
+    )
     with chdir(root):
-        run(campaign, chosen, facts, verbose=verbose, table=table)
+        run(campaign, chosen, facts, verbose=verbose, results=results)
         if serve or show:
-            serve_site(root / str(campaign.configuration.html_dir), open_browser=show)
+            serve_site(open_browser=show)
 
 
 def project_root() -> Path:
@@ -127,62 +160,134 @@ def project_root() -> Path:
     return root
 
 
+def known_revisions(root: Path) -> Revisions:
+    """Return all releases and candidates of a checkout, bringing its repository up to date."""
+    from cryoet_bench.timeline import releases, repository  # noqa: PLC0415
+    from cryoet_bench.timeline.revisions import Revisions  # noqa: PLC0415
+
+    timeline = releases.load()
+    repository.refresh(timeline, root / repository.LOCATION)
+    return Revisions(timeline, root / repository.LOCATION)
+
+
+def propose(spec: str, revisions: Revisions) -> Revision:
+    """Return a candidate, which becomes a revision of the timeline."""
+    from cryoet_bench.timeline import candidate, resolver  # noqa: PLC0415
+
+    resolve = resolver.find_resolver()
+    return candidate.propose(spec, revisions.timeline, revisions.path, resolve)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a run knows at its end, or when it was interrupted.
+
+    Attributes
+    ----------
+    facts : dict
+        Of the tomogram.
+    revisions : list of Revision
+        Those that were asked for, oldest first.
+    cases : pandas.DataFrame
+        From `Record.cases`.
+    comparisons : list of (Revision, Revision, list of Change)
+        Each measured revision against the one before it.
+    """
+
+    facts: dict[str, Any]
+    revisions: list[Revision]
+    cases: pd.DataFrame
+    comparisons: list[tuple[Revision, Revision, list[Change]]]
+
+
 def run(
     campaign: Campaign,
-    chosen: list[Release],
+    chosen: list[Revision],
     facts: dict[str, Any],
     *,
     verbose: bool = False,
-    table: Output | None = None,
-) -> None:
-    """Measure, publish and tell; the working folder is the campaign's root.
+    results: Output | None = None,
+) -> Findings:
+    """Measure, publish and show; the working folder is the campaign's root.
 
     Raises
     ------
     InputError
-        No case of any release could be measured.
+        No case of any revision could be measured.
+    typer.Exit
+        The user interrupted it; what is known so far was shown.
     """
-    from cryoet_bench.changes.comparison import compare  # noqa: PLC0415
-    from cryoet_bench.site import build as site  # noqa: PLC0415
+    from cryoet_bench.cli import tables  # noqa: PLC0415
+    from cryoet_bench.measure.asv.explorer import publish  # noqa: PLC0415
+    from cryoet_bench.measure.asv.processes import quiet  # noqa: PLC0415
 
-    if table and table.is_printed:
+    if results and results.is_printed:
         _console.stderr = True
-    measure(campaign, chosen)
-    coverage = {release.tag: campaign.coverage(release) for release in chosen}
-    if not any(counts["passed"] for counts in coverage.values()):
-        reasons = [*campaign.not_installed.values(), *campaign.failures(chosen), "see above"]
+    campaign.record.describe_tomogram(facts)
+    interrupted = measure(campaign, chosen)
+    found = findings(campaign, chosen, facts)
+    if found.cases.empty or not (found.cases["status"] == "passed").any():
+        if interrupted:
+            raise typer.Exit(130)
+        reasons = [*campaign.not_installed.values(), *found.cases["reason"], "see above"]
         raise InputError(f"nothing could be measured: {reasons[0]}")
-    site.record_tomogram(campaign.results_dir, facts)
-    with _aside.status("Publishing the site ..."):
-        folder = site.publish(campaign.configuration)
-    measured = [release for release in chosen if coverage[release.tag]["passed"]]
-    changes: list[Change] = []
-    if len(measured) > 1:
-        journals = [campaign.journal(release) for release in measured[-2:]]
-        changes = compare(campaign.benchmarks.values(), journals[0], journals[1])
-    _print_coverage(campaign, chosen, coverage, facts)
-    if changes:
-        _print_changes(changes, measured[-2], measured[-1], verbose=verbose)
-    elif len(chosen) > 1:
-        _console.print("Only one release could be measured: there is nothing to compare.")
-    if table:
-        _write_json(table, facts, coverage, measured, changes)
+    tables.print_coverage(_console, found, campaign.not_installed)
+    tables.print_values(_console, found)
+    for before, after, changes in found.comparisons:
+        tables.print_changes(_console, before, after, changes, verbose=verbose)
+    for visit in campaign.disturbed:
+        _console.print(
+            f"Disturbed: {visit}. Something else ran on the measured core; rerun on a quiet "
+            "machine with 'cryoet-bench record discard' before it to replace these times."
+        )
+    if results:
+        _write_json(results, found)
+    if interrupted:
+        _aside.print("Interrupted. What was measured is kept: rerun the same command to resume.")
+        raise typer.Exit(130)
+    with _aside.status("Publishing the site ..."), quiet():
+        folder = publish(campaign.laboratory.configuration, campaign.record, campaign.revisions)
     _console.print(
         f"\nThe site is in {folder}; look at it with: scripts/bench --open", soft_wrap=True
     )
+    return found
 
 
-def measure(campaign: Campaign, chosen: list[Release]) -> None:
-    """Measure what is missing, telling what is done; an interruption is explained."""
+def findings(campaign: Campaign, chosen: Sequence[Revision], facts: dict[str, Any]) -> Findings:
+    """Return what is known of some revisions on this machine."""
+    from cryoet_bench.changes.comparison import compare  # noqa: PLC0415
+
+    cases = campaign.record.cases(chosen, machine=campaign.machine, tomogram=campaign.tomogram)
+    wanted = set(cases.loc[cases["status"] == "passed", "revision"])
+    measured = [revision for revision in chosen if revision.name in wanted]
+    benchmarks = [campaign.suite[name] for name in campaign.chosen]
+    comparisons = []
+    for after in measured:
+        before = _before(after, measured, campaign.revisions)
+        if before:
+            journals = campaign.journal(before), campaign.journal(after)
+            comparisons.append((before, after, compare(benchmarks, *journals)))
+    return Findings(facts, list(chosen), cases, comparisons)
+
+
+def _before(after: Revision, measured: Sequence[Revision], revisions: Revisions) -> Revision | None:
+    """Return the measured revision that another is compared with: the nearest that it follows."""
+    known = {revision.name: revision for revision in measured}
+    before = revisions.before(after)
+    while before and before.name not in known:
+        before = revisions.before(before)
+    return before and known[before.name]
+
+
+def measure(campaign: Campaign, chosen: list[Revision]) -> bool:
+    """Measure what is missing, showing progress; return whether the user interrupted it."""
     try:
         with _terminated_like_ctrl_c(), _progress_display() as tell:
             for progress in campaign.measure(chosen):
                 tell(progress)
     except KeyboardInterrupt:
-        _aside.print(
-            "\nInterrupted. What was measured is kept: run the same command again to go on."
-        )
-        raise typer.Exit(130) from None
+        return True
+    return False
 
 
 @contextmanager
@@ -206,9 +311,9 @@ def _progress_display() -> Iterator[Any]:
         last = ["", 0]
 
         def say(now: Progress) -> None:
-            if last != [now.release.tag, now.round]:
-                last[:] = [now.release.tag, now.round]
-                _aside.print(f"{_where(now)}, {_left(now.seconds_left)}")
+            if last != [now.revision.name, now.round]:
+                last[:] = [now.revision.name, now.round]
+                _aside.print(f"{_where(now)}, {_left(now.seconds_left)}", soft_wrap=True)
 
         yield say
         return
@@ -233,7 +338,7 @@ def _progress_display() -> Iterator[Any]:
 
 
 def _where(progress: Any) -> str:
-    return f"{progress.release.label}, round {progress.round} of {progress.rounds}"
+    return f"{progress.revision.label}, round {progress.round} of {progress.rounds}"
 
 
 def _left(seconds: float) -> str:
@@ -244,147 +349,32 @@ def _left(seconds: float) -> str:
     return f"about {seconds / 3600:.1f} h left"
 
 
-def _print_coverage(
-    campaign: Campaign,
-    chosen: list[Release],
-    coverage: dict[str, dict[str, int]],
-    facts: dict[str, Any],
-) -> None:
-    from rich.table import Table  # noqa: PLC0415
+def _write_json(results: Output, found: Findings) -> None:
+    from cryoet_bench.record.record import coverage  # noqa: PLC0415
 
-    size = " x ".join(map(str, facts["shape"]))
-    synthetic = "synthetic, " if facts["source"] == "synthetic" else ""
-    _console.print(f"\nMeasured on {facts['name']} ({synthetic}{size} {facts['dtype']})\n")
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("release", "uploaded"):
-        table.add_column(heading)
-    for heading in ("passed", "n/a", "failed"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
-    for release in chosen:
-        counts = coverage[release.tag]
-        note = campaign.not_installed.get(release.tag, "")
-        note = f"not measured: {note}" if note else ""
-        if not note and release.broken:
-            note = f"broken upstream: {release.broken}"
-        numbers = [str(counts[status]) for status in ("passed", "n/a", "failed")]
-        table.add_row(release.label, f"{release.date:%Y-%m-%d}", *numbers, note)
-    _console.print(table)
-    for release in chosen:
-        for reason, count in campaign.failures([release]).items():
-            _console.print(
-                f"  {release.label}: {count} failed: {reason}",
-                style="red",
-                markup=False,
-                soft_wrap=True,
-            )
-
-
-def _print_changes(
-    changes: list[Change], before: Release, after: Release, *, verbose: bool
-) -> None:
-    from rich.table import Table  # noqa: PLC0415
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("benchmark")
-    table.add_column("case")
-    for heading in (before.label, after.label, "ratio"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
-    outstanding = [change for change in changes if change.stands_out]
-    shown = changes if verbose else outstanding[:_SHOWN]
-    for change in shown:
-        table.add_row(
-            change.title,
-            change.case,
-            _value(change.before, change.unit),
-            _value(change.after, change.unit),
-            _ratio(change),
-            _verdict(change),
-        )
-    _console.print(f"\n{after.label} against {before.label}")
-    if shown:
-        _console.print(table)
-    else:
-        _console.print("Nothing stands out of the noise.")
-    counts = {verdict: sum(c.verdict == verdict for c in changes) for verdict in _FOLDED}
-    folded = [f"{counts[verdict]} {words}" for verdict, words in _FOLDED.items() if counts[verdict]]
-    more = [f"{len(outstanding) - _SHOWN} more that stand out"] if len(outstanding) > _SHOWN else []
-    if not verbose and (more or folded):
-        _console.print(
-            f"Not listed: {', '.join(more + folded)} "
-            "(--verbose lists them, --rounds N measures more)."
-        )
-    drifted = [change for change in changes if change.is_control and change.stands_out]
-    if drifted:
-        _console.print(
-            "[yellow]Controls stand out too, and no release can change those: the machine itself "
-            "was faster or slower meanwhile, so believe times less.[/yellow]"
-        )
-
-
-_FOLDED = {
-    "same": "do not stand out of the noise",
-    "unclear": "with not enough rounds to tell",
-    "n/a": "not available on one of the two",
-}
-
-
-def _verdict(change: Change) -> str:
-    words = {
-        "worse": "[red]worse[/red]",
-        "better": "[green]better[/green]",
-        "failed": "[red]failed[/red]",
-    }
-    words |= {"unclear": "not enough rounds to tell", "same": "within the noise"}
-    if change.verdict == "same" and change.interval is None:
-        return "the same"
-    return words.get(change.verdict, change.verdict)
-
-
-def _ratio(change: Change) -> str:
-    if change.ratio is None:
-        return ""
-    if change.interval is None:
-        return f"{change.ratio:.4g}"
-    low, high = change.interval
-    return f"{change.ratio:.3f} ({low:.2f}-{high:.2f})"
-
-
-def _value(value: float | None, unit: str) -> str:
-    if value is None:
-        return "-"
-    if unit != "seconds":
-        return f"{value:.4g} {unit}".strip()
-    scale, name = next(((s, n) for s, n in ((1, "s"), (1e-3, "ms")) if value >= s), (1e-6, "us"))
-    return f"{value / scale:.3g} {name}"
-
-
-def _write_json(
-    table: Output,
-    facts: dict[str, Any],
-    coverage: dict[str, dict[str, int]],
-    measured: list[Release],
-    changes: list[Change],
-) -> None:
-    compared = [release.tag for release in measured[-2:]] if changes else []
+    counts = coverage(found.cases).droplevel(["machine", "tomogram"])
+    columns = ["revision", "benchmark", "case", "unit", "status", "value", "rounds", "spread"]
+    values = found.cases[[*columns, "grade", "reason"]]
     document = {
-        "format": "cryoet-bench-changes",
-        "tomogram": facts,
-        "releases": coverage,
-        "compared": compared,
-        "changes": [asdict(change) for change in changes],
+        "format": "cryoet-bench-results",
+        "tomogram": found.facts,
+        "releases": counts.to_dict("index"),
+        "values": json.loads(values.to_json(orient="records")),
+        "comparisons": [
+            {"before": before.name, "after": after.name, "changes": [asdict(c) for c in changes]}
+            for before, after, changes in found.comparisons
+        ],
     }
-    table.write(json.dumps(document, indent=2) + "\n")
+    results.write(json.dumps(document, indent=2) + "\n")
 
 
-def serve_site(folder: Path, *, open_browser: bool) -> None:
-    """Serve the site on this machine until ctrl-C."""
+def serve_site(*, open_browser: bool) -> None:
+    """Serve the site on this machine until ctrl-C; the working folder is the checkout."""
     import webbrowser  # noqa: PLC0415
 
-    from cryoet_bench.site import build as site  # noqa: PLC0415
+    from cryoet_bench.site import serve  # noqa: PLC0415
 
-    with site.serve(folder) as server:
+    with serve.serve(Path(".asv/html")) as server:
         url = f"http://127.0.0.1:{server.server_address[1]}/"
         _console.print(f"Serving it at {url} until ctrl-C.")
         if open_browser:

@@ -1,9 +1,8 @@
-"""How much of a ratio to believe on this machine."""
+"""``cryoet-bench noise``: how small a change this machine can show."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,105 +11,125 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind, Output, output
+from cryoet_bench.variables import DEFAULT_TOMOGRAM
 
 if TYPE_CHECKING:
     from cryoet_bench.measure.noise import Noise
     from cryoet_bench.measure.run import Campaign
-    from cryoet_bench.timeline.releases import Release
+    from cryoet_bench.timeline.revisions import Revision
 
 FIGURES = Kind("JSON file of noise", b'"format": "cryoet-bench-noise"')
 _console = Console(highlight=False)
+_ARMS = 2
 
 
 def noise(
     release: Annotated[
-        str | None, typer.Argument(help="Which release; the newest if none is named.")
+        str | None, typer.Argument(help="The release to measure; the newest if none is named.")
     ] = None,
-    tomogram: Annotated[str, typer.Option(help="What to measure on.")] = "phantom-10A",
+    tomogram: Annotated[
+        str, typer.Option(help="What to measure on, as for scripts/bench.")
+    ] = DEFAULT_TOMOGRAM,
     tier: Annotated[str, typer.Option(help="Which benchmarks: core, or full.")] = "core",
-    rounds: Annotated[int | None, typer.Option(min=1, help="Rounds of timed benchmarks.")] = None,
+    pattern: Annotated[
+        str | None, typer.Option("--bench", metavar="REGEX", help="Only benchmarks that match.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of timed benchmarks in each arm.")] = 2,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write the figures there, too; - prints them."),
     ] = None,
 ) -> None:
-    """Measure one release twice, and say how small a change each benchmark can show here.
+    """Measure one release twice, and show how small a change each benchmark can show here.
 
     \b
     cryoet-bench noise                     the newest release, the core tier
     cryoet-bench noise zarr-3.1.0          another release
     cryoet-bench noise --rounds 10         how much more rounds help
 
-    It takes twice as long as measuring a release, and its figures are kept in results/, in the
-    folder of this machine. Interrupt it and rerun it to resume. The exit code
-    is 1 when an exact value was not the same twice.
+    The two arms are interleaved, and their figures are kept in results/, in the folder of this
+    machine. Interrupt it at any time: a rerun resumes. The exit code is 1 when an exact value was
+    not the same in both arms.
     """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
-    from cryoet_bench.cli.bench import project_root  # noqa: PLC0415
+    from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
+    from cryoet_bench.measure.plan import Selection  # noqa: PLC0415
     from cryoet_bench.measure.run import Campaign  # noqa: PLC0415
-    from cryoet_bench.timeline.releases import load  # noqa: PLC0415
+    from cryoet_bench.record.record import Record  # noqa: PLC0415
     from cryoet_bench.tomogram.cache import cache_dir  # noqa: PLC0415
     from cryoet_bench.tomogram.sources import obtain  # noqa: PLC0415
 
+    if tier not in {"core", "full"}:
+        raise InputError(f"there is no tier {tier!r}: choose core or full")
     figures = output(json_file, FIGURES, [tomogram, cache_dir()]) if json_file else None
-    root, timeline = project_root(), load()
-    chosen = timeline.named([release])[0] if release else timeline.last(1)[0]
-    name = obtain(tomogram).name
+    root = project_root()
+    revisions = known_revisions(root)
+    chosen = revisions.find(release) if release else revisions.last(1)[0]
+    facts = obtain(tomogram).facts
+    campaign = Campaign(
+        root,
+        revisions,
+        str(facts["name"]),
+        Record(root / ".asv" / "noise"),
+        selection=Selection("full" if tier == "full" else "core", pattern),
+        rounds=_ARMS * rounds,
+        exact_rounds=_ARMS,
+        origin="cryoet-bench noise",
+    )
     with chdir(root):
-        found = run(
-            lambda: Campaign(root, timeline, name, tier=tier, rounds=rounds), chosen, figures
-        )
+        found = run(campaign, chosen, tier, figures)
     if found.changed:
         raise typer.Exit(1)
 
 
-def run(new: Callable[[], Campaign], release: Release, figures: Output | None = None) -> Noise:
-    """Measure a release in two campaigns, keep the figures, tell and return them.
+def run(campaign: Campaign, revision: Revision, tier: str, figures: Output | None = None) -> Noise:
+    """Measure a revision in two arms, keep the figures, show and return them.
 
     Raises
     ------
     InputError
         Nothing could be measured twice.
+    typer.Exit
+        The user interrupted it.
     """
     from cryoet_bench.cli.bench import measure  # noqa: PLC0415
-    from cryoet_bench.measure.noise import Subject, as_json, compare_runs, keep  # noqa: PLC0415
+    from cryoet_bench.measure.noise import Subject, as_json, compare_arms, keep  # noqa: PLC0415
+    from cryoet_bench.record.record import Record  # noqa: PLC0415
 
     if figures and figures.is_printed:
         _console.stderr = True
-    usual = new()
-    folder = usual.root / ".asv" / "noise"
-    journals = []
-    for which in ("first", "second"):
-        campaign = new()
-        campaign.configuration.results_dir = str(folder / which)
-        _console.print(f"The {which} run of {release.tag}:")
-        measure(campaign, [release])
-        journals.append(campaign.journal(release))
-    subject = Subject(release.tag, campaign.tomogram, campaign.tier)
-    found = compare_runs(subject, campaign.benchmarks.values(), *journals)
+    if measure(campaign, [revision]):
+        _console.print("Interrupted. What was measured is kept: rerun the command to resume.")
+        raise typer.Exit(130)
+    subject = Subject(revision.name, campaign.tomogram, tier)
+    benchmarks = [campaign.suite[name] for name in campaign.chosen]
+    found = compare_arms(subject, benchmarks, campaign.journal(revision))
     if figures:
         figures.write(as_json(found))
-    kept = keep(found, usual.results_dir / usual.machine.machine)
-    shutil.rmtree(folder)
+    kept = keep(found, Record.of(campaign.root).own / campaign.machine)
+    shutil.rmtree(campaign.record.own)
     _print(found)
     _console.print(f"The figures are in {kept}.", soft_wrap=True)
     return found
 
 
 def _print(found: Noise) -> None:
-    from cryoet_bench.measure.noise import RESTLESS  # noqa: PLC0415
+    from cryoet_bench.measure.noise import NOISY  # noqa: PLC0415
+    from cryoet_bench.record.benchmark import words  # noqa: PLC0415
 
     table = Table("benchmark", "spread of two runs", "smallest change to believe", box=None)
     for trust in found.trust():
         table.add_row(trust.benchmark, f"{trust.spread:.1%}", f"{trust.smallest_change:.0%}")
     _console.print(table)
     _console.print(
-        f"{len(found.spreads)} times of {found.subject.release}, measured twice: they differ by "
-        f"{found.median:.1%} in the median, and {len(found.restless())} of them by more than "
-        f"{RESTLESS:.0%}."
+        f"{len(found.spreads)} times of {found.subject.release}, measured twice in "
+        f"{found.rounds} rounds each: they differ by {found.median:.1%} in the median, 90 % of "
+        f"them by at most {found.quantile(0.9):.1%}, and {len(found.noisy())} by more than "
+        f"{NOISY:.0%}."
     )
-    for spread in found.restless():
-        case = ", ".join(value.strip("'\"") for value in spread.case)
-        _console.print(f"  {spread.relative:.0%}  {spread.benchmark} {case}", soft_wrap=True)
+    for spread in found.noisy():
+        where = f"{spread.benchmark} {words(spread.case)}"
+        _console.print(f"  {spread.relative:.0%}  {where}", soft_wrap=True)
     for name in found.changed:
         _console.print(f"  not the same twice, though exact: {name}", soft_wrap=True)

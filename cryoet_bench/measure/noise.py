@@ -1,6 +1,7 @@
-"""How restless a machine is: the same release measured twice, by two runs that share nothing.
+"""The run-to-run noise of this machine: one release measured as two arms that share nothing.
 
-What differs between the runs is noise, so it says which changes a benchmark can show here.
+The rounds of both arms are interleaved as A B B A. Nothing changed between them, so what differs
+is noise, and it says which changes a benchmark can show here.
 """
 
 from __future__ import annotations
@@ -8,20 +9,21 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import write_text
-from cryoet_bench.record.results import Case, Journal, Measured, is_timed, now
+from cryoet_bench.record.benchmark import Benchmark, Case, words
+from cryoet_bench.record.estimate import estimate
+from cryoet_bench.record.journal import Journal, Measured, now
 
-RESTLESS = 0.10
-"""Relative spread above which a benchmark is named as restless."""
+NOISY = 0.10
+"""Relative spread above which a case is named as noisy."""
 
-# Two-sided 99 % of the normal distribution.
-_QUANTILE = 2.576
+_QUANTILE = 2.576  # two-sided 99 % of the normal distribution
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Spread:
-    """How two runs of one case differ.
+    """How the two arms of a case differ.
 
     Parameters
     ----------
@@ -50,16 +52,18 @@ class Spread:
     case : tuple of str
         Its parameters, as asv writes them.
     first, second : float
-        The geometric means of the rounds' minima, in seconds or bytes.
-    relative : float
-        Their difference against their mean.
+        The estimates of the two arms, in seconds or bytes.
     """
 
     benchmark: str
     case: Case
     first: float
     second: float
-    relative: float
+
+    @property
+    def relative(self) -> float:
+        """Their difference against their mean."""
+        return abs(self.first - self.second) / ((self.first + self.second) / 2)
 
 
 @dataclass(frozen=True)
@@ -91,11 +95,11 @@ class Noise:
     subject : Subject
         What was measured, twice.
     rounds : int
-        Of the timed benchmarks, in each of the two runs.
+        Of the timed benchmarks, in each arm.
     spreads : tuple of Spread
-        Of every timed case that both runs measured.
+        Of every timed case that both arms measured.
     changed : tuple of str
-        Exact cases that were not the same in both runs: there should be none.
+        Exact cases that were not the same in both arms: there should be none.
     """
 
     subject: Subject
@@ -108,6 +112,11 @@ class Noise:
         """Median of all relative spreads."""
         return statistics.median(spread.relative for spread in self.spreads)
 
+    def quantile(self, share: float) -> float:
+        """Return the relative spread that a share of the cases stays within."""
+        ordered = sorted(spread.relative for spread in self.spreads)
+        return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
     def trust(self) -> list[Trust]:
         """Return what each benchmark can show, the steadiest first."""
         found = []
@@ -118,46 +127,47 @@ class Noise:
             found.append(Trust(name, statistics.median(one.relative for one in own), change))
         return sorted(found, key=lambda trust: (trust.smallest_change, trust.benchmark))
 
-    def restless(self) -> list[Spread]:
-        """Return the cases above `RESTLESS`, the worst first."""
+    def noisy(self) -> list[Spread]:
+        """Return the cases above `NOISY`, the worst first."""
         worst = sorted(self.spreads, key=lambda spread: -spread.relative)
-        return [spread for spread in worst if spread.relative > RESTLESS]
+        return [spread for spread in worst if spread.relative > NOISY]
 
 
-def compare_runs(
-    subject: Subject, benchmarks: Iterable[Mapping[str, Any]], first: Journal, second: Journal
-) -> Noise:
-    """Compare two runs of one release.
+def arm(number: int) -> int:
+    """Return the arm, 0 or 1, of a round: A B B A A B B A …"""
+    return (number // 2) % 2
+
+
+def compare_arms(subject: Subject, benchmarks: Iterable[Benchmark], journal: Journal) -> Noise:
+    """Compare the two arms of a journal that holds twice the rounds.
 
     Parameters
     ----------
     subject : Subject
-        What they measured.
-    benchmarks : iterable of mapping
-        As asv describes them.
-    first, second : Journal
-        The runs.
+        What was measured.
+    benchmarks : iterable of Benchmark
+        Which.
+    journal : Journal
+        Its rounds, numbered from 1.
 
     Raises
     ------
     InputError
-        They have no timed case in common.
+        No time was measured in both arms.
     """
     spreads: list[Spread] = []
     changed: list[str] = []
     rounds = 0
     for benchmark in benchmarks:
-        before, after = first.of(benchmark), second.of(benchmark)
-        for case in before.keys() & after.keys():
-            one, other = _value(before[case]), _value(after[case])
-            if one is None or other is None:
+        for case, arms in _arms(benchmark, journal).items():
+            if not all(arms):
                 continue
-            if is_timed(benchmark):
-                relative = abs(one - other) / ((one + other) / 2)
-                spreads.append(Spread(str(benchmark["name"]), case, one, other, relative))
-                rounds = max(rounds, len(before[case]))
-            elif abs(one - other) > float(benchmark.get("tolerance", 0)) * abs(one):
-                changed.append(f"{benchmark['name']}({', '.join(case)})")
+            one, other = (estimate(levels) for levels in arms)
+            if benchmark.is_timed:
+                spreads.append(Spread(benchmark.name, case, one, other))
+                rounds = max(rounds, len(arms[0]))
+            elif abs(one - other) > benchmark.tolerance * abs(one):
+                changed.append(f"{benchmark.name}({words(case)})")
     if not spreads:
         raise InputError(
             f"no time of {subject.release} could be measured twice: see what failed above"
@@ -166,16 +176,27 @@ def compare_runs(
     return Noise(subject, rounds, tuple(order), tuple(sorted(changed)))
 
 
+def _arms(benchmark: Benchmark, journal: Journal) -> dict[Case, tuple[list[float], list[float]]]:
+    """Return the levels of each case in both arms; a repeated visit replaces a disturbed one."""
+    latest: dict[tuple[Case, int], Measured] = {}
+    for entry in journal.rounds:
+        if (entry.benchmark, entry.version) == (benchmark.name, benchmark.version):
+            latest |= {(measured.case, entry.round): measured for measured in entry.cases}
+    found: dict[Case, tuple[list[float], list[float]]] = {}
+    for (case, number), measured in latest.items():
+        arms = found.setdefault(case, ([], []))
+        if measured.status == "passed" and measured.level is not None:
+            arms[arm(number)].append(measured.level)
+    return found
+
+
 def as_json(noise: Noise) -> str:
     """Return the figures for machines."""
     return json.dumps({"format": "cryoet-bench-noise", **_facts(noise)}, indent=1) + "\n"
 
 
 def keep(noise: Noise, machine: Path) -> Path:
-    """Add the noise to what is known of a machine, a line each, and return that file.
-
-    Not a ``.json``: in the folder of a machine, asv takes all of those for results.
-    """
+    """Add the noise to what is known of a machine, a line each, and return that file."""
     machine.mkdir(parents=True, exist_ok=True)
     path = machine / "noise.jsonl"
     known = path.read_text("utf-8") if path.exists() else ""
@@ -184,21 +205,14 @@ def keep(noise: Noise, machine: Path) -> Path:
 
 
 def _facts(noise: Noise) -> dict[str, Any]:
+    cases: Sequence[Spread] = noise.spreads
     return {
         "measured_at": now(),
         **asdict(noise.subject),
         "rounds": noise.rounds,
         "median_relative_spread": noise.median,
+        "spread_of_90_percent": noise.quantile(0.9),
         "changed_exact_cases": noise.changed,
         "benchmarks": [asdict(trust) for trust in noise.trust()],
-        "cases": [asdict(spread) for spread in noise.spreads],
+        "cases": [{**asdict(spread), "relative": spread.relative} for spread in cases],
     }
-
-
-def _value(rounds: Sequence[Measured]) -> float | None:
-    """Return the value that verdicts are made of: the geometric mean of the rounds' minima."""
-    levels = [measured.level for measured in rounds if measured.status == "passed"]
-    values = [level for level in levels if level is not None]
-    if not values or min(values) <= 0:
-        return values[0] if values else None
-    return statistics.geometric_mean(values)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -20,11 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cryoet_bench import files
+from cryoet_bench import files, variables
 from cryoet_bench.errors import InputError
 from cryoet_bench.tomogram.volume import Source, Tomogram, checksum
 
-CACHE_VARIABLE = "CRYOET_BENCH_CACHE"
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _VOLUME, _RECORD = "volume.npy", "tomogram.json"
 
@@ -62,16 +60,12 @@ def cache_dir() -> Path:
     InputError
         Neither is known, as in a measured environment that was not given the variable.
     """
-    chosen = os.environ.get(CACHE_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser().absolute()
     try:
-        from platformdirs import user_cache_path  # noqa: PLC0415
+        return variables.cache_folder()
     except ImportError:
         raise InputError(
-            f"set {CACHE_VARIABLE} to the folder of the cache: this Python cannot find it"
+            f"set {variables.CACHE} to the folder of the cache: this Python cannot find it"
         ) from None
-    return user_cache_path("cryoet-bench", appauthor=False)
 
 
 def tomogram_dir(name: str) -> Path:
@@ -237,7 +231,7 @@ def writing(folder: Path) -> Iterator[None]:
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
         raise InputError(
             f"cannot write to the cache {folder}: {reason}; "
-            f"free it, or set {CACHE_VARIABLE} to a folder that can be written"
+            f"free it, or set {variables.CACHE} to a folder that can be written"
         ) from error
 
 

@@ -1,11 +1,12 @@
 """Make sure that a tomogram is in the cache, in a process that has numpy alone.
 
-``python -m cryoet_bench.tomogram.prepare NAME`` prints one line whose first word is the name of
-the tomogram, and exits with 2 and one sentence when it cannot be had.
+``python -m cryoet_bench.tomogram.prepare NAME`` prints what the record keeps of the tomogram, as
+JSON, and exits with 2 and one sentence when it cannot be had.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 
 from cryoet_bench.errors import InputError
@@ -22,10 +23,7 @@ def main(arguments: list[str]) -> int:
     except InputError as error:
         print(f"cryoet-bench: {error}", file=sys.stderr)  # noqa: T201
         return 2
-    print(  # noqa: T201
-        f"{tomogram.name} {tomogram.source} {tomogram.dtype} {tomogram.shape} "
-        f"sha256 {tomogram.sha256}"
-    )
+    print(json.dumps(tomogram.facts))  # noqa: T201
     return 0
 
 

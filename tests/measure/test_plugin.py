@@ -1,7 +1,10 @@
+"""Plain asv on this project: real environments of a small index, moved along a real timeline."""
+
 from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,14 +14,17 @@ from typing import Any
 
 import pytest
 from asv import util
-from asv.commands.continuous import Continuous
-from asv.commands.run import Run
+from asv.commands import compare, continuous, publish, rm, run
 from asv.config import Config
 from asv.environment import get_environments
 from asv.machine import Machine
 from asv.repo import get_repo
 
-from cryoet_bench.measure import plugin as asv_plugin
+from cryoet_bench.harness import turn
+from cryoet_bench.measure import machine, plugin
+from cryoet_bench.measure.asv import commands
+from cryoet_bench.measure.asv.environment import ROOT, ReleaseEnvironment
+from cryoet_bench.record.record import Record
 from cryoet_bench.timeline import environment, installers, releases, repository
 from cryoet_bench.timeline.releases import Companion, Timeline
 from cryoet_bench.timeline.resolver import BEGINNING, Resolver, update
@@ -28,12 +34,26 @@ DAY = timedelta(days=1)
 SUITE = """
 import importlib.metadata
 import os
-import sys
 from pathlib import Path
 
 import zarr
 
 import cryoet_bench.errors
+
+
+class Read:
+    params = [["whole", "slice"]]
+    param_names = ["pattern"]
+    version = "1"
+    rounds = 2
+    repeat = 2
+    number = 1
+    warmup_time = 0
+
+    def time_read(self, pattern):
+        pass
+
+    time_read.core = ["whole"]
 
 
 def track_version():
@@ -114,16 +134,16 @@ def timeline(
 
 def configuration(**changes: Any) -> Config:
     """The project's own configuration, measured on the smallest phantom."""
-    text = (asv_plugin.ROOT / "asv.conf.json").read_text("utf-8")
+    text = (ROOT / "asv.conf.json").read_text("utf-8")
     lines = [line for line in text.splitlines() if not line.strip().startswith("//")]
     facts = json.loads("\n".join(lines))
     facts["matrix"] = {"env_nobuild": {"CRYOET_BENCH_TOMOGRAM": ["phantom-tiny"]}}
-    facts["branches"] = ["main"]  # the timeline of these tests has one line
+    facts["branches"] = ["main"]
     return Config.from_json(facts | changes)
 
 
-def run(conf: Config, commits: str, **options: Any) -> int:
-    return Run.run(conf, range_spec=commits, **options) or 0
+def asv_run(conf: Config, commits: str | None = None, **options: Any) -> int:
+    return run.Run.run(conf, range_spec=commits, **options) or 0
 
 
 def results(conf: Config) -> dict[str, dict[str, Any]]:
@@ -133,16 +153,30 @@ def results(conf: Config) -> dict[str, dict[str, Any]]:
     for path in Path(conf.results_dir).glob("*/*-release-*.json"):
         facts = json.loads(path.read_text())
         found[tags[path.name[:8]]] = {
-            name.removeprefix("tiny.track_"): row[0] for name, row in facts["results"].items()
+            name.removeprefix("tiny.track_"): row[0]
+            for name, row in facts["results"].items()
+            if "track" in name
         }
     return found
 
 
+def rounds(tag: str, benchmark: str) -> list[tuple[int, str, bool]]:
+    """What the record holds of a benchmark: round, origin, whether quick."""
+    record = Record.of(Path.cwd())
+    (series,) = [one for one in record.series() if one.revision == tag]
+    journal = record.journal(series)
+    return [
+        (entry.round, journal.visits[entry.visit].origin, journal.visits[entry.visit].quick)
+        for entry in journal.rounds
+        if entry.benchmark == benchmark
+    ]
+
+
 class TestAsv:
     def test_every_release_on_a_fresh_clone(self, timeline: Timeline) -> None:
-        asv_plugin.setup()
+        plugin.setup()
         conf = configuration()
-        assert run(conf, "ALL") == 2  # asv's word for: a benchmark failed
+        assert asv_run(conf, "ALL") == 2  # asv's word for: a benchmark failed
         failed = dict.fromkeys(("version", "numcodecs", "conditions"))
         assert results(conf) == {
             "numcodecs-0.12": {"version": [2.0], "numcodecs": [0.12], "conditions": [1.0]},
@@ -151,7 +185,7 @@ class TestAsv:
             "numcodecs-0.13": failed,
             "zarr-2.3": {"version": [2.3], "numcodecs": [0.13], "conditions": [1.0]},
         }
-        assert run(conf, "NEW") == 1  # nothing is new
+        assert asv_run(conf, "NEW") == 1  # nothing is new
 
     def test_what_upstream_broke_is_known(self, timeline: Timeline) -> None:
         reasons = {release.tag: release.broken for release in timeline.releases if release.broken}
@@ -160,44 +194,206 @@ class TestAsv:
             "numcodecs-0.13": "ImportError: cannot import name 'compat' from 'numcodecs'"
         }
 
-    def test_a_broken_release_alone(self, timeline: Timeline) -> None:
-        asv_plugin.setup()
+    def test_each_round_is_recorded_with_its_origin(self, timeline: Timeline) -> None:
+        plugin.setup()
         conf = configuration()
-        assert run(conf, "zarr-2.2..numcodecs-0.13") == 2
-        assert set(results(conf)) == {"numcodecs-0.13"}
+        assert asv_run(conf, "zarr-2.1..zarr-2.2") == 0
+        read = "tiny.Read.time_read"
+        assert rounds("zarr-2.2", read) == [(1, "asv run", False), (2, "asv run", False)]
+        assert asv_run(conf, "zarr-2.1..zarr-2.2", quick=True, bench=["time_read"]) == 0
+        assert rounds("zarr-2.2", read)[2:] == [(3, "asv run --quick", True)]
+        record = Record.of(Path.cwd())
+        (series,) = record.series()
+        journal = record.journal(series)
+        outcome = journal.outcomes(record.suite()[read])[("'whole'",)]
+        assert (len(outcome.rounds), outcome.grade) == (2, "sound"), "quick rounds do not count"
+        (visit, *_) = journal.visits.values()
+        installed = {one["name"]: one["version"] for one in visit.installed}
+        assert installed["zarr"] == "2.2"
+        assert set(visit.project) == {"commit", "clean", "suite"}
+        # asv's own file shows the record's estimate, and one statistic a process.
+        (path,) = Path(conf.results_dir).glob("*/*-release-*.json")
+        row = dict(
+            zip(
+                json.loads(path.read_text())["result_columns"],
+                json.loads(path.read_text())["results"][read],
+                strict=False,
+            )
+        )
+        assert row["result"][0] == outcome.value
+        assert row["samples"][0] == outcome.levels
 
-    def test_two_releases_side_by_side(self, timeline: Timeline) -> None:
-        asv_plugin.setup()
+    def test_the_core_tier_is_the_default(self, timeline: Timeline) -> None:
+        plugin.setup()
         conf = configuration()
-        assert Continuous.run(conf, base="zarr-2.2", branch="zarr-2.1", factor=1.1) == 0
-        assert set(results(conf)) == {"zarr-2.2", "zarr-2.1"}
+        asv_run(conf, "zarr-2.1..zarr-2.2")
+        record = Record.of(Path.cwd())
+        (series,) = record.series()
+        benchmark = record.suite()["tiny.Read.time_read"]
+        assert set(record.journal(series).outcomes(benchmark)) == {("'whole'",)}
+        asv_run(conf, "zarr-2.1..zarr-2.2", bench=["time_read"])
+        both = record.journal(series).outcomes(benchmark)
+        assert set(both) == {("'whole'",), ("'slice'",)}, "a pattern selects from all tiers"
+
+    def test_a_dry_run_keeps_nothing(self, timeline: Timeline) -> None:
+        plugin.setup()
+        assert asv_run(configuration(), "zarr-2.1..zarr-2.2", dry_run=True) == 0
+        assert Record.of(Path.cwd()).series() == []
+
+    def test_asv_rm_discards_in_the_record(self, timeline: Timeline) -> None:
+        plugin.setup()
+        conf = configuration()
+        asv_run(conf, "zarr-2.1..zarr-2.2")
+        rm.Rm.run(conf, ["benchmark=tiny.track_version"])
+        assert results(conf)["zarr-2.2"].keys() == {"numcodecs", "conditions"}
+        assert rounds("zarr-2.2", "tiny.track_version") == []
+        rm.Rm.run(conf, ["machine=*"])
+        assert results(conf) == {}
+        assert asv_run(conf, "zarr-2.1..zarr-2.2") == 0
+        assert results(conf)["zarr-2.2"]["version"] == [2.2]
+
+    def test_files_that_others_wrote_own_nothing(self, timeline: Timeline) -> None:
+        plugin.setup()
+        conf = configuration()
+        asv_run(conf, "zarr-2.1..zarr-2.2")
+        (path,) = Path(conf.results_dir).glob("*/*-release-*.json")
+        true = path.read_text()
+        path.write_text(true.replace("2.2", "9.9"))
+        Path(conf.results_dir, ".written").unlink()
+        commands._State(conf).write()
+        assert path.read_text() == true
+
+    @pytest.mark.parametrize(
+        ("commits", "options", "words"),
+        [
+            ("TAGS", {}, "run 'asv run ALL'"),
+            ("main^!", {"parallel": 2}, "leave out --parallel"),
+            (None, {"set_commit_hash": "main"}, "another release's name"),
+            (None, {"env_spec": ["existing"]}, "leave out -E and --python"),
+            ("main^!", {"env_spec": ["release:3.10"]}, "Python 3.12 only"),
+            ("main^!", {"env_spec": ["virtualenv"]}, "leave out -E and --python"),
+        ],
+    )
+    def test_what_would_be_labelled_wrongly_is_refused(
+        self, timeline: Timeline, commits: str | None, options: dict[str, Any], words: str
+    ) -> None:
+        plugin.setup()
+        with pytest.raises(util.UserError) as caught:
+            asv_run(configuration(), commits, **options)
+        assert words in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert Record.of(Path.cwd()).series() == []
+
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ({"matrix": {"req": {"numpy": ["1.0"]}}}, "a matrix of numpy cannot be installed"),
+            ({"matrix": {"numpy": ["1.0"]}}, "a matrix of numpy cannot be installed"),
+            ({"matrix": {"env": {"ZARR_X": ["1"]}}}, "ZARR_X cannot be set by the matrix"),
+            ({"pythons": ["3.11"]}, "Python 3.12 only, not on 3.11"),
+        ],
+    )
+    def test_a_configuration_that_would_mislabel_is_refused(
+        self, timeline: Timeline, changes: dict[str, Any], words: str
+    ) -> None:
+        plugin.setup()
+        with pytest.raises(util.UserError, match=words):
+            asv_run(configuration(**changes), "main^!")
+
+    def test_two_runs_at_once_are_one(self, timeline: Timeline) -> None:
+        plugin.setup()
+        with (
+            turn.measuring("scripts/bench"),
+            pytest.raises(util.UserError, match="measuring already: scripts/bench since"),
+        ):
+            asv_run(configuration(), "main^!")
+
+    def test_a_release_changed_by_hand_is_noticed(self, timeline: Timeline) -> None:
+        plugin.setup()
+        conf = configuration()
+        asv_run(conf, "zarr-2.1..zarr-2.2")
+        (module,) = Path(conf.env_dir).glob("*/lib/python*/site-packages/zarr.py")
+        module.write_text(module.read_text() + "patched = True\n")
+        asv_run(conf, "zarr-2.1..zarr-2.2")
+        assert "patched" not in module.read_text(), "it was installed anew"
 
     def test_another_tomogram_is_another_series(
         self, timeline: Timeline, cache: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        asv_plugin.setup()
+        plugin.setup()
         conf = configuration(matrix={"env_nobuild": {"CRYOET_BENCH_TOMOGRAM": ["phantom-10A"]}})
         monkeypatch.setenv("CRYOET_BENCH_TOMOGRAM", "phantom-tiny")
-        assert run(conf, "zarr-2.2..zarr-2.3", bench=["conditions"]) == 2
-        files = [path.name for path in Path("results").glob("*/*-release-*")]
-        assert len(files) == 2
-        assert all("phantom-tiny" in name for name in files)
+        assert asv_run(conf, "zarr-2.1..zarr-2.2", bench=["conditions"]) == 0
+        assert [series.tomogram for series in Record.of(Path.cwd()).series()] == ["phantom-tiny"]
         assert [path.name for path in (cache / "tomograms").iterdir()] == ["phantom-tiny"]
+
+    def test_a_file_is_taken_over_under_its_name(
+        self, timeline: Timeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        import numpy as np
+        import tifffile
+
+        volume = np.arange(16**3, dtype="f4").reshape(16, 16, 16)
+        tifffile.imwrite(tmp_path / "mine.tif", volume, metadata={"axes": "ZYX"})
+        monkeypatch.setenv("CRYOET_BENCH_TOMOGRAM", str(tmp_path / "mine.tif"))
+        plugin.setup()
+        assert asv_run(configuration(), "zarr-2.1..zarr-2.2", bench=["conditions"]) == 0
+        (series,) = Record.of(Path.cwd()).series()
+        assert series.tomogram.startswith("mine-")
+        assert Record.of(Path.cwd()).tomograms()[series.tomogram]["shape"] == [16, 16, 16]
 
     def test_unknown_tomogram_is_one_sentence(
         self, timeline: Timeline, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        asv_plugin.setup()
+        plugin.setup()
         monkeypatch.setenv("CRYOET_BENCH_TOMOGRAM", "no-such-thing")
         with pytest.raises(util.UserError, match="no-such-thing") as caught:
-            run(configuration(), "main^!")
+            asv_run(configuration(), "main^!")
         assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize("how", ["continuous", "compare"])
+    def test_revisions_are_judged_by_the_record(
+        self, how: str, timeline: Timeline, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plugin.setup()
+        conf = configuration()
+        asked = []
+
+        def judged(command: list[str], **_: Any) -> Any:
+            asked.append(command[2:])
+            return subprocess.CompletedProcess(command, 1)
+
+        if how == "continuous":
+            monkeypatch.setattr(commands.subprocess, "run", _unless_judging(judged))
+            code = continuous.Continuous.run(conf, base="zarr-2.1", branch="zarr-2.2")
+            assert set(results(conf)) == {"zarr-2.1", "zarr-2.2"}
+        else:
+            monkeypatch.setattr(commands.subprocess, "run", _unless_judging(judged))
+            code = compare.Compare.run(conf, "zarr-2.1", "zarr-2.2")
+        between = ["changes", "--between", "zarr-2.1", "zarr-2.2"]
+        assert asked == [["cryoet_bench", *between, "--tomogram", "phantom-tiny"]]
+        assert code == 1
+
+    def test_publishing_nothing_is_one_sentence(self, timeline: Timeline) -> None:
+        plugin.setup()
+        with pytest.raises(util.UserError, match="nothing was measured yet"):
+            publish.Publish.run(configuration())
+
+
+def _unless_judging(judged: Any) -> Any:
+    """Return `subprocess.run` that leaves the judging of two revisions to another function."""
+    real = subprocess.run
+
+    def run(command: list[str], **options: Any) -> Any:
+        return judged(command, **options) if "--between" in command else real(command, **options)
+
+    return run
 
 
 class TestEnvironment:
     @pytest.fixture
     def env(self, timeline: Timeline) -> Any:
-        asv_plugin.setup()
+        plugin.setup()
         (env,) = get_environments(configuration(), None)
         return env
 
@@ -232,11 +428,13 @@ class TestEnvironment:
 
     def test_candidate(self, env: Any) -> None:
         pins = "numcodecs==0.12\nnumpy==1.0\nzarr==2.0\n"
-        branch = repository.propose(repository.LOCATION, "zarr-2.0", pins, "zarr 2.0")
+        branch = repository.propose(repository.LOCATION, "zarr-2.0-1a2b3c4d", pins, "zarr 2.0")
         assert "zarr-2.0.dist-info" in self.move(env, branch)
 
     def test_release_that_does_not_install_is_a_failure(self, env: Any) -> None:
-        branch = repository.propose(repository.LOCATION, "zarr-99", "zarr==99\n", "zarr 99")
+        branch = repository.propose(
+            repository.LOCATION, "zarr-99-1a2b3c4d", "zarr==99\n", "zarr 99"
+        )
         with pytest.raises(util.ProcessError) as caught:
             self.move(env, branch)
         assert "zarr==99" in caught.value.stderr
@@ -259,35 +457,47 @@ class TestEnvironment:
         assert not Path(env._path).exists()
 
     def test_answers_for_one_python(self) -> None:
-        assert asv_plugin.ReleaseEnvironment.matches("3.12")
-        assert not asv_plugin.ReleaseEnvironment.matches("3.11")
+        assert ReleaseEnvironment.matches("3.12")
+        assert not ReleaseEnvironment.matches("3.11")
 
 
 class TestMachine:
     def test_is_described_without_asking(self, timeline: Timeline) -> None:
-        asv_plugin.setup()
-        machine = Machine.load(interactive=True)
-        assert machine.machine == os.uname().nodename
-        assert os.uname().release not in machine.os
-        assert machine.ram.endswith(" GiB")
+        plugin.setup()
+        asv_run(configuration(), "zarr-2.1..zarr-2.2", bench=["version"])
+        described = Machine.load(interactive=True)
+        (series,) = Record.of(Path.cwd()).series()
+        assert described.machine == series.machine
+        assert os.uname().release not in described.os
+        assert described.ram.endswith(" GiB")
 
-    @pytest.mark.parametrize("name", [os.uname().nodename, "the-big-one"])
-    def test_own_description_stays(self, name: str, timeline: Timeline, tmp_path: Path) -> None:
-        file = tmp_path / "home" / ".asv-machine.json"
-        file.write_text(json.dumps({"version": 1, name: {"machine": name, "os": "mine"}}))
-        before = file.read_bytes()
-        asv_plugin.setup()
-        assert file.read_bytes() == before
+    def test_describing_it_anew_splits_no_series(self, timeline: Timeline) -> None:
+        plugin.setup()
+        conf = configuration()
+        asv_run(conf, "zarr-2.1..zarr-2.2", bench=["version"])
+        (path,) = Path(conf.results_dir).glob("*/*-release-*.json")
+        before = json.loads(path.read_text())["params"]
+        Machine.load(force_interactive=True, use_defaults=True)  # asv machine --yes
+        asv_run(conf, "zarr-2.1..zarr-2.2", bench=["version"])
+        (path,) = Path(conf.results_dir).glob("*/*-release-*.json")
+        assert json.loads(path.read_text())["params"] == before
 
-    def test_cannot_be_written(self, timeline: Timeline, tmp_path: Path) -> None:
-        file = tmp_path / "home" / ".asv-machine.json"
-        file.write_text("{")
-        with pytest.raises(util.UserError, match="cannot describe this machine"):
-            asv_plugin.introduce_machine()
-        file.unlink()
-        file.mkdir()
-        with pytest.raises(util.UserError, match="cannot describe this machine"):
-            asv_plugin.introduce_machine()
+    def test_another_processor_is_another_machine(self, tmp_path: Path) -> None:
+        record = Record(tmp_path)
+        name = machine.identify(record, "vm")
+        assert machine.identify(record, "vm") == name == "vm"
+        record.describe_machine("vm", {**machine.facts(), "cpu": "another"})
+        assert machine.identify(record, "vm") == "vm-2"
+        assert machine.identify(record, "vm") == "vm-2"
+
+    @pytest.mark.parametrize("content", ["{", "", "null", "[]"])
+    def test_a_damaged_file_of_asv_is_named(
+        self, content: str, timeline: Timeline, tmp_path: Path
+    ) -> None:
+        (tmp_path / "home" / ".asv-machine.json").write_text(content)
+        plugin.setup()
+        with pytest.raises(util.UserError, match="remove that file"):
+            asv_run(configuration(), "main^!")
 
 
 def test_damaged_timeline_is_one_sentence(
@@ -295,11 +505,13 @@ def test_damaged_timeline_is_one_sentence(
 ) -> None:
     (tmp_path / ".asv").touch()
     with pytest.raises(util.UserError, match="cannot write the timeline's repository"):
-        asv_plugin.setup()
+        plugin.setup()
 
 
-def test_cache_of_the_platform(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cryoet_bench.tomogram import cache
-
-    monkeypatch.delenv("CRYOET_BENCH_CACHE", raising=False)
-    assert asv_plugin.cache_folder() == cache.cache_dir()
+def test_asv_has_what_the_adapter_leans_on() -> None:
+    """The private names of asv that the adapter stands in for, found where it expects them."""
+    commands.take_charge()
+    assert run.Results is commands._Recorded
+    assert run.environment.get_environments is commands._get_environments
+    names = {"run", "find", "discover", "get_environments", "continuous", "preview", "rm"}
+    assert names == set(commands._original)

@@ -1,0 +1,172 @@
+"""What was found, as tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from cryoet_bench.changes.comparison import Change
+    from cryoet_bench.cli.bench import Findings
+    from cryoet_bench.timeline.revisions import Revision
+
+_SHOWN = 25
+_FOLDED = {
+    "same": "do not stand out of the noise",
+    "unclear": "could not be judged: too few rounds",
+    "not measured": "measured on one of the two only",
+    "n/a": "not available",
+}
+_WORDS = {
+    "worse": "[red]worse[/red]",
+    "better": "[green]better[/green]",
+    "failed": "[red]failed[/red]",
+    "lost": "[red]no longer available[/red]",
+    "gained": "[green]newly available[/green]",
+    "fixed": "[green]fixed[/green]",
+    "unclear": "too few rounds to judge",
+    "same": "within the noise",
+}
+
+
+def print_coverage(console: Console, found: Findings, not_installed: Mapping[str, str]) -> None:
+    """Print how much of each revision was measured, and why the rest was not."""
+    from cryoet_bench.record.record import coverage, failures  # noqa: PLC0415
+
+    facts = found.facts
+    size = " x ".join(map(str, facts["shape"]))
+    synthetic = "synthetic, " if facts["source"] == "synthetic" else ""
+    console.print(f"\nMeasured on {facts['name']} ({synthetic}{size} {facts['dtype']})\n")
+    counts = coverage(found.cases).droplevel(["machine", "tomogram"])
+    table = _table("release", "uploaded", numbers=("passed", "n/a", "failed"))
+    table.add_column("")
+    for revision in found.revisions:
+        note = not_installed.get(revision.name, "")
+        note = f"not measured: {note}" if note else ""
+        if not note and revision.broken:
+            note = f"broken upstream: {revision.broken}"
+        row = counts.loc[revision.name] if revision.name in counts.index else None
+        numbers = ["0"] * 3 if row is None else [str(row[s]) for s in ("passed", "n/a", "failed")]
+        date = "candidate" if revision.is_candidate else f"{revision.date:%Y-%m-%d}"
+        table.add_row(escape(revision.label), date, *numbers, escape(note))
+    console.print(table)
+    for failure in failures(found.cases).itertuples():
+        console.print(
+            f"  {failure.revision}: {failure.count} failed: {failure.reason}",
+            style="red",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def print_values(console: Console, found: Findings) -> None:
+    """Print what the newest measured revision gives: codecs and layouts by size and time."""
+    from cryoet_bench.record.overview import overview  # noqa: PLC0415
+
+    passed = found.cases[found.cases["status"] == "passed"]
+    newest = [one for one in found.revisions if one.name in set(passed["revision"])][-1]
+    for title, values in overview(passed[passed["revision"] == newest.name], found.facts):
+        table = _table(str(values.index.name), numbers=list(values.columns))
+        for name, row in values.iterrows():
+            cells = [value_in_words(row[c], _unit(c)) for c in values.columns]
+            table.add_row(escape(str(name)), *cells)
+        console.print(f"\n{title}, {newest.label}", markup=False)
+        console.print(table)
+
+
+def print_changes(
+    console: Console,
+    before: Revision,
+    after: Revision,
+    changes: Sequence[Change],
+    *,
+    verbose: bool = False,
+) -> None:
+    """Print what stands out between two revisions, and how much could not be judged."""
+    table = _table("benchmark", "case", numbers=(before.label, after.label, "ratio"))
+    table.add_column("")
+    outstanding = [change for change in changes if change.stands_out and not change.is_control]
+    shown = changes if verbose else outstanding[:_SHOWN]
+    for change in shown:
+        table.add_row(
+            escape(change.title),
+            escape(change.case),
+            value_in_words(change.before, change.unit),
+            value_in_words(change.after, change.unit),
+            _ratio(change),
+            _verdict(change),
+        )
+    console.print(f"\n{after.label} against {before.label}", markup=False)
+    counts = {verdict: sum(c.verdict == verdict for c in changes) for verdict in _FOLDED}
+    if shown:
+        console.print(table)
+    else:
+        judged = counts["same"]
+        console.print(f"Nothing stands out: {judged} cases are within the noise.")
+    folded = [f"{counts[verdict]} {words}" for verdict, words in _FOLDED.items() if counts[verdict]]
+    more = [f"{len(outstanding) - _SHOWN} more that stand out"] if len(outstanding) > _SHOWN else []
+    if not verbose and (more or folded):
+        console.print(
+            f"Not listed: {', '.join(more + folded)} "
+            "(--verbose lists them, --rounds N measures more)."
+        )
+    if any(change.stands_out and not change.same_suite for change in changes):
+        console.print(
+            "[yellow]The suite itself changed between the two measurements: discard the older with "
+            "'cryoet-bench record discard' and rerun, to be sure.[/yellow]"
+        )
+    if any(change.is_control and change.stands_out for change in changes):
+        console.print(
+            "[yellow]The controls shifted too, and no release can change those: suspect the "
+            "machine.[/yellow]"
+        )
+
+
+def value_in_words(value: float | None, unit: str) -> str:
+    """Return a value with its unit, to three digits."""
+    if value is None or value != value:  # noqa: PLR0124  (NaN is the one that differs from itself)
+        return "-"
+    if unit == "seconds":
+        steps = ((1, "s"), (1e-3, "ms"))
+        scale, name = next(((s, n) for s, n in steps if value >= s), (1e-6, "µs"))
+        return f"{value / scale:.3g} {name}"
+    if unit == "bytes" and value >= 1024:
+        scale, name = (2**20, "MiB") if value >= 2**20 else (2**10, "KiB")
+        return f"{value / scale:.3g} {name}"
+    if unit == "x":
+        return f"{value:.3g}x"
+    shown = f"{value:,.0f}" if value == round(value) else f"{value:.4g}"
+    return f"{shown} {unit}".strip()
+
+
+def _unit(column: str) -> str:
+    """Return the unit that stands in brackets after a column's heading."""
+    return column.partition(" [")[2].rstrip("]")
+
+
+def _table(*words: str, numbers: Sequence[str] = ()) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in words:
+        table.add_column(heading)
+    for heading in numbers:
+        table.add_column(heading.partition(" [")[0], justify="right")
+    return table
+
+
+def _verdict(change: Change) -> str:
+    if change.verdict == "same" and change.interval is None:
+        return "the same"
+    return _WORDS.get(change.verdict, change.verdict)
+
+
+def _ratio(change: Change) -> str:
+    if change.ratio is None:
+        return ""
+    if change.interval is None:
+        return f"{change.ratio:.4g}"
+    low, high = change.interval
+    return f"{change.ratio:.3f} ({low:.2f}-{high:.2f})"

@@ -1,0 +1,372 @@
+"""What asv's own commands do here, so that plain asv measures into the record and never lies.
+
+asv loads the project's plugin once it knows the command; from then on these stand in for the parts
+of its commands that would keep a value under a wrong label, lose one, or judge it wrongly.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import asv.environment
+from asv import results as asv_results
+from asv import util
+from asv.benchmarks import Benchmarks
+from asv.commands import compare, continuous, find, preview, publish, rm, run
+from asv.console import log
+
+from cryoet_bench import variables
+from cryoet_bench.errors import InputError
+from cryoet_bench.harness import turn
+from cryoet_bench.measure import machine, suite
+from cryoet_bench.measure.asv import explorer, files
+from cryoet_bench.measure.asv.environment import ROOT, ReleaseEnvironment, provide_tomogram
+from cryoet_bench.measure.asv.processes import measured
+from cryoet_bench.record.benchmark import Benchmark
+from cryoet_bench.record.journal import Journal, Round, Visit, now
+from cryoet_bench.record.record import Record, Series
+from cryoet_bench.timeline import releases
+from cryoet_bench.timeline.revisions import Revision, Revisions
+
+_original: dict[str, Any] = {}
+
+
+def take_charge() -> None:
+    """Put what this project needs in the place of asv's own, once in a process."""
+    if _original:
+        return
+    _original.update(
+        run=run.Run.run.__func__,
+        find=find.Find.run.__func__,
+        continuous=continuous.Continuous.run.__func__,
+        preview=preview.Preview.run.__func__,
+        rm=rm.Rm.run.__func__,
+        discover=Benchmarks.discover.__func__,
+        get_environments=asv.environment.get_environments,
+    )
+    run.Run.run = classmethod(_run)
+    run.Results = _Recorded
+    find.Find.run = classmethod(_measuring("asv find", _original["find"]))
+    continuous.Continuous.run = classmethod(_continuous)
+    compare.Compare.run = classmethod(_compare)
+    publish.Publish.run = classmethod(_publish)
+    preview.Preview.run = classmethod(_preview)
+    rm.Rm.run = classmethod(_rm)
+    Benchmarks.discover = classmethod(_discover)
+    asv.environment.get_environments = _get_environments
+
+
+@contextmanager
+def in_asvs_words() -> Iterator[None]:
+    """Turn what the user can mend into asv's own kind of error, one sentence."""
+    try:
+        yield
+    except InputError as error:
+        raise util.UserError(str(error)) from error
+
+
+class _State:
+    """What a command of asv works on: the record of this checkout."""
+
+    def __init__(self, conf: Any) -> None:
+        self.record = Record.of(Path.cwd())
+        self.revisions = Revisions(releases.load(), Path(conf.repo))
+        self._conf = conf
+
+    def write(self) -> None:
+        """Bring asv's files up to the record."""
+        files.refresh(self.record, self.revisions.by_commit.values(), Path(self._conf.results_dir))
+
+
+def _run(cls: Any, /, conf: Any, range_spec: Any = None, **options: Any) -> Any:
+    """Measure as ``asv run`` does, into the record."""
+    if range_spec == "TAGS":
+        raise util.UserError(
+            "asv loses the results of 'asv run TAGS': every commit is a release here, so run "
+            "'asv run ALL', 'asv run NEW' or a range such as 'asv run zarr-3.4.1..zarr-3.4.2'"
+        )
+    if options.get("parallel", 1) not in {1, "1"}:
+        raise util.UserError(
+            "benchmarks that run in parallel disturb each other's times: leave out --parallel"
+        )
+    if options.get("set_commit_hash"):
+        raise util.UserError(
+            "--set-commit-hash would keep what is installed under another release's name: leave "
+            "it out, or measure unreleased code with scripts/bench --candidate"
+        )
+    with in_asvs_words():
+        state = _State(conf)
+        name = machine.identify(state.record, options.pop("machine", None))
+        machine.introduce(name)
+        _resolve_tomogram(conf)
+        state.write()
+        _Recorded.begin(state, name, quick=bool(options.get("quick")))
+        with turn.measuring(f"asv run in {Path.cwd()}"):
+            try:
+                return _original["run"](cls, conf, range_spec, machine=name, **options)
+            finally:
+                state.write()
+
+
+def _measuring(what: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a command that measures alone on this machine."""
+
+    def measure(cls: Any, /, conf: Any, *arguments: Any, **options: Any) -> Any:
+        with in_asvs_words():
+            _resolve_tomogram(conf)
+            with turn.measuring(f"{what} in {Path.cwd()}"):
+                return original(cls, conf, *arguments, **options)
+
+    return measure
+
+
+def _resolve_tomogram(conf: Any) -> None:
+    """Take a user's own choice of the tomogram over, which may be a file.
+
+    Raises
+    ------
+    asv.util.UserError
+        There is no such tomogram.
+    """
+    if not conf.matrix.keys() <= {"req", "env", "env_nobuild"}:  # asv's older way to write it
+        conf.matrix = {"req": conf.matrix}
+    matrix = conf.matrix.setdefault("env_nobuild", {})
+    chosen = os.environ.get(variables.TOMOGRAM)
+    named = [chosen] if chosen else matrix.get(variables.TOMOGRAM)
+    named = [named] if isinstance(named, str) else list(named or [variables.DEFAULT_TOMOGRAM])
+    record = Record.of(Path.cwd())
+    found = []
+    for name in named:
+        facts = provide_tomogram(name)
+        record.describe_tomogram(facts)
+        found.append(facts["name"])
+    if chosen:
+        os.environ[variables.TOMOGRAM] = found[0]
+    matrix[variables.TOMOGRAM] = list(dict.fromkeys(found))
+
+
+def _get_environments(conf: Any, env_spec: Any, verbose: bool = True) -> Iterator[Any]:
+    """Yield asv's environments, refusing those that would keep a value under a wrong label."""
+    for found in _original["get_environments"](conf, env_spec, verbose):
+        if not isinstance(found, ReleaseEnvironment):
+            raise util.UserError(
+                f"only releases of the timeline are measured, not the environment {found.name}: "
+                "leave out -E and --python; scripts/bench --candidate measures unreleased code"
+            )
+        yield found
+
+
+def _discover(cls: Any, /, *arguments: Any, regex: Any = None, **options: Any) -> Any:
+    """Return the benchmarks asked for: the cases of the core tier, unless a pattern is given."""
+    found = _original["discover"](cls, *arguments, regex=regex, **options)
+    suite_ = {name: Benchmark(it) for name, it in found._all_benchmarks.items()}
+    with in_asvs_words():
+        Record.of(Path.cwd()).describe_suite(suite_, suite.digest(Path.cwd()))
+    if regex:
+        os.environ[variables.TIER] = "full"
+        return found
+    os.environ[variables.TIER] = "core"
+    for name, benchmark in suite_.items():
+        wanted = benchmark.cases_of("core")
+        if not wanted:
+            found.pop(name, None)
+        elif benchmark.description["params"]:
+            indices = [benchmark.cases.index(case) for case in wanted]
+            found._benchmark_selection[name] = indices
+    return found
+
+
+class _Recorded(asv_results.Results):  # type: ignore[misc]
+    """asv's results of one release, which it fills round by round: each goes into the record."""
+
+    state: _State
+    machine_name: str
+    origin: str
+    quick: bool
+
+    @classmethod
+    def begin(cls, state: _State, name: str, *, quick: bool) -> None:
+        """Say where what follows belongs."""
+        cls.state, cls.machine_name, cls.quick = state, name, quick
+        cls.origin = "asv run --quick" if quick else "asv run"
+
+    def load_data(self, result_dir: str) -> None:
+        """Load what is known; asv does so where it will save."""
+        super().load_data(result_dir)
+        revision = self.state.revisions.by_commit[self.commit_hash]
+        series = Series(self.machine_name, self.env_vars[variables.TOMOGRAM], revision.name)
+        self._journal = self.state.record.own_journal(series)
+        self._revision = revision
+        self._visit = ""
+        numbers = [entry.round for entry in self._journal.rounds]
+        self._round = 1 + max(numbers, default=0)
+        ReleaseEnvironment.hash_seed = self._round
+
+    def add_result(self, benchmark: dict[str, Any], result: Any, **options: Any) -> None:
+        """Take a round of a benchmark: it is in the record before this returns."""
+        super().add_result(benchmark, result, **options)
+        installed = ReleaseEnvironment.present
+        if not hasattr(self, "_journal") or installed is None:
+            return
+        if installed.revision.commit != self.commit_hash:  # it could not be installed
+            return
+        if not self._visit:
+            self._visit = uuid.uuid4().hex[:12]
+            self._journal.begin(
+                Visit(
+                    id=self._visit,
+                    started_at=now(),
+                    origin=self.origin,
+                    quick=self.quick,
+                    installed=tuple(vars(one) for one in installed.distributions),
+                    project=suite.state(Path.cwd()),
+                    conditions=ReleaseEnvironment.conditions(),
+                )
+            )
+        described = Benchmark(benchmark)
+        chosen = options.get("selected_idx")
+        indices = range(len(described.cases)) if chosen is None else sorted(chosen)
+        cases = tuple(measured(result, index, described.cases[index]) for index in indices)
+        started: datetime = options["started_at"]
+        moment = started.isoformat(timespec="milliseconds")
+        seconds = (datetime.now(started.tzinfo) - started).total_seconds()
+        self._journal.append(
+            Round(
+                described.name,
+                described.version,
+                self._number(described),
+                moment,
+                round(seconds, 3),
+                cases,
+                self._visit,
+            )
+        )
+
+    def save(self, result_dir: str) -> None:
+        """Write asv's file from the record."""
+        series = Series(self.machine_name, self.env_vars[variables.TOMOGRAM], self._revision.name)
+        with in_asvs_words():
+            files.write(self.state.record, series, self._revision, Path(result_dir))
+
+    def _number(self, benchmark: Benchmark) -> int:
+        known = self._journal.round_numbers(benchmark)
+        return 1 + max((max(numbers) for numbers in known.values()), default=0)
+
+
+def _continuous(
+    cls: Any, /, conf: Any, branch: Any = None, base: Any = None, **options: Any
+) -> Any:
+    """Measure two revisions as ``asv continuous`` does, and judge them by the record."""
+    del cls
+    with in_asvs_words():
+        state = _State(conf)
+        after = state.revisions.find(branch or conf.branches[0])
+        before = state.revisions.find(base) if base else state.revisions.before(after)
+    if before is None:
+        raise util.UserError(f"{after.label} is the first release: there is nothing before it")
+    taken = {"factor", "split", "only_changed", "sort", "use_stats"}
+    kept = {name: value for name, value in options.items() if name not in taken}
+    result = run.Run.run(conf, range_spec=[after.commit, before.commit], **kept)
+    return result or _judge(state, before, after, conf)
+
+
+def _compare(cls: Any, /, conf: Any, hash_1: str, hash_2: str, *_: Any, **__: Any) -> Any:
+    """Compare two revisions by the record, as everything else does."""
+    del cls
+    with in_asvs_words():
+        state = _State(conf)
+        before, after = state.revisions.find(hash_1), state.revisions.find(hash_2)
+    return _judge(state, before, after, conf)
+
+
+def _judge(state: _State, before: Revision, after: Revision, conf: Any) -> int:
+    """Print what changed between two revisions by the project's own comparison."""
+    del state
+    chosen = conf.matrix.get("env_nobuild", {}).get(variables.TOMOGRAM)
+    names = [chosen] if isinstance(chosen, str) else list(chosen or [])
+    command = [sys.executable, "-m", "cryoet_bench", "changes", "--between"]
+    command += [before.name, after.name]
+    if os.environ.get(variables.TOMOGRAM) or names:
+        command += ["--tomogram", os.environ.get(variables.TOMOGRAM) or names[0]]
+    log.flush()
+    done = subprocess.run(command, cwd=ROOT, check=False)
+    if done.returncode not in {0, 1}:
+        log.error(
+            "what was measured is in the record; this Python cannot judge it: run "
+            f"'.venv/bin/cryoet-bench changes --between {before.name} {after.name}'"
+        )
+    return done.returncode
+
+
+def _publish(cls: Any, /, conf: Any, **options: Any) -> Any:
+    """Publish what the record holds: our pages, with asv's in a folder of them."""
+    del cls
+    with in_asvs_words():
+        state = _State(conf)
+        if not state.record.series():
+            raise InputError(
+                "nothing was measured yet: run scripts/bench, or 'asv run zarr-3.4.2^!'"
+            )
+
+        folder = explorer.publish(conf, state.record, state.revisions, **options)
+    log.info(f"The site is in {folder}")
+
+
+def _preview(cls: Any, /, conf: Any, *arguments: Any, **options: Any) -> Any:
+    """Show the site, publishing it first where that was not done yet."""
+    if not Path(conf.html_dir, "index.html").exists():
+        publish.Publish.run(conf, pull=False)
+    return _original["preview"](cls, conf, *arguments, **options)
+
+
+def _rm(cls: Any, /, conf: Any, patterns: Iterable[str], y: bool = True) -> Any:
+    """Remove results as ``asv rm`` does: they are discarded in the record."""
+    with in_asvs_words():
+        state = _State(conf)
+        state.write()
+    rm.iter_results = lambda results_dir: _removable(state, results_dir)
+    try:
+        return _original["rm"](cls, conf, patterns, y)
+    finally:
+        with in_asvs_words():
+            state.write()
+
+
+def _removable(state: _State, results_dir: str) -> Iterator[Any]:
+    for path in sorted(files.result_files(Path(results_dir))):
+        found = _Removable.load(str(path))
+        revision = state.revisions.by_commit[found.commit_hash]
+        series = Series(path.parent.name, found.env_vars[variables.TOMOGRAM], revision.name)
+        found.journal = state.record.own_journal(series)
+        found.removed = set()
+        yield found
+
+
+class _Removable(asv_results.Results):  # type: ignore[misc]
+    """asv's results of a release, whose removal is written into the record."""
+
+    journal: Journal
+    removed: set[str]
+
+    def remove_result(self, key: str) -> None:
+        """Remember which benchmark to discard."""
+        self.removed.add(key)
+
+    def save(self, result_dir: str) -> None:
+        """Discard the benchmarks that were removed."""
+        del result_dir
+        if self.removed:
+            self.journal.discard(self.removed)
+
+    def rm(self, result_dir: str) -> None:
+        """Discard everything."""
+        del result_dir
+        self.journal.discard()

@@ -1,0 +1,71 @@
+"""The published folder: our pages, and asv's own data with asv-tachyon as the explorer in it."""
+
+from __future__ import annotations
+
+import importlib.resources
+import importlib.util
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from asv.commands.publish import Publish
+from asv.console import log
+
+from cryoet_bench.measure.asv import files
+from cryoet_bench.record.record import Record
+from cryoet_bench.timeline.revisions import Revisions
+
+_asv_publish = Publish.run.__func__  # before the project's own stands in for it
+EXPLORER = "explorer"
+"""The folder of asv's data and of asv-tachyon, in the published folder."""
+
+
+def publish(configuration: Any, record: Record, revisions: Revisions, **options: Any) -> Path:
+    """Publish the record, whole or not at all, and return the folder.
+
+    Parameters
+    ----------
+    configuration : asv.config.Config
+        Says where to.
+    record : Record
+        What is shown.
+    revisions : Revisions
+        All of the timeline.
+    **options
+        For asv's own part of it.
+
+    Raises
+    ------
+    InputError
+        A journal is damaged, or the folder cannot be written.
+    """
+    html_dir = Path(configuration.html_dir)
+    files.refresh(record, revisions.by_commit.values(), Path(configuration.results_dir))
+    html_dir.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=html_dir.parent, prefix=".html.") as staging:
+        pages = Path(staging) / "html"
+        configuration.html_dir = str(pages / EXPLORER)
+        try:
+            _asv_publish(Publish, configuration, **options)
+        finally:
+            configuration.html_dir = str(html_dir)
+        _install_explorer(pages / EXPLORER)
+        if importlib.util.find_spec("jinja2") and importlib.util.find_spec("pandas"):
+            from cryoet_bench.site import build  # noqa: PLC0415  (asv alone does without)
+
+            build.build(record, revisions, pages)
+        else:
+            log.warning("jinja2 and pandas are not installed: only asv's own pages are published")
+            shutil.copytree(pages / EXPLORER, pages, dirs_exist_ok=True)
+        if html_dir.exists():
+            html_dir.rename(Path(staging) / "old")
+        pages.rename(html_dir)
+    return html_dir.absolute()
+
+
+def _install_explorer(folder: Path) -> None:
+    """Put asv-tachyon's page over asv's, as it is."""
+    if importlib.util.find_spec("asv_tachyon"):
+        static = Path(str(importlib.resources.files("asv_tachyon"))) / "static"
+        shutil.copytree(static, folder, dirs_exist_ok=True)

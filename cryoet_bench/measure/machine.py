@@ -1,0 +1,92 @@
+"""Which machine this is: the same name with another processor is another machine.
+
+Standard library and asv alone: asv's own interpreter imports this.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from asv import util
+from asv.machine import Machine, MachineCollection
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.record.record import Record
+
+_DECIDING = ("os", "arch", "cpu", "num_cpu", "ram")
+
+
+def facts() -> dict[str, str]:
+    """Return what identifies this machine, in words that an update does not change.
+
+    The kernel's version and the last megabytes of memory are left out: they change by themselves.
+    """
+    found: dict[str, str] = Machine.get_defaults()
+    found["os"] = found["os"].split()[0]
+    if found["ram"].isdigit():
+        found["ram"] = f"{round(int(found['ram']) / 2**30)} GiB"
+    return {key: found[key] for key in _DECIDING}
+
+
+def identify(record: Record, name: str | None = None) -> str:
+    """Return the name of this machine in the record, and describe it there the first time.
+
+    A machine of the same name with another processor, memory or system gets a number after it, so
+    that its results are kept apart.
+
+    Parameters
+    ----------
+    record : Record
+        Where machines are described.
+    name : str, optional
+        What it is called, in place of what asv knows or the host's name.
+    """
+    wanted = name or asv_name()
+    present = facts()
+    for candidate in (wanted, *(f"{wanted}-{number}" for number in range(2, 100))):
+        known = record.machine(candidate)
+        if not known:
+            record.describe_machine(candidate, present)
+            return candidate
+        if all(known.get(key) == present[key] for key in _DECIDING):
+            return candidate
+    raise InputError(
+        f"there are a hundred machines named {wanted} in the record: give this one another name "
+        "with 'asv machine --machine NAME'"
+    )
+
+
+def asv_name() -> str:
+    """Return what asv calls this machine, as a name that can be a folder's."""
+    try:
+        name = str(Machine.get_unique_machine_name())
+    except util.UserError:  # asv knows several machines here, or its file is damaged
+        import platform  # noqa: PLC0415
+
+        name = platform.node()
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "machine"
+
+
+def introduce(name: str) -> None:
+    """Describe this machine to asv under its name in the record, so that asv never stops to ask.
+
+    Raises
+    ------
+    InputError
+        asv's file of machines cannot be read or written.
+    """
+    path = MachineCollection.get_machine_file_path()
+    wanted: dict[str, Any] = {"machine": name, **facts()}
+    try:
+        try:
+            known = MachineCollection.load(name)
+        except util.UserError:
+            known = None
+        if known != wanted:
+            MachineCollection.save(name, wanted)
+    except (OSError, ValueError, TypeError, AttributeError, util.UserError) as error:
+        raise InputError(
+            f"asv's description of machines in {path} cannot be used ({error}): remove that file, "
+            "or make its folder writable"
+        ) from error

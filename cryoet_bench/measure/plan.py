@@ -1,0 +1,251 @@
+"""What is measured in which order, and how long that will take."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.record.benchmark import Benchmark, Case, Tier
+from cryoet_bench.record.journal import Journal
+from cryoet_bench.timeline.revisions import Revision
+
+_ORDER = ("control", "size", "read", "write", "defaults", "codec")
+"""Modules by how soon their answers are wanted; the others follow."""
+_MOVE_SECONDS = 3.0
+_CASE_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which cases are measured.
+
+    Parameters
+    ----------
+    tier : {"core", "full"}
+        The cases of a tier.
+    pattern : str, optional
+        Only those whose name matches, as ``asv run --bench`` has it: ``name(parameters)``; then of
+        all tiers. Controls are always measured.
+    """
+
+    tier: Tier = "core"
+    pattern: str | None = None
+
+    def of(self, suite: Mapping[str, Benchmark]) -> dict[str, tuple[Case, ...]]:
+        """Return the chosen cases by benchmark, in the order in which they are measured.
+
+        Raises
+        ------
+        InputError
+            The pattern is no regular expression, or matches nothing.
+        """
+        chosen = {name: self._cases(benchmark) for name, benchmark in suite.items()}
+        if self.pattern and not any(
+            cases for name, cases in chosen.items() if not suite[name].is_control
+        ):
+            raise InputError(
+                f"no benchmark matches {self.pattern!r}: docs/benchmarks.md lists them, and the "
+                "pattern is searched in names such as read.Patterns.time_read('slice-xy', …)"
+            )
+        return {name: chosen[name] for name in sorted(chosen, key=_position) if chosen[name]}
+
+    def _cases(self, benchmark: Benchmark) -> tuple[Case, ...]:
+        if self.pattern is None or benchmark.is_control:
+            return benchmark.cases_of(self.tier)
+        try:
+            wanted = re.compile(self.pattern)
+        except re.error as error:
+            raise InputError(f"{self.pattern!r} is not a regular expression: {error}") from error
+        return tuple(
+            case
+            for case in benchmark.cases
+            if wanted.search(f"{benchmark.name}({', '.join(case)})" if case else benchmark.name)
+        )
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A revision that is visited in a round, and what is measured there.
+
+    Attributes
+    ----------
+    revision : Revision
+        Where the environment moves.
+    round, rounds : int
+        Which round of how many.
+    work : tuple of (Benchmark, tuple of Case)
+        What is missing.
+    """
+
+    revision: Revision
+    round: int
+    rounds: int
+    work: tuple[tuple[Benchmark, tuple[Case, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is being done now, and how much is left."""
+
+    revision: Revision
+    round: int
+    rounds: int
+    doing: str
+    fraction: float
+    seconds_left: float
+
+
+def missing(
+    benchmark: Benchmark,
+    cases: Sequence[Case],
+    journal: Journal,
+    number: int,
+    *,
+    retry: bool = False,
+) -> tuple[Case, ...]:
+    """Return the cases of a benchmark that still need their round `number`.
+
+    What is not available is not measured again, what failed only on `retry`.
+    """
+    outcomes = journal.outcomes(benchmark)
+    known = journal.round_numbers(benchmark)
+    done = {"n/a"} if retry else {"n/a", "failed"}
+    return tuple(
+        case
+        for case in cases
+        if number not in known.get(case, ())
+        and (case not in outcomes or outcomes[case].status not in done)
+    )
+
+
+def itinerary(
+    revisions: Sequence[Revision],
+    suite: Mapping[str, Benchmark],
+    chosen: Mapping[str, Sequence[Case]],
+    journals: Mapping[str, Journal],
+    rounds: Mapping[str, int],
+    *,
+    retry: bool = False,
+) -> list[Stop]:
+    """Return the stops to make: newest revision first, then back and forth.
+
+    Neighbouring rounds of a revision lie as far apart as the other revisions allow, so drift of
+    the machine does not look like a change.
+
+    Parameters
+    ----------
+    revisions : sequence of Revision
+        Oldest first.
+    suite : mapping of str to Benchmark
+        All benchmarks.
+    chosen : mapping of str to sequence of Case
+        The cases of each benchmark.
+    journals : mapping of str to Journal
+        By the revision's name.
+    rounds : mapping of str to int
+        Of each benchmark.
+    retry : bool
+        Measure again what failed.
+    """
+    last = max((rounds[name] for name in chosen), default=0)
+    stops = []
+    for number in range(1, last + 1):
+        for revision in revisions if number % 2 == 0 else reversed(revisions):
+            journal = journals[revision.name]
+            work = tuple(
+                (suite[name], cases)
+                for name, wanted in chosen.items()
+                if number <= rounds[name]
+                and (cases := missing(suite[name], wanted, journal, number, retry=retry))
+            )
+            if any(not benchmark.is_control for benchmark, _ in work):
+                stops.append(Stop(revision, number, last, work))
+    return stops
+
+
+class Clock:
+    """How much is left, from how long each benchmark took so far.
+
+    Parameters
+    ----------
+    stops : sequence of Stop
+        What is to be done.
+    seconds : mapping of str to float
+        Of a case of each benchmark on this tomogram, where known.
+    """
+
+    def __init__(self, stops: Sequence[Stop], seconds: Mapping[str, float]) -> None:
+        self._left: dict[str, int] = {}
+        for stop in stops:
+            for benchmark, cases in stop.work:
+                self._left[benchmark.name] = self._left.get(benchmark.name, 0) + len(cases)
+        self._moves, self._move_seconds = len(stops), _MOVE_SECONDS
+        self._seconds = dict(seconds)
+        self._total = max(sum(self._left.values()), 1)
+        self._last = time.monotonic()
+
+    def moved(self) -> None:
+        """Note that the environment has moved."""
+        now = time.monotonic()
+        self._moves -= 1
+        self._move_seconds = (self._move_seconds + now - self._last) / 2
+        self._last = now
+
+    def start(self) -> None:
+        """Note that something begins."""
+        self._last = time.monotonic()
+
+    def did(self, name: str) -> None:
+        """Note that a case of a benchmark was measured."""
+        self._left[name] -= 1
+        now = time.monotonic()
+        took, self._last = now - self._last, now
+        self._seconds[name] = (self._seconds.get(name, took) + took) / 2
+
+    def skip(self, stop: Stop) -> None:
+        """Note that a stop is not made."""
+        self._moves -= 1
+        for benchmark, cases in stop.work:
+            self.drop(benchmark.name, len(cases))
+
+    def drop(self, name: str, cases: int) -> None:
+        """Note that cases need not be measured after all."""
+        self._left[name] -= cases
+
+    def progress(self, stop: Stop, doing: str) -> Progress:
+        """Return what is being done now, and how much is left."""
+        known = self._seconds.values()
+        usual = sum(known) / len(known) if known else _CASE_SECONDS
+        seconds = sum(n * self._seconds.get(name, usual) for name, n in self._left.items())
+        done = 1 - sum(self._left.values()) / self._total
+        left = seconds + self._moves * self._move_seconds
+        return Progress(stop.revision, stop.round, stop.rounds, doing, done, left)
+
+
+def seconds_per_case(
+    journals: Iterable[Journal], others: Iterable[tuple[Journal, float]]
+) -> dict[str, float]:
+    """Return how long a case of each benchmark takes on a tomogram.
+
+    Parameters
+    ----------
+    journals : iterable of Journal
+        Of this tomogram.
+    others : iterable of (Journal, float)
+        Of other tomograms, with this one's voxels by theirs.
+    """
+    seconds: dict[str, float] = {}
+    for journal, voxels in others:
+        found = journal.seconds_per_case()
+        seconds |= {name: took * max(voxels, 1.0) for name, took in found.items()}
+    for journal in journals:
+        seconds |= journal.seconds_per_case()
+    return seconds
+
+
+def _position(name: str) -> tuple[int, str]:
+    module = name.partition(".")[0]
+    return (_ORDER.index(module) if module in _ORDER else len(_ORDER), name)

@@ -1,0 +1,39 @@
+"""The suite that measures: which version of it, and how it describes itself."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.timeline import repository
+
+_MEASURING = (
+    "benchmarks", "cryoet_bench/harness", "cryoet_bench/storage", "cryoet_bench/tomogram",
+    "cryoet_bench/variables.py",
+)  # fmt: skip
+"""What a measured process imports."""
+
+
+def digest(root: Path) -> str:
+    """Return a checksum of the code that a measured process imports."""
+    found = hashlib.sha256()
+    for name in _MEASURING:
+        path = root / name
+        for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
+            found.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def state(root: Path) -> dict[str, Any]:
+    """Return what a visit records of the project: its commit, whether it was clean, its digest.
+
+    A change of the suite must never look like a change of zarr.
+    """
+    try:
+        commit = repository.git(root, "rev-parse", "HEAD").strip()
+        clean: bool | None = not repository.git(root, "status", "--porcelain").strip()
+    except InputError:  # no checkout, as in an unpacked archive
+        commit, clean = "", None
+    return {"commit": commit, "clean": clean, "suite": digest(root)}

@@ -1,0 +1,105 @@
+"""A benchmark as the suite describes it: its name, its question, its unit, its cases.
+
+Standard library only: asv's own interpreter imports this.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+Case = tuple[str, ...]
+"""The parameters of a case as asv writes them, such as ``("'whole'", "'cube-64 v3'")``."""
+
+Tier = Literal["core", "full"]
+
+TIMED = frozenset({"time", "peakmemory"})
+"""asv's types of benchmarks that have noise; the others are the same in every round."""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One question of the suite. Lower values are better, always.
+
+    Parameters
+    ----------
+    description : mapping
+        The benchmark as asv describes it in ``benchmarks.json``, with the attributes that the
+        suite gives it.
+    """
+
+    description: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Asv's name, such as ``read.Patterns.time_read``."""
+        return str(self.description["name"])
+
+    @property
+    def family(self) -> str:
+        """The class of the benchmark: its benchmarks do similar work, with similar noise."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def version(self) -> str:
+        """Values of different versions are never compared."""
+        return str(self.description["version"])
+
+    @property
+    def title(self) -> str:
+        """The readable name."""
+        return str(self.description.get("pretty_name") or self.name)
+
+    @property
+    def question(self) -> str:
+        """What it answers."""
+        return str(self.description.get("question", ""))
+
+    @property
+    def unit(self) -> str:
+        """Of its values; times are in seconds."""
+        return str(self.description.get("unit", ""))
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it has noise: exact metrics are the same in every round."""
+        return self.description["type"] in TIMED
+
+    @property
+    def is_control(self) -> bool:
+        """Whether no release can change it, so that the machine did."""
+        return bool(self.description.get("control", False))
+
+    @property
+    def tolerance(self) -> float:
+        """The relative difference that an exact value may have between two runs."""
+        return float(self.description.get("tolerance", 0.0))
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds are measured unless the user says otherwise; 2 is asv's own default."""
+        return int(self.description.get("rounds", 2)) if self.is_timed else 1
+
+    @cached_property
+    def cases(self) -> tuple[Case, ...]:
+        """All cases, in asv's order."""
+        return tuple(itertools.product(*self.description["params"]))
+
+    def cases_of(self, tier: Tier) -> tuple[Case, ...]:
+        """Return the cases of a tier, in asv's order; the full tier contains all."""
+        core = self.description.get("core")
+        if tier == "full" or core is None:
+            return self.cases
+        return tuple(case for case in self.cases if words(case) in core)
+
+    def title_of(self, case: Case) -> str:
+        """Return the readable name of a case."""
+        return f"{self.title}: {words(case)}" if case else self.title
+
+
+def words(case: Case) -> str:
+    """Return a case as the user reads it: ``blosc-zstd-5`` without its quotes."""
+    return ", ".join(value.strip("'\"") for value in case)

@@ -1,0 +1,308 @@
+"""What was measured of one revision: visits and their rounds, one line each, only appended to.
+
+Every measured round is on the disk as soon as it is known, with the visit that it belongs to: what
+was installed, under which conditions, by which version of the suite. Nothing is ever removed; a
+line that discards says which of the lines before it no longer count.
+
+Standard library only: asv's own interpreter imports this.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.record.benchmark import Benchmark, Case
+from cryoet_bench.record.estimate import estimate
+
+Status = Literal["passed", "n/a", "failed"]
+Grade = Literal["sound", "quick", "disturbed"]
+_GRADES: tuple[Grade, ...] = ("sound", "quick", "disturbed")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One case of a benchmark, measured once.
+
+    Parameters
+    ----------
+    case : tuple of str
+        The parameters as asv writes them; empty for a benchmark without parameters.
+    status : {"passed", "n/a", "failed"}
+        Not available is decided by the benchmark, on releases without the feature.
+    value : float or None
+        The metric, where it is not computed from samples.
+    samples : tuple of float
+        Seconds per call, of timed benchmarks.
+    number : int or None
+        Calls per sample.
+    reason : str
+        Why it failed or is not available.
+    """
+
+    case: Case
+    status: Status
+    value: float | None = None
+    samples: tuple[float, ...] = ()
+    number: int | None = None
+    reason: str = ""
+
+    @property
+    def level(self) -> float | None:
+        """The least time, which is what an undisturbed process takes; or the metric."""
+        return min(self.samples) if self.samples else self.value
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of a benchmark: every case in a process of its own."""
+
+    benchmark: str
+    version: str
+    round: int
+    started_at: str
+    duration: float
+    cases: tuple[Measured, ...]
+    visit: str = ""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """The environment moved to a revision once, and what was measured there before it moved on.
+
+    Attributes
+    ----------
+    id : str
+        Names the visit within its journal.
+    started_at : str
+        When, in UTC.
+    origin : str
+        What measured it: ``scripts/bench``, ``asv run``, ``cryoet-bench noise``.
+    quick : bool
+        Whether each case was called once only, as by ``asv run --quick``.
+    installed : tuple of mapping
+        Each distribution: name, version, origin, digest.
+    project : mapping
+        The suite: the project's commit, whether the checkout was clean, a digest of the suite.
+    conditions : mapping
+        What was in force: allocator, seed, processor, kernel, load.
+    """
+
+    id: str
+    started_at: str
+    origin: str
+    quick: bool = False
+    installed: tuple[Mapping[str, Any], ...] = ()
+    project: Mapping[str, Any] = field(default_factory=dict)
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is known of a case: the one rule of what counts.
+
+    Attributes
+    ----------
+    status : {"passed", "n/a", "failed"}
+        A failure stands until the case is measured again.
+    rounds : tuple of Measured
+        Those that count, in their order. A disturbed or quick round counts only where the case
+        has no sound one.
+    reason : str
+        Why it failed or is not available.
+    grade : {"sound", "quick", "disturbed"}
+        Of the rounds that count.
+    """
+
+    status: Status
+    rounds: tuple[Measured, ...]
+    reason: str = ""
+    grade: Grade = "sound"
+
+    @property
+    def levels(self) -> list[float]:
+        """The level of each round that counts."""
+        return [one.level for one in self.rounds if one.level is not None]
+
+    @property
+    def value(self) -> float | None:
+        """The estimate of the case, the one number shown anywhere; None unless it passed."""
+        return estimate(self.levels) if self.status == "passed" and self.levels else None
+
+
+class Journal:
+    """The rounds of one revision on one machine and tomogram.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; it need not exist yet.
+
+    Raises
+    ------
+    InputError
+        A line cannot be read. A last line without its end is a run that was killed while
+        writing, and is dropped.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.visits: dict[str, Visit] = {}
+        self.rounds: list[Round] = []
+        self.disturbed: set[str] = set()
+        self._known: set[tuple[str, str, str]] = set()
+        self._whole_bytes = 0
+        try:
+            content = path.read_bytes() if path.exists() else b""
+            whole, _, torn = content.rpartition(b"\n")
+            self._whole_bytes = len(content) - len(torn)
+            for line in whole.splitlines():
+                self._take(json.loads(line))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"the journal {path} is damaged after {len(self.rounds)} rounds ({error}): restore "
+                "it, or remove it and measure that revision again"
+            ) from error
+
+    def begin(self, visit: Visit) -> None:
+        """Add a visit, before its rounds."""
+        self._append({"kind": "visit", **asdict(visit)})
+
+    def append(self, measured: Round) -> None:
+        """Add a round, on the disk before this returns."""
+        self._append({"kind": "round", **asdict(measured)})
+
+    def disturb(self, visit: str, controls: Mapping[str, float]) -> None:
+        """Mark a visit as disturbed, with how far off its controls were."""
+        self._append({"kind": "disturbed", "visit": visit, "controls": dict(controls)})
+
+    def discard(self, benchmarks: Iterable[str] | None = None) -> int:
+        """Let what was measured so far no longer count; return how many rounds that were.
+
+        Parameters
+        ----------
+        benchmarks : iterable of str, optional
+            Only these; all, where none are given.
+        """
+        before = len(self.rounds)
+        names = None if benchmarks is None else sorted(benchmarks)
+        self._append({"kind": "discarded", "at": now(), "benchmarks": names})
+        return before - len(self.rounds)
+
+    def outcomes(self, benchmark: Benchmark) -> dict[Case, Outcome]:
+        """Return what is known of each case of a benchmark in its present version."""
+        known: dict[Case, list[tuple[Grade, Measured]]] = {}
+        for entry in self.rounds:
+            if entry.benchmark == benchmark.name and entry.version == benchmark.version:
+                for measured in entry.cases:
+                    known.setdefault(measured.case, []).append((self._grade(entry), measured))
+        return {case: _outcome(rounds, benchmark.is_timed) for case, rounds in known.items()}
+
+    def round_numbers(self, benchmark: Benchmark) -> dict[Case, set[int]]:
+        """Return which rounds of each case did not fail and were no quick ones."""
+        found: dict[Case, set[int]] = {}
+        for entry in self.rounds:
+            if (
+                entry.benchmark == benchmark.name
+                and entry.version == benchmark.version
+                and self._grade(entry) != "quick"
+            ):
+                for measured in entry.cases:
+                    if measured.status != "failed":
+                        found.setdefault(measured.case, set()).add(entry.round)
+        return found
+
+    def suites(self, benchmark: Benchmark) -> set[str]:
+        """Return the checksums of the suites that measured a benchmark in its present version."""
+        return {
+            str(self.visits[entry.visit].project.get("suite", ""))
+            for entry in self.rounds
+            if entry.visit in self.visits
+            and (entry.benchmark, entry.version) == (benchmark.name, benchmark.version)
+        }
+
+    def seconds_per_case(self) -> dict[str, float]:
+        """Return how long a case of each benchmark took in the mean."""
+        total: dict[str, tuple[float, int]] = {}
+        for entry in self.rounds:
+            seconds, cases = total.get(entry.benchmark, (0.0, 0))
+            total[entry.benchmark] = seconds + entry.duration, cases + len(entry.cases)
+        return {name: seconds / cases for name, (seconds, cases) in total.items() if cases}
+
+    def _grade(self, entry: Round) -> Grade:
+        if entry.visit in self.disturbed:
+            return "disturbed"
+        visit = self.visits.get(entry.visit)
+        return "quick" if visit and visit.quick else "sound"
+
+    def _append(self, fields: dict[str, Any]) -> None:
+        line = json.dumps(fields, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("r+b" if self.path.exists() else "wb") as file:
+                file.truncate(self._whole_bytes)
+                file.seek(self._whole_bytes)
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise InputError(
+                f"cannot write the journal {self.path}: {error.strerror}; make the checkout "
+                "writable and free some space, then rerun to resume"
+            ) from error
+        self._whole_bytes += len(line)
+        self._take(json.loads(line))
+
+    def _take(self, fields: dict[str, Any]) -> None:
+        match fields.pop("kind"):
+            case "visit":
+                visit = Visit(**{**fields, "installed": tuple(fields["installed"])})
+                self.visits[visit.id] = visit
+            case "round":
+                measured = _round(fields)
+                identity = (measured.visit, measured.benchmark, measured.started_at)
+                if identity not in self._known:  # files were merged twice: a round counts once
+                    self._known.add(identity)
+                    self.rounds.append(measured)
+            case "disturbed":
+                self.disturbed.add(fields["visit"])
+            case "discarded":
+                names = fields["benchmarks"]
+                self.rounds = [
+                    r for r in self.rounds if names is not None and r.benchmark not in names
+                ]
+            case kind:
+                raise ValueError(f"no line is of the kind {kind!r}")
+
+
+def _round(fields: dict[str, Any]) -> Round:
+    cases = tuple(
+        Measured(**{**case, "case": tuple(case["case"]), "samples": tuple(case["samples"])})
+        for case in fields.pop("cases")
+    )
+    return Round(**fields, cases=cases)
+
+
+def _outcome(rounds: Sequence[tuple[Grade, Measured]], is_timed: bool) -> Outcome:
+    last = rounds[-1][1]
+    if last.status != "passed":
+        return Outcome(last.status, (last,), last.reason, rounds[-1][0])
+    passed = [(grade, one) for grade, one in rounds if one.status == "passed"]
+    if not is_timed:  # exact metrics have no noise: the newest stands for all
+        return Outcome("passed", (last,))
+    for grade in _GRADES:
+        counting = tuple(one for found, one in passed if found == grade)
+        if counting:
+            return Outcome("passed", counting, grade=grade)
+    raise AssertionError("a round has one of the grades")
+
+
+def now() -> str:
+    """Return the present moment as it is written into journals."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,90 @@
+"""The values of one revision that a person who stores tomograms asks for first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of an overview: a benchmark, and which of its cases belong to a row.
+
+    Attributes
+    ----------
+    heading : str
+        With its unit in brackets.
+    benchmark : str
+        asv's name.
+    before : str
+        How the case begins before the row's own words.
+    """
+
+    heading: str
+    benchmark: str
+    before: str = ""
+
+
+_CODECS = (
+    _Column("bytes/voxel", "size.Codecs.track_bytes_per_voxel"),
+    _Column("write [seconds]", "write.Codecs.time_volume"),
+    _Column("read [seconds]", "read.Codecs.time_volume"),
+)
+_LAYOUTS = (
+    _Column("bytes/voxel", "size.Layouts.track_bytes_per_voxel"),
+    _Column("files", "size.Layouts.track_objects"),
+    _Column("write [seconds]", "write.Layouts.time_volume"),
+    _Column("read [seconds]", "read.Layouts.time_volume"),
+)
+_ACCESS = tuple(
+    _Column(f"{pattern} [seconds]", "read.Patterns.time_read", f"{pattern}, ")
+    for pattern in ("slice-xy", "slice-xz", "slice-yz", "boxes-64")
+)
+_OVERVIEWS = {
+    ("By codec, in 64-cubes", "codec, format"): _CODECS,
+    ("By layout, with blosc-zstd-5", "layout, format"): _LAYOUTS,
+    ("By access pattern, with blosc-lz4-5", "layout and format"): _ACCESS,
+}
+
+
+def overview(cases: pd.DataFrame, facts: Mapping[str, Any]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the tables of one revision: codecs, layouts and access patterns by size and time.
+
+    Parameters
+    ----------
+    cases : pandas.DataFrame
+        The passed cases of one revision, from `Record.cases`.
+    facts : mapping
+        Of the tomogram.
+
+    Yields
+    ------
+    title : str
+        Of the table.
+    values : pandas.DataFrame
+        A row a way of storing; the compression ratio is derived from the stored bytes.
+    """
+    import numpy as np  # noqa: PLC0415
+    import pandas as pd  # noqa: PLC0415
+
+    itemsize = np.dtype(facts["dtype"]).itemsize
+    for (title, rows), columns in _OVERVIEWS.items():
+        found = {}
+        for column in columns:
+            own = cases[
+                (cases["benchmark"] == column.benchmark)
+                & cases["case"].str.startswith(column.before)
+            ]
+            names = own["case"].str.removeprefix(column.before)
+            found[column.heading] = pd.Series(own["value"].to_numpy(), index=names)
+        values = pd.DataFrame(found).dropna(how="all").rename_axis(rows)
+        if values.empty:
+            continue
+        if "bytes/voxel" in values:
+            values.insert(0, "ratio", (itemsize / values["bytes/voxel"]).round(4))
+            values = values.sort_values("ratio", ascending=False)
+        yield title, values

@@ -1,0 +1,294 @@
+"""Everything that was measured: one query over the journals of all machines and tomograms.
+
+The journals of a machine lie in a folder of its name, by tomogram and revision. The project brings
+the record of its reference machine; what is measured here lies apart and stands beside it.
+
+Importing this module needs the standard library alone; the query returns pandas data frames.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.files import write_text
+from cryoet_bench.record.benchmark import Benchmark, words
+from cryoet_bench.record.journal import Journal, Outcome
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cryoet_bench.timeline.revisions import Revision
+
+OWN = Path("results")
+"""Where this machine's journals lie, below the checkout."""
+
+REFERENCE = Path("record")
+"""Where the recorded history of the reference machine lies, below the checkout."""
+
+_SUITE = "suite.json"
+_MACHINE = "machine.json"
+_TOMOGRAMS = "tomograms.json"
+
+
+@dataclass(frozen=True, order=True)
+class Series:
+    """What a journal is about.
+
+    Attributes
+    ----------
+    machine, tomogram, revision : str
+        Their names; a revision is named as in the timeline's repository.
+    """
+
+    machine: str
+    tomogram: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """The journals below some folders.
+
+    Parameters
+    ----------
+    own : pathlib.Path
+        Where this machine writes.
+    others : tuple of pathlib.Path
+        Further folders, which are only read.
+    """
+
+    own: Path
+    others: tuple[Path, ...] = ()
+
+    @classmethod
+    def of(cls, root: Path) -> Record:
+        """Return the record of a checkout: this machine's and the reference machine's."""
+        return cls(root / OWN, (root / REFERENCE,))
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """All folders, this machine's first."""
+        return (self.own, *self.others)
+
+    def journal(self, series: Series) -> Journal:
+        """Return the journal of a series."""
+        return Journal(self.journal_path(series))
+
+    def own_journal(self, series: Series) -> Journal:
+        """Return the journal that this machine writes for a series."""
+        return Journal(_path(self.own, series))
+
+    def journal_path(self, series: Series) -> Path:
+        """Return the file of a journal: where it is, or where this machine would write it."""
+        paths = [_path(folder, series) for folder in self.folders]
+        return next((path for path in paths if path.exists()), paths[0])
+
+    def series(self) -> list[Series]:
+        """Return all series that have a journal, in order."""
+        found = {
+            Series(parts[0], parts[1], "/".join(parts[2:]))
+            for folder in self.folders
+            for path in folder.glob("*/*/**/*.jsonl")
+            if (parts := path.relative_to(folder).with_suffix("").parts)
+        }
+        return sorted(found)
+
+    def suite(self, digest: str | None = None) -> dict[str, Benchmark]:
+        """Return the benchmarks by name, as the suite last described itself; none if it never did.
+
+        Parameters
+        ----------
+        digest : str, optional
+            Only if the suite had this checksum then.
+
+        Raises
+        ------
+        InputError
+            The file that holds them is damaged.
+        """
+        for folder in self.folders:
+            known = _read(folder / _SUITE, {})
+            if known and digest in {None, known["digest"]}:
+                return {it["name"]: Benchmark(it) for it in known["benchmarks"]}
+        return {}
+
+    def describe_suite(self, benchmarks: Mapping[str, Benchmark], digest: str) -> None:
+        """Keep the description of the suite, and its checksum."""
+        descriptions = [dict(benchmark.description) for benchmark in benchmarks.values()]
+        _write(self.own / _SUITE, {"digest": digest, "benchmarks": descriptions})
+
+    def machine(self, name: str) -> dict[str, Any]:
+        """Return the facts of a machine, none if it is not known."""
+        for folder in self.folders:
+            facts = _read(folder / name / _MACHINE, {})
+            if facts:
+                return dict(facts)
+        return {}
+
+    def describe_machine(self, name: str, facts: Mapping[str, Any]) -> None:
+        """Keep the facts of a machine."""
+        _write(self.own / name / _MACHINE, dict(facts))
+
+    def tomograms(self) -> dict[str, dict[str, Any]]:
+        """Return what is known of each measured tomogram, by name."""
+        known: dict[str, dict[str, Any]] = {}
+        for folder in reversed(self.folders):
+            known.update(_read(folder / _TOMOGRAMS, {}))
+        return known
+
+    def describe_tomogram(self, facts: Mapping[str, Any]) -> None:
+        """Keep the facts of a tomogram."""
+        known = _read(self.own / _TOMOGRAMS, {})
+        if known.get(facts["name"]) != facts:
+            _write(self.own / _TOMOGRAMS, {**known, facts["name"]: dict(facts)})
+
+    def cases(
+        self,
+        revisions: Sequence[Revision],
+        *,
+        machine: str | None = None,
+        tomogram: str | None = None,
+    ) -> pd.DataFrame:
+        """Return what is known of every case: one row a revision and case.
+
+        Parameters
+        ----------
+        revisions : sequence of Revision
+            Which, in the order of the result.
+        machine, tomogram : str, optional
+            Only these.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns: machine, tomogram, revision, label, line, date, benchmark, title, question,
+            case, unit, timed, control, core, status, value, rounds, spread (standard deviation of
+            the rounds' logarithms), grade, reason. ``value`` is NaN unless the case passed.
+
+        Raises
+        ------
+        InputError
+            A journal is damaged.
+        """
+        import pandas as pd  # noqa: PLC0415
+
+        rows = list(self._rows(revisions, machine, tomogram))
+        return pd.DataFrame(rows, columns=_COLUMNS).astype({"value": float, "spread": float})
+
+    def _rows(
+        self, revisions: Sequence[Revision], machine: str | None, tomogram: str | None
+    ) -> Iterator[tuple[Any, ...]]:
+        suite = self.suite()
+        known = self.series()
+        for revision in revisions:
+            for series in known:
+                if (
+                    series.revision != revision.name
+                    or machine not in {None, series.machine}
+                    or tomogram not in {None, series.tomogram}
+                ):
+                    continue
+                journal = self.journal(series)
+                for benchmark in suite.values():
+                    outcomes = journal.outcomes(benchmark)
+                    core = set(benchmark.cases_of("core"))
+                    for case in benchmark.cases:
+                        if case in outcomes:
+                            yield (
+                                series.machine, series.tomogram, revision.name, revision.label,
+                                revision.line, revision.date, benchmark.name, benchmark.title,
+                                benchmark.question, words(case), benchmark.unit,
+                                benchmark.is_timed, benchmark.is_control, case in core,
+                                *_known(outcomes[case]),
+                            )  # fmt: skip
+
+
+_COLUMNS = [
+    "machine", "tomogram", "revision", "label", "line", "date", "benchmark", "title", "question",
+    "case", "unit", "timed", "control", "core", "status", "value", "rounds", "spread", "grade",
+    "reason",
+]  # fmt: skip
+
+
+def _known(outcome: Outcome) -> tuple[Any, ...]:
+    import math  # noqa: PLC0415
+
+    logs = [math.log(level) for level in outcome.levels if level > 0]
+    spread = statistics.stdev(logs) if len(logs) > 1 else math.nan
+    value = outcome.value
+    return (
+        outcome.status, math.nan if value is None else value, len(outcome.rounds), spread,
+        outcome.grade, outcome.reason,
+    )  # fmt: skip
+
+
+def _path(folder: Path, series: Series) -> Path:
+    path = folder / series.machine / series.tomogram / series.revision
+    return path.with_name(f"{path.name}.jsonl")
+
+
+def coverage(cases: pd.DataFrame) -> pd.DataFrame:
+    """Return how many cases passed, are not available and failed.
+
+    Parameters
+    ----------
+    cases : pandas.DataFrame
+        From `Record.cases`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index machine, tomogram, revision; columns passed, n/a, failed.
+    """
+    keys = ["machine", "tomogram", "revision"]
+    table = cases.pivot_table(
+        index=keys, columns="status", values="case", aggfunc="size", fill_value=0, sort=False
+    )
+    return table.reindex(columns=["passed", "n/a", "failed"], fill_value=0)
+
+
+def failures(cases: pd.DataFrame) -> pd.DataFrame:
+    """Return why cases failed: machine, tomogram, revision, reason, and how many."""
+    failed = cases[cases["status"] == "failed"]
+    keys = ["machine", "tomogram", "revision", "reason"]
+    return failed.groupby(keys, sort=False).size().rename("count").reset_index()
+
+
+def history(cases: pd.DataFrame, benchmark: str, case: str = "") -> pd.DataFrame:
+    """Return the rows of one case that have a value, in the order of the revisions.
+
+    Raises
+    ------
+    InputError
+        There is no value at all.
+    """
+    chosen = cases[(cases["benchmark"] == benchmark) & (cases["case"] == case)]
+    found = chosen[chosen["status"] == "passed"]
+    if found.empty:
+        raise InputError(
+            f"no release has a value of {benchmark}({case}): measure some with scripts/bench"
+        )
+    return found
+
+
+def _read(path: Path, nothing: Any) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8")) if path.exists() else nothing
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is damaged ({error}): restore it or remove it") from error
+
+
+def _write(path: Path, content: Any) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror}; make the checkout writable and free some space"
+        ) from error

@@ -1,0 +1,84 @@
+"""The commands that list and discard what was measured, and that compare two releases."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cryoet_bench.cli import app, bench
+from cryoet_bench.errors import InputError
+from cryoet_bench.timeline.revisions import Revisions
+from tests import toy
+from tests.measured import campaign, last_two
+
+
+@pytest.fixture(autouse=True)
+def checkout(measured: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the commands take the toy project for their checkout."""
+    revisions = Revisions(toy.TIMELINE, measured / ".asv" / "timeline")
+    monkeypatch.setattr(bench, "project_root", lambda: measured)
+    monkeypatch.setattr(bench, "known_revisions", lambda _: revisions)
+    return measured
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_what_was_measured_is_listed() -> None:
+    rows = json.loads(run("record", "list", "--json"))
+    assert [row["revision"] for row in rows] == ["numcodecs-0.16.2", "zarr-3.1.1"]
+    assert {row["visits"] for row in rows} == {2}
+    assert all(row["origins"] == ["scripts/bench"] for row in rows)
+    assert "numcodecs-0.16.2" in run("record", "list")
+
+
+def test_what_is_discarded_is_measured_again(checkout: Path) -> None:
+    before, _ = last_two(checkout)
+    said = run("record", "discard", before.name, "--bench", "time_read", "--yes")
+    assert said == "Discarded 2 rounds of numcodecs 0.16.2.\n"
+    mine = campaign(checkout)
+    assert not mine.journal(before).outcomes(mine.suite["volume.Volume.time_read"])
+    assert mine.journal(before).outcomes(mine.suite["volume.Volume.track_bytes"])
+    list(mine.measure([before]))
+    assert mine.journal(before).outcomes(mine.suite["volume.Volume.time_read"])
+
+
+def test_the_user_is_asked_first(checkout: Path) -> None:
+    before, _ = last_two(checkout)
+    result = CliRunner().invoke(app, ["record", "discard", before.name], input="n\n")
+    assert result.exit_code == 1
+    assert campaign(checkout).journal(before).rounds
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["zarr-3.1.0"], "nothing of zarr 3.1.0 was measured here"),
+        (["zarr-3.1.1", "--bench", "nothing"], "nothing of zarr 3.1.1 was measured here"),
+        (["zarr-3.1.1", "--bench", "("], "is not a regular expression"),
+        (["zarr-9"], "named 'zarr-9'"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments: list[str], words: str) -> None:
+    result = CliRunner().invoke(app, ["record", "discard", "--yes", *arguments])
+    assert isinstance(result.exception, InputError)
+    assert words in str(result.exception)
+
+
+def test_two_releases_are_compared_with_an_exit_code(checkout: Path) -> None:
+    arguments = ["changes", "--between", "numcodecs-0.16.2", "zarr-3.1.1"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1, "one codec is gone"
+    assert "zarr 3.1.1 against numcodecs 0.16.2" in result.output
+    result = CliRunner().invoke(app, [*arguments, "--json"])
+    verdicts = {(c["benchmark"], c["case"]): c["verdict"] for c in json.loads(result.output)}
+    assert verdicts["volume.Volume.track_bytes", "zstd"] == "better"
+    result = CliRunner().invoke(app, ["changes", "--between", "zarr-3.1.0", "zarr-3.1.1"])
+    assert isinstance(result.exception, InputError)
+    assert "zarr 3.1.0 was not measured on phantom-10A" in str(result.exception)
