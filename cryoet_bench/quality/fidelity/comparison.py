@@ -14,11 +14,12 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.quality.compiled import THREADS
 from cryoet_bench.quality.fidelity.bricks import Stored, Triple, Voxels, boxes, brick_shape, walk
 from cryoet_bench.quality.fidelity.defects import Defect
-from cryoet_bench.quality.fidelity.diagnosis import diagnose
+from cryoet_bench.quality.fidelity.diagnosis import MIDDLE, diagnose
 from cryoet_bench.quality.fidelity.grey_scale import Rescaled, grey_scale
 from cryoet_bench.quality.fidelity.identity import identical
 from cryoet_bench.quality.fidelity.picking import Picker, PickingScore
 from cryoet_bench.quality.fidelity.pixels import PixelErrors, PixelSums
+from cryoet_bench.quality.fidelity.probes import middle
 from cryoet_bench.quality.fidelity.sizes import different_shape
 from cryoet_bench.quality.fidelity.spectrum import Streamed, cross_spectrum
 from cryoet_bench.quality.fidelity.ssim import APRON, Similarity, SimilaritySums
@@ -240,14 +241,17 @@ def compare(
     report("Bit by bit", 0, 1)
     if identical(reference, copy):
         return Comparison(**facts, **unmeasured, exact=True, defects=[])
-    scale = grey_scale(reference, copy)
+    # Read once: a box in the middle may lie in eight chunks.
+    box = middle(tuple(reference.shape), MIDDLE)
+    centres = np.asarray(reference[box]), np.asarray(copy[box])
+    scale = grey_scale(*centres)
     seen = copy if scale is None else Rescaled(copy, *scale, like=reference.dtype)
     report("Fourier shell correlation", 0, 1)
     spectrum = cross_spectrum(reference, seen)
     curve = correlation(spectrum)
     pixels, similarity = voxel_by_voxel(reference, seen, spectrum, report)
     report("Diagnosis", 0, 1)
-    defects = diagnose(reference, copy, seen, scale, pixels, curve, spectrum)
+    defects = diagnose(reference, seen, centres, scale, pixels, curve, spectrum)
     report("Particle picking", 0, 1)
     picking = None
     spacing = reference_spacing or copy_spacing

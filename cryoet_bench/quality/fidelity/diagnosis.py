@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from cryoet_bench.quality.fidelity.bricks import Box, Triple, Voxels
 from cryoet_bench.quality.fidelity.defects import Defect
+from cryoet_bench.quality.fidelity.grey_scale import brought_back
 from cryoet_bench.quality.fidelity.pixels import MARKS, PixelErrors
 from cryoet_bench.quality.fidelity.probes import correlated, middle
 from cryoet_bench.quality.metrics.fsc import Correlation
@@ -24,7 +25,9 @@ from cryoet_bench.quality.metrics.shells import CrossSpectrum
 
 Array = npt.NDArray[Any]
 
-_EDGE = 96
+MIDDLE = 96
+"""Edge in voxels of the box in the middle that a diagnosis looks into."""
+
 _ALIKE = 0.9
 _PARTS = 10  # of a voxel, to which a shift is told
 _EXPLAINED = 0.3
@@ -48,10 +51,10 @@ class Evidence:
         Gain and offset that were taken out of the copy.
     pixels, correlation, spectrum
         What was measured on them.
-    box : tuple of slice
-        A box in the middle of both, which every mirror image leaves in place.
-    middle_reference, middle_copy : numpy.ndarray
-        Its voxels, as stored.
+    middle_reference, middle_stored : numpy.ndarray
+        A box in the middle of both, which every mirror image leaves in place, as stored.
+    middle_copy : numpy.ndarray
+        That of the copy on the reference's grey scale.
     """
 
     reference: Voxels
@@ -60,15 +63,15 @@ class Evidence:
     pixels: PixelErrors
     correlation: Correlation
     spectrum: CrossSpectrum
-    box: Box
     middle_reference: Array
+    middle_stored: Array
     middle_copy: Array
 
 
 def diagnose(
     reference: Voxels,
-    stored: Voxels,
     copy: Voxels,
+    centres: tuple[Array, Array],
     scale: tuple[float, float] | None,
     pixels: PixelErrors,
     correlation: Correlation,
@@ -78,33 +81,32 @@ def diagnose(
 
     Parameters
     ----------
-    reference, stored : array-like
-        The volumes as they are.
-    copy, scale
-        The copy on the reference's grey scale, and what that took.
+    reference, copy : array-like
+        The volumes, the copy on the reference's grey scale.
+    centres : tuple of numpy.ndarray
+        The box `middle` of `MIDDLE` voxels an edge of both, as stored.
+    scale : tuple of float or None
+        Gain and offset that were taken out of the copy.
     pixels, correlation, spectrum
         What was measured on reference and copy.
     """
     if scale is None and pixels.same_values:
-        return [_equal_values(reference, stored, pixels)]
-    box = middle(pixels.shape, _EDGE)
+        return [_equal_values(*centres, pixels)]
     with np.errstate(invalid="ignore", over="ignore"):
-        return _diagnose(
-            Evidence(
-                reference,
-                copy,
-                scale,
-                pixels,
-                correlation,
-                spectrum,
-                box,
-                np.asarray(reference[box]),
-                np.asarray(stored[box]),
-            )
+        evidence = Evidence(
+            reference,
+            copy,
+            scale,
+            pixels,
+            correlation,
+            spectrum,
+            *centres,
+            brought_back(centres[1], scale),
         )
+        return _diagnose(evidence)
 
 
-def _equal_values(reference: Voxels, stored: Voxels, pixels: PixelErrors) -> Defect:
+def _equal_values(reference: Array, stored: Array, pixels: PixelErrors) -> Defect:
     if pixels.identical:
         return Defect(
             "changed-voxels",
@@ -112,7 +114,7 @@ def _equal_values(reference: Voxels, stored: Voxels, pixels: PixelErrors) -> Def
             "integers differ beyond the 53 bits with which they are compared",
             "voxel",
         )
-    wider = np.dtype(reference.dtype).name != np.dtype(stored.dtype).name
+    wider = reference.dtype.name != stored.dtype.name
     return Defect(
         "same-values",
         False,
@@ -167,7 +169,7 @@ def _nonfinite(evidence: Evidence) -> Iterator[Defect]:
 
 
 def _byte_order(evidence: Evidence) -> Defect | None:
-    a, b = evidence.middle_reference, evidence.middle_copy
+    a, b = evidence.middle_reference, evidence.middle_stored
     if a.dtype.itemsize == 1 or a.dtype.itemsize != b.dtype.itemsize:
         return None
     swapped = b.view(b.dtype.newbyteorder())
@@ -182,8 +184,8 @@ def _byte_order(evidence: Evidence) -> Defect | None:
 
 
 def _orientation(evidence: Evidence) -> Defect | None:
-    box = _cube(evidence.pixels.shape)
-    a, b = (np.asarray(volume[box]) for volume in (evidence.reference, evidence.copy))
+    box = _cube(evidence.middle_reference.shape)
+    a, b = evidence.middle_reference[box], evidence.middle_copy[box]
     if correlated(a, b) > _ALIKE / 2:
         return None
     turned = _turned(a, b)
@@ -217,8 +219,8 @@ def _turned(a: Array, b: Array) -> tuple[tuple[int, ...], tuple[int, ...]] | Non
 
 def _shift(evidence: Evidence) -> Defect | None:
     a, b = (
-        np.nan_to_num(np.asarray(volume[evidence.box]).astype(np.float64), posinf=0.0, neginf=0.0)
-        for volume in (evidence.reference, evidence.copy)
+        np.nan_to_num(part.astype(np.float64), posinf=0.0, neginf=0.0)
+        for part in (evidence.middle_reference, evidence.middle_copy)
     )
     if min(a.shape) < 4 or a.std() == 0 or b.std() == 0:
         return None
@@ -566,7 +568,7 @@ def _gradient(evidence: Evidence) -> Defect | None:
     # A smooth surface needs no more than some thirty points along an axis.
     thin = tuple(slice(None, None, max(1, n // 32)) for n in evidence.middle_copy.shape)
     a = evidence.middle_reference[thin]
-    b = np.asarray(evidence.copy[evidence.box])[thin]
+    b = evidence.middle_copy[thin]
     error = b.astype(np.float64) - a.astype(np.float64)
     if min(error.shape) < 4 or not np.isfinite(error).all() or not error.std() > 0:
         return None
@@ -588,7 +590,7 @@ def _gradient(evidence: Evidence) -> Defect | None:
 
 
 def _half_precision(evidence: Evidence) -> Defect | None:
-    a, b = evidence.middle_reference, evidence.middle_copy
+    a, b = evidence.middle_reference, evidence.middle_stored
     values = b.astype(np.float64)
     values = values[np.isfinite(values) & (values != 0)]
     if not values.size or not _is_float(b) or _survives_half(a):
@@ -608,7 +610,7 @@ def _half_precision(evidence: Evidence) -> Defect | None:
 
 
 def _levels(evidence: Evidence) -> Defect | None:
-    a, b = evidence.middle_reference, evidence.middle_copy
+    a, b = evidence.middle_reference, evidence.middle_stored
     levels = np.unique(b[np.isfinite(b)] if _is_float(b) else b)
     before = np.unique(a[np.isfinite(a)] if _is_float(a) else a)
     if not 2 <= len(levels) < min(65536, b.size // 4) or len(levels) >= len(before):
@@ -619,7 +621,7 @@ def _levels(evidence: Evidence) -> Defect | None:
     if (np.abs(gaps / step - np.rint(gaps / step)) > 0.25).any():
         return None
     gain, _ = evidence.scale or (1.0, 0.0)
-    error = np.abs(np.asarray(evidence.copy[evidence.box]).astype(np.float64) - a)
+    error = np.abs(evidence.middle_copy.astype(np.float64) - a)
     # Rounding errs by half a step at most, but for the tails that it may cut off.
     if np.nanpercentile(error, 90) * abs(gain) > 0.6 * step:
         return None
@@ -638,7 +640,7 @@ def _levels(evidence: Evidence) -> Defect | None:
 
 
 def _mantissa(evidence: Evidence) -> Defect | None:
-    a, b = evidence.middle_reference, evidence.middle_copy
+    a, b = evidence.middle_reference, evidence.middle_stored
     if a.dtype != b.dtype or b.dtype not in (np.float32, np.float64):
         return None
     mantissa = 23 if b.dtype == np.float32 else 52
@@ -722,7 +724,7 @@ def _where_it_differs(evidence: Evidence) -> tuple[Array, Array]:
     box = _bounding_box(evidence.pixels)
     z, y, x = (
         slice(part.start + inner.start, part.start + inner.stop)
-        for part, inner in zip(box, middle(_extent(box), _EDGE), strict=True)
+        for part, inner in zip(box, middle(_extent(box), MIDDLE), strict=True)
     )
     return np.asarray(evidence.reference[z, y, x]), np.asarray(evidence.copy[z, y, x])
 

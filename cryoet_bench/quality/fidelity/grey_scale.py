@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.fidelity.bricks import Voxels, working_dtype
-from cryoet_bench.quality.fidelity.probes import correlated, middle
+from cryoet_bench.quality.fidelity.probes import correlated
 
-_EDGE = 96
 # Where copy and reference are less alike than this, no line between them means anything.
 _CORRELATION = 0.9
 # Smaller deviations stay: they change no other measure's verdict, and the gain has its own limit.
@@ -24,26 +23,37 @@ class Rescaled:
     """A copy = gain * reference + offset, read on the reference's grey scale."""
 
     def __init__(self, copy: Voxels, gain: float, offset: float, like: np.dtype[Any]) -> None:
-        self._copy, self._gain, self._offset = copy, gain, offset
+        self._copy, self._scale = copy, (gain, offset)
         self.shape = tuple(copy.shape)
         self.dtype = working_dtype(like, np.dtype(np.float32))
         self.chunks = getattr(copy, "shards", None) or getattr(copy, "chunks", None)
 
     def __getitem__(self, box: Any, /) -> npt.NDArray[Any]:
         """Return the voxels of a box."""
-        values = np.asarray(self._copy[box]).astype(np.float64)
-        return np.asarray((values - self._offset) / self._gain, self.dtype)
+        return np.asarray(brought_back(np.asarray(self._copy[box]), self._scale), self.dtype)
 
 
-def grey_scale(reference: Voxels, copy: Voxels) -> tuple[float, float] | None:
+def brought_back(voxels: npt.NDArray[Any], scale: tuple[float, float] | None) -> npt.NDArray[Any]:
+    """Return voxels on the reference's grey scale."""
+    if scale is None:
+        return voxels
+    gain, offset = scale
+    return np.asarray((voxels.astype(np.float64) - offset) / gain)
+
+
+def grey_scale(reference: npt.NDArray[Any], copy: npt.NDArray[Any]) -> tuple[float, float] | None:
     """Return gain and offset where a copy is on another grey scale, None where on the same.
 
-    Judged on a box in the middle: a straight line has to explain all but a twenty-fifth of the
-    error's power there. Filters, noise, rounding and clipping leave more than that beside theirs.
+    A straight line has to explain all but a twenty-fifth of the error's power. Filters, noise,
+    rounding and clipping leave more than that beside theirs.
+
+    Parameters
+    ----------
+    reference, copy : numpy.ndarray
+        A box of each.
     """
-    box = middle(reference.shape, _EDGE)
     with np.errstate(invalid="ignore", over="ignore"):
-        a, b = (np.asarray(volume[box]).astype(np.float64).ravel() for volume in (reference, copy))
+        a, b = (part.astype(np.float64).ravel() for part in (reference, copy))
     finite = np.isfinite(a) & np.isfinite(b)
     a, b = a[finite], b[finite]
     if a.size < _FEWEST:
