@@ -41,7 +41,7 @@ COLUMNS = {
     "max error, sd": "largest error of a voxel, in standard deviations of the reference",
     "SSIM": "3-D structural similarity, windows of 7 voxels",
     "min FSC in band": "least Fourier shell correlation with the reference where that has signal",
-    "picking F4": "F-beta (beta 4) of particles found in the copy against those known",
+    "picking F4": "F-beta (beta 4) of particles found in a changed copy against those known",
     "same picks F4": "the same, against those found in the reference",
     "recognised": "what `cryoet-bench verify` calls the change",
     "fit for": "profiles of `verify` that the copy passes",
@@ -73,9 +73,7 @@ def round_trip(volume: Any, case: Lossy, folder: Path, *, lossless: bool) -> tup
 
 def row(name: str, ratio: float, comparison: Comparison) -> list[str]:
     """Return a case's cells."""
-    pixels, curve, picking = comparison.pixels, comparison.correlation, comparison.picking
-    assert pixels is not None
-    assert curve is not None
+    values, picking = comparison.measures(), comparison.picking
     fit = [
         profile.name
         for profile in PROFILES.values()
@@ -84,12 +82,12 @@ def row(name: str, ratio: float, comparison: Comparison) -> list[str]:
     return [
         name,
         f"{ratio:.3f}",
-        "exact" if pixels.identical else f"{pixels.psnr:.1f}",
-        f"{pixels.max_error_sd:.3g}",
-        f"{comparison.similarity.mean:.5f}" if comparison.similarity else "",
-        f"{curve.minimum:.5f}",
+        "exact" if comparison.exact else f"{values['psnr']:.1f}",
+        f"{values['max_error_sd']:.3g}",
+        f"{values['ssim']:.5f}",
+        f"{values['fsc_minimum']:.5f}",
         "" if picking is None or picking.copy is None else f"{picking.copy:.3f}",
-        "" if picking is None else f"{picking.agreement:.3f}",
+        f"{values['picking_agreement']:.3f}",
         ", ".join(defect.name for defect in comparison.defects),
         ", ".join(fit) or "none",
     ]
