@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.exact import Exact, Outcomes, Values
-from benchmarks.measured import tomogram
+from benchmarks.measured import labels, tomogram
 from benchmarks.question import EVERY, Timed, asks
 from cryoet_bench.harness import conditions
 from cryoet_bench.storage.codecs import COMPRESSORS, CORE_COMPRESSORS
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 _EDGE = 64
 
 
-def middle_chunk() -> npt.NDArray[Any]:
-    """Return the central 64-cube of the tomogram."""
+def middle_chunk(voxels: str = "densities") -> npt.NDArray[Any]:
+    """Return the central 64-cube of the tomogram, or of its *labels*."""
     import numpy as np  # noqa: PLC0415
 
     from cryoet_bench.volume import region  # noqa: PLC0415
 
-    volume = tomogram().data
+    volume = labels("uint16") if voxels == "labels" else tomogram().data
     return np.ascontiguousarray(volume[region.middle(volume.shape, _EDGE)])
 
 
 @functools.cache
-def _encoded(codec: str) -> tuple[Any, Any, Any]:
-    """Return a codec of numcodecs, the central 64-cube of the tomogram, and the cube encoded."""
+def _encoded(codec: str, voxels: str = "densities") -> tuple[Any, Any, Any]:
+    """Return a codec of numcodecs, the central 64-cube, and the cube encoded."""
     import numpy as np  # noqa: PLC0415
 
     conditions.settle_codecs()
-    chunk = middle_chunk()
+    chunk = middle_chunk(voxels)
     compressor = COMPRESSORS[codec].format2()["compressor"]
     encoded = compressor.encode(chunk)
     decoded = np.frombuffer(compressor.decode(encoded), dtype=chunk.dtype)
@@ -69,15 +69,15 @@ class Chunk(Timed):
         self.codec.decode(self.encoded)
 
 
-def _size(codec: str) -> Values:
-    _, chunk, encoded = _encoded(codec)
+def _size(codec: str, voxels: str) -> Values:
+    _, chunk, encoded = _encoded(codec, voxels)
     return {"fraction_of_raw": len(encoded) / chunk.nbytes}
 
 
 class Size(Exact):
     """One chunk in memory, encoded by numcodecs: the companion of the times."""
 
-    cases = {"codec": COMPRESSORS}
+    cases = {"codec": COMPRESSORS, "voxels": ["densities", "labels"]}
     core = EVERY
     measure = staticmethod(_size)
 

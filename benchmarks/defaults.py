@@ -109,7 +109,7 @@ class Size(Exact):
         return self.outcomes()
 
     @asks("Stored size with zarr's defaults as a fraction of raw", unit="of raw")
-    def track_fraction_of_raw(self) -> float:
+    def track_fraction_of_raw(self, *_case: object) -> float:
         """How large is a volume, compared with its raw voxels, for a user who chose nothing?
 
         zarr's default codec, level, chunks and format.
@@ -117,7 +117,7 @@ class Size(Exact):
         return self.outcome["fraction_of_raw"]
 
     @asks("Stored objects with zarr's defaults", unit="objects")
-    def track_objects(self) -> float:
+    def track_objects(self, *_case: object) -> float:
         """How many objects does a volume become for a user who chose nothing?
 
         zarr's default chunks.

@@ -41,6 +41,14 @@ def tomogram() -> Tomogram:
     return cache.load(variables.tomogram_name())
 
 
+@functools.cache
+def labels(dtype: str) -> npt.NDArray[Any]:
+    """Return the labels of the tomogram: classes as uint8, the numbers of objects as uint16."""
+    from cryoet_bench.tomogram import segmentation  # noqa: PLC0415
+
+    return segmentation.segment(tomogram().data, dtype)
+
+
 class Stored:
     """A volume stored in one way, in a folder of its own.
 
