@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
+from cryoet_bench.files import write_text
 from cryoet_bench.quality.fidelity import Comparison, compare
 from cryoet_bench.quality.fidelity.profiles import PROFILES
 from cryoet_bench.quality.fidelity.verification import judged, known_particles
 from cryoet_bench.quality.qc.volume import Volume, open_volume
-from cryoet_bench.quality.report.writers import write_whole
 from cryoet_bench.storage.arrays import Storage, create, open_array
 from cryoet_bench.storage.codecs import CODECS
 from cryoet_bench.storage.installed import UnavailableError
@@ -147,7 +147,7 @@ def main() -> None:
     ]
     text = "\n".join(lines) + "\n"
     if arguments.output:
-        write_whole(arguments.output, text.encode("utf-8"))
+        write_text(arguments.output, text)
     else:
         sys.stdout.write(text)
 
