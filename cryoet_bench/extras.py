@@ -5,6 +5,7 @@ from __future__ import annotations
 from cryoet_bench.errors import InputError
 
 EXTRAS = {
+    "aiobotocore": "portal",
     "asv": "bench",
     "asv_runner": "bench",
     "asv_tachyon": "bench",

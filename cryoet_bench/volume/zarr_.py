@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -15,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from cryoet_bench import extras
 from cryoet_bench.errors import InputError
 from cryoet_bench.volume import ngff
+from cryoet_bench.volume.anonymous import anonymous, has_account
 from cryoet_bench.volume.chunks import Inventory, take_inventory
 from cryoet_bench.volume.reading import read_errors, reason
 from cryoet_bench.volume.view import Note, Volume, require_volume
@@ -84,13 +85,20 @@ def open_zip(path: Path, level: int) -> Volume:
 
 
 def open_remote(location: str, level: int) -> Volume:
-    """Open a Zarr in a bucket or on a server."""
-    # Public buckets, as the portal's, are read without credentials.
-    keys = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= os.environ.keys()
-    private = keys or "AWS_PROFILE" in os.environ
-    options = {"anon": True} if location.startswith("s3://") and not private else {}
+    """Open a Zarr in a bucket or on a server.
+
+    A bucket is read without an account, as public ones are; where it refuses that, with the
+    account of the user's settings.
+    """
     name = location.rstrip("/").rsplit("/", 1)[-1]
-    return _open(location, location, name, level, [], storage_options=options)
+    if not location.startswith("s3://"):
+        return _open(location, location, name, level, [], storage_options={})
+    try:
+        return _open(location, location, name, level, [], storage_options=anonymous())
+    except InputError as error:
+        if not (isinstance(error.__cause__, PermissionError) and has_account()):
+            raise
+    return _open(location, location, name, level, [], storage_options={})
 
 
 class Turned:
@@ -190,6 +198,10 @@ def _open(
             return _volume(image, where, name, notes, remote="storage_options" in options)
     except InputError:
         raise
+    except ImportError as error:
+        raise InputError(
+            extras.explained(error) or f"{where} cannot be read here: {reason(error)}"
+        ) from error
     except read_errors() as error:
         advice = ""
         if type(error).__name__ == "ProfileNotFound":

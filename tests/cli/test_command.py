@@ -21,6 +21,7 @@ DISTRIBUTIONS = {
     "fsspec": "s3fs",
     "aiohttp": "s3fs",
     "botocore": "s3fs",
+    "aiobotocore": "s3fs",
     "yaml": "pyyaml",
     "distributed": "dask",
     "gql": "cryoet-data-portal",

@@ -25,6 +25,7 @@ from tenacity import AsyncRetrying
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.tomogram.portal.patience import PATIENCE, Patience, UnavailableError
+from cryoet_bench.volume.anonymous import anonymous
 
 PUBLIC_BUCKET = "cryoet-data-portal-public"
 _PARALLEL = 4
@@ -81,7 +82,7 @@ class Bucket:
         self.name = name
         self.patience = patience
         self._system = s3fs.S3FileSystem(
-            anon=True,
+            **anonymous(),
             skip_instance_cache=True,
             config_kwargs={
                 # One place decides about repetitions: Patience.
