@@ -50,7 +50,7 @@ def _counting_decodes(array: str) -> Any:
     return stored.open()
 
 
-def _told(requests: counting.Requests) -> Costs:
+def _counts(requests: counting.Requests) -> Costs:
     kinds = {kind: float(requests.kinds[kind]) for kind in counting.KINDS}
     return {**kinds, "requests": requests.kinds.total()}
 
@@ -62,12 +62,12 @@ def least_calls(action: Callable[[], object]) -> float:
 
 @functools.cache
 def read_requests(pattern: str, array: str) -> Costs:
-    """Return what reading in a pattern asks of a store."""
+    """Return the requests of reading in a pattern."""
     source, requests = _counted(array)
     read = _Read(pattern, source)
     requests.clear()
     read()
-    return {**_told(requests), "read_amplification": requests.fetched / read.bytes_wanted()}
+    return {**_counts(requests), "read_amplification": requests.fetched / read.bytes_wanted()}
 
 
 def read(pattern: str, array: str) -> Costs:
@@ -96,7 +96,7 @@ def _stored(pattern: str, array: str) -> Stored:
 
 @functools.cache
 def write_requests(pattern: str, array: str) -> Costs:
-    """Return what writing in a pattern asks of a store."""
+    """Return the requests of writing in a pattern."""
     stored, way = _stored(pattern, array), WRITES[pattern]
     requests = counting.Requests()
     target = stored.create(counting.counting_store(requests))
@@ -104,7 +104,7 @@ def write_requests(pattern: str, array: str) -> Costs:
         target[...] = stored.volume
     requests.clear()
     way.write(target, stored.volume, stored.storage.layout)
-    return {**_told(requests), "bytes_moved": requests.fetched + requests.stored}
+    return {**_counts(requests), "bytes_moved": requests.fetched + requests.stored}
 
 
 def write(pattern: str, array: str) -> Costs:
@@ -152,10 +152,10 @@ def pyramid(action: str, storage_format: str) -> Costs:
         pyramids.write(store, levels, storage)
     requests.clear()
     PYRAMID[action](counted, levels, storage)
-    told = _told(requests)
+    counts = _counts(requests)
 
     def once() -> None:
         PYRAMID[action](local, levels, storage)
 
     once()
-    return {"python_calls": least_calls(once), **told}
+    return {"python_calls": least_calls(once), **counts}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import replace
 
-from benchmarks.measured import ARRAYS, CODEC, CORE_ARRAYS, Stored, stored
+from benchmarks.measured import CODEC, CORE_ARRAYS, Stored, stored
 from benchmarks.question import Timed, asks
 from cryoet_bench.storage import pyramids, stores, voxel_types
 from cryoet_bench.storage.access import WRITES
@@ -80,8 +80,8 @@ def _prepared(pattern: str, array: str) -> Stored:
 class Patterns(Timed):
     """Writes with blosc-lz4-5 into an array that exists, by access pattern."""
 
-    cases = {"pattern": WRITES, "array": ARRAYS}
-    core = {"pattern": ["one-chunk"], "array": CORE_ARRAYS}
+    cases = {"pattern": WRITES, "array": CORE_ARRAYS}
+    core = {"pattern": ["one-chunk"]}
 
     def setup(self, pattern: str, array: str) -> None:
         self.stored = _prepared(pattern, array)

@@ -40,7 +40,7 @@ class Codec:
     chosen : bool
         False leaves the choice to zarr: what a user gets who names no codec.
     package : str
-        Package beside numcodecs that brings the codec.
+        Package other than numcodecs that brings the codec.
     """
 
     compressor: Configuration | None = None

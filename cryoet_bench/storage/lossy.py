@@ -1,7 +1,7 @@
 """Named lossy ways of storing: one entry of `LOSSY` adds one. They depend on the volume's values.
 
 All of them end in a numcodecs codec, so they are stored in format 2, which takes any; most come
-from numcodecs itself, ZFP, SZ3 and JPEG 2000 from imagecodecs, at one version beside all releases.
+from numcodecs itself, ZFP, SZ3 and JPEG 2000 from imagecodecs, at one version for all releases.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Lossy:
     Parameters
     ----------
     codec : Codec
-        What zarr is told.
+        What zarr stores the values with.
     dtype : str
         Type that the values are stored in.
     factor : float
