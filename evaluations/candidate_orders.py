@@ -30,7 +30,19 @@ SCRIPT = "import zarr; print(getattr(zarr, 'PLANTED', 'release'))"
 def sources(folder: Path, version: str, kind: str) -> Path:
     """Return zarr's sources, unpacked, with a line that says what they were made for."""
     folder.mkdir()
-    command = [sys.executable, "-m", "uv", "tool", "run", "pip", "download", "--quiet", "--no-deps"]
+    command = [
+        sys.executable,
+        "-m",
+        "uv",
+        "tool",
+        "run",
+        "--python",
+        sys.executable,
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+    ]
     command += ["--no-binary", "zarr", "--dest", str(folder)]
     subprocess.run([*command, f"zarr=={version}"], check=True, capture_output=True)
     (archive,) = folder.glob("*.tar.gz")

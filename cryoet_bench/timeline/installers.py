@@ -107,7 +107,9 @@ def _of_uv_files(given: Mapping[str, str]) -> dict[str, str]:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValueError) as error:
-            raise InputError(f"cannot read uv's configuration {file}: {error}; mend it") from error
+            raise InputError(
+                f"cannot read uv's configuration {file}: {error}; correct it"
+            ) from error
         for table in (settings, settings.get("pip", {})):
             found |= _as_variables(table)
     return found
