@@ -4,11 +4,11 @@
     .venv/bin/python evaluations/peak_memory.py FOLDER [PROCESSES]
 
 Writes one chunk, one stored object (a full shard) and the volume, in fresh processes (5 unless
-said otherwise) on each of three releases, with one worker, one request at a time and the allocator
-fixed. For each it prints the traced peak, which is what Python and numpy held above what they held
-before (the least of five writes), and the resident peak, which is what the operating system counts
-for the process above what it counted before, after free memory was given back. Next to each value
-is the factor between the largest and the smallest of the processes. Linux with glibc only.
+PROCESSES says otherwise) on each of three releases, with one worker, one request at a time and the
+allocator fixed. For each it prints two medians of seven writes: the traced peak is what Python and
+numpy held above what they held before; the resident peak is what the operating system counts for
+the process above what it counted before, after free memory was given back. Next to each value is
+the factor between the largest and the smallest of the processes. Linux with glibc only.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ RELEASES = ("zarr-2.18.7", "zarr-3.1.5", "zarr-3.4.2")
 PATTERNS = ("one-chunk", "one-object", "whole")
 
 PROGRAM = """
-import ctypes, gc, sys
+import ctypes, gc, statistics, sys
 from pathlib import Path
 from benchmarks.measured import CODEC, Stored
-from cryoet_bench.harness import conditions, counting
+from benchmarks.memory import Written
+from cryoet_bench.harness import conditions
 from cryoet_bench.storage.access import WRITES
 from cryoet_bench.storage.arrays import Storage
 from cryoet_bench.storage.installed import UnavailableError
@@ -47,27 +48,27 @@ def resident_peak(action):
     action()
     return occupied() - before
 
-pattern, array, kind = sys.argv[1:]
-way = WRITES[pattern]
-try:
-    stored = Stored(Storage.named(CODEC, *array.split()))
-except UnavailableError:
-    sys.exit()
-with conditions.one_request_at_a_time():
-    stored.write()
-    peaks = []
-    for _ in range(6 if kind == "traced" else 2):
-        if not way.over:
-            stored.clear()
-            stored.create()
+def resident(pattern, array):
+    stored, way = Stored(Storage.named(CODEC, *array.split())), WRITES[pattern]
+    with conditions.one_request_at_a_time():
+        stored.write()
         target = stored.open(writable=True)
         write = lambda: way.write(target, stored.volume, stored.storage.layout)
-        peaks.append(counting.traced_peak(write) if kind == "traced" else resident_peak(write))
-    print(min(peaks[1:]))
+        write()
+        return statistics.median(resident_peak(write) for _ in range(7))
+
+pattern, array, kind = sys.argv[1:]
+try:
+    if kind == "traced":
+        print(Written.measure(pattern, array)["traced_peak"])
+    else:
+        print(resident(pattern, array))
+except UnavailableError:
+    pass
 """
 
 
-def peaks(python: Path, processes: int, *case: str) -> list[int]:
+def peaks(python: Path, processes: int, *case: str) -> list[float]:
     """Return the peak in each of some processes; nothing where a release cannot write so."""
     found = []
     for seed in range(processes):
@@ -75,7 +76,7 @@ def peaks(python: Path, processes: int, *case: str) -> list[int]:
             [str(python), "-c", PROGRAM, *case], capture_output=True, text=True, check=True,
             env=conditions.environment(os.environ, hash_seed=seed),
         )  # fmt: skip
-        found += [int(line) for line in done.stdout.split()]
+        found += [float(line) for line in done.stdout.split()]
     return found
 
 
