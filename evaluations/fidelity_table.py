@@ -25,13 +25,14 @@ from cryoet_bench.files import write_text
 from cryoet_bench.quality.fidelity import Comparison, compare
 from cryoet_bench.quality.fidelity.profiles import PROFILES
 from cryoet_bench.quality.fidelity.verification import judged, known_particles
-from cryoet_bench.quality.qc.volume import Volume, open_volume
 from cryoet_bench.storage.arrays import Storage, create, open_array
 from cryoet_bench.storage.codecs import CODECS
 from cryoet_bench.storage.installed import UnavailableError
 from cryoet_bench.storage.layouts import LAYOUTS
 from cryoet_bench.storage.lossy import LOSSY, Lossy
 from cryoet_bench.storage.stores import METADATA, local, stored_files
+from cryoet_bench.tomogram.sources import open_volume
+from cryoet_bench.volume import Volume
 
 LAYOUT = LAYOUTS["cube-64"]
 COLUMNS = {

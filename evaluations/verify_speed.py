@@ -144,8 +144,8 @@ def pixel_metrics(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> Any:
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
     from cryoet_bench.quality.compiled import THREADS  # noqa: PLC0415
-    from cryoet_bench.quality.fidelity.bricks import walk  # noqa: PLC0415
     from cryoet_bench.quality.fidelity.pixels import PixelSums  # noqa: PLC0415
+    from cryoet_bench.volume.bricks import walk  # noqa: PLC0415
 
     sums = PixelSums(a.shape)  # type: ignore[arg-type]
     with ThreadPoolExecutor(THREADS) as pool:

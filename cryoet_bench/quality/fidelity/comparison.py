@@ -12,7 +12,6 @@ import numpy as np
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.quality.compiled import THREADS
-from cryoet_bench.quality.fidelity.bricks import Stored, Triple, Voxels, boxes, brick_shape, walk
 from cryoet_bench.quality.fidelity.defects import Defect
 from cryoet_bench.quality.fidelity.diagnosis import MIDDLE, diagnose
 from cryoet_bench.quality.fidelity.grey_scale import Rescaled, grey_scale
@@ -26,6 +25,8 @@ from cryoet_bench.quality.fidelity.ssim import APRON, Similarity, SimilaritySums
 from cryoet_bench.quality.metrics.fsc import Correlation, correlation
 from cryoet_bench.quality.metrics.loss import relative
 from cryoet_bench.tomogram.phantom import Particle
+from cryoet_bench.volume.boxes import Stored, Triple, Voxels, boxes
+from cryoet_bench.volume.bricks import brick_shape, walk
 
 Spacing = tuple[float, float, float]
 # In standard deviations on either side of the mean, as the report's own pictures.

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cryoet_bench.quality.fidelity.bricks import Box, Triple, Voxels
 from cryoet_bench.quality.fidelity.defects import Defect
 from cryoet_bench.quality.fidelity.grey_scale import brought_back
 from cryoet_bench.quality.fidelity.pixels import MARKS, PixelErrors
 from cryoet_bench.quality.fidelity.probes import correlated, middle
 from cryoet_bench.quality.metrics.fsc import Correlation
 from cryoet_bench.quality.metrics.shells import CrossSpectrum
+from cryoet_bench.volume.boxes import Box, Triple, Voxels
 
 Array = npt.NDArray[Any]
 

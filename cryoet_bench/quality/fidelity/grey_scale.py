@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cryoet_bench.quality.fidelity.bricks import Voxels, working_dtype
 from cryoet_bench.quality.fidelity.probes import correlated
+from cryoet_bench.volume.boxes import Voxels
+from cryoet_bench.volume.bricks import working_dtype
 
 # Where copy and reference are less alike than this, no line between them means anything.
 _CORRELATION = 0.9

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cryoet_bench.quality.fidelity.bricks import Voxels, boxes, brick_shape, working_dtype
+from cryoet_bench.volume.boxes import Voxels, boxes
+from cryoet_bench.volume.bricks import brick_shape, working_dtype
 
 Array = npt.NDArray[Any]
 

@@ -17,10 +17,11 @@ import numpy.typing as npt
 from skimage.measure import block_reduce
 
 from cryoet_bench.quality.compiled import THREADS
-from cryoet_bench.quality.fidelity.bricks import Voxels, own
 from cryoet_bench.quality.metrics.fsc import Band
 from cryoet_bench.quality.metrics.shells import SECTORS
 from cryoet_bench.tomogram.phantom import RADII, Particle
+from cryoet_bench.volume.boxes import Voxels
+from cryoet_bench.volume.bricks import own
 
 Floats = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.float64]

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.compiled import THREADS, compiled, compiled_for_finite
-from cryoet_bench.quality.fidelity.bricks import Brick, Triple
 from cryoet_bench.quality.metrics.loss import psnr, relative
+from cryoet_bench.volume.boxes import Triple
+from cryoet_bench.volume.bricks import Brick
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]

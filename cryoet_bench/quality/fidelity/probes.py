@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cryoet_bench.quality.fidelity.bricks import Box
+from cryoet_bench.volume.boxes import Box
 
 Array = npt.NDArray[Any]
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cryoet_bench.quality.fidelity.bricks import Triple, Voxels
 from cryoet_bench.quality.fidelity.defects import Defect
 from cryoet_bench.quality.fidelity.probes import correlated, middle
+from cryoet_bench.volume.boxes import Triple, Voxels
 
 Array = npt.NDArray[Any]
 

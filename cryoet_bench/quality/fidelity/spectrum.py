@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.compiled import THREADS, compiled
-from cryoet_bench.quality.fidelity.bricks import Triple, Voxels, own, working_dtype
 from cryoet_bench.quality.metrics.fsc import Correlation, correlation
 from cryoet_bench.quality.metrics.shells import (
     CrossSpectrum,
@@ -27,6 +26,8 @@ from cryoet_bench.quality.metrics.shells import (
     squared_radii,
     tilt_sectors,
 )
+from cryoet_bench.volume.boxes import Triple, Voxels
+from cryoet_bench.volume.bricks import own, working_dtype
 
 WHOLE = 2**25
 """Up to so many voxels a volume is transformed as a whole: the two transforms of 33 million

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from cryoet_bench.quality.compiled import THREADS, compiled
-from cryoet_bench.quality.fidelity.bricks import Brick, Voxels, walk
+from cryoet_bench.volume.boxes import Voxels
+from cryoet_bench.volume.bricks import Brick, walk
 
 WINDOW = 7
 APRON = WINDOW - 1

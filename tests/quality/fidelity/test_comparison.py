@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.quality.fidelity import compare
-from cryoet_bench.quality.fidelity.bricks import Stored
 from cryoet_bench.tomogram.phantom import PHANTOMS, make
+from cryoet_bench.volume.boxes import Stored
 
 
 def test_stored_and_whole_volumes_compare_alike() -> None:

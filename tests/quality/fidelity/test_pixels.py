@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from skimage import metrics
 
 from cryoet_bench.quality.fidelity import pixels as module
-from cryoet_bench.quality.fidelity.bricks import walk
 from cryoet_bench.quality.fidelity.pixels import PixelErrors, PixelSums
+from cryoet_bench.volume.bricks import walk
 
 DTYPES = ("f4", "f8", "f2", "i1", "u1", "i2", "u2", "i4", ">f4", ">i2")
 EXTENT = st.integers(1, 19)

@@ -11,8 +11,8 @@ from skimage.metrics import structural_similarity
 
 from cryoet_bench.quality.fidelity import ssim as compute
 from cryoet_bench.quality.fidelity import ssim as ssim_function
-from cryoet_bench.quality.fidelity.bricks import walk
 from cryoet_bench.quality.fidelity.ssim import SimilaritySums
+from cryoet_bench.volume.bricks import walk
 
 EXTENT = st.integers(7, 24)
 SHAPE = st.tuples(EXTENT, EXTENT, EXTENT)
