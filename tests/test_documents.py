@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -28,7 +29,7 @@ SUITE = '''
 import os
 
 
-class Volume:
+class Patterns:
     version = "1"
     rounds = 2
     number = 1
@@ -51,7 +52,7 @@ class Volume:
         return self.array.size
 
 
-Volume.track_voxels.unit = "voxels"
+Patterns.track_voxels.unit = "voxels"
 '''
 
 
@@ -83,7 +84,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy2(ROOT / name, folder / name)
     (folder / "benchmarks").mkdir()
     (folder / "benchmarks" / "__init__.py").touch()
-    (folder / "benchmarks" / "volume.py").write_text(SUITE)
+    (folder / "benchmarks" / "read.py").write_text(SUITE)
     phantom = make(PHANTOMS["phantom-tiny"])
     _write_mrc(folder / "my_tomogram.mrc", phantom.data)
     _write_ome_zarr(folder / "my_copy.zarr", phantom.data)
@@ -95,7 +96,9 @@ def test_the_documents_commands(clone: Path) -> None:
     for document in DOCUMENTS:
         for command in commands(document):
             _prepare(command, clone)
-            if command in SERVERS:
+            if command == "pip install cryoet-bench":
+                _install(clone)
+            elif command in SERVERS:
                 assert _serves(command, clone), f"{document}: {command}"
             else:
                 _run(document, command, clone)
@@ -118,7 +121,13 @@ def _environment(clone: Path) -> dict[str, str]:
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("COV")},
         "CRYOET_BENCH_CACHE": str(clone.parent / "cache"),
-        "PATH": f"{clone / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join(
+            [
+                str(clone / ".venv" / "bin"),  # once scripts/bench has made it
+                str(clone.parent / "installed" / "bin"),
+                os.environ["PATH"],
+            ]
+        ),
     }
 
 
@@ -134,6 +143,19 @@ def _prepare(command: str, clone: Path) -> None:
         )
         for path in clone.glob(f"results/*/{tip.stdout[:8]}*"):
             path.unlink()
+
+
+def _install(clone: Path) -> None:
+    """Install the project without extras, as from an index, into an environment of its own.
+
+    The locked versions are taken, so that nothing is downloaded that .venv has not.
+    """
+    uv = str(Path(sys.executable).parent / "uv")
+    python = clone.parent / "installed" / "bin" / "python"
+    subprocess.run([uv, "venv", "-q", "-p", sys.executable, python.parent.parent], check=True)
+    lock = clone / "requirements" / "bench.txt"
+    install = [uv, "pip", "install", "-q", "-p", python, "--constraint", lock, clone]
+    subprocess.run(install, check=True)
 
 
 def _run(document: str, command: str, clone: Path) -> None:
