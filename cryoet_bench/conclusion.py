@@ -54,7 +54,7 @@ def conclude(work: Callable[[], int | None], *, debug: bool = False) -> int:
 
 
 def sentence(error: Exception) -> str:
-    """Return what is said of an error: what happened, and what can be done about it."""
+    """Return the sentence for an error: what happened, and what can be done about it."""
     if isinstance(error, InputError):
         return str(error)
     if isinstance(error, ImportError) and (advice := extras.explained(error)):

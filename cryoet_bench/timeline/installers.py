@@ -177,7 +177,7 @@ def find_python(uv: str | None, report: Callable[[str], None] = _tell) -> str:
     uv : str or None
         The path of uv, where there is one.
     report : callable
-        Is told, in one line, that uv fetches a Python.
+        Is notified, in one line, that uv fetches a Python.
 
     Raises
     ------

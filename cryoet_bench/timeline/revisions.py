@@ -148,7 +148,7 @@ class Revisions:
         Raises
         ------
         InputError
-            There is no such revision, or several; close names are told.
+            There is no such revision, or several; close names are listed.
         """
         found = {revision.commit: revision for revision in map(self.find, names)}
         order = list(self.by_commit)

@@ -35,7 +35,7 @@ def read(
     Parameters
     ----------
     path : pathlib.Path
-        What it is, is told from its content.
+        The format is determined from the content.
     level : int
         Level of an OME-Zarr group, 0 the finest.
     region : tuple of slice, optional

@@ -1,4 +1,4 @@
-"""Opening a volume: what a file is, is told from its content."""
+"""Opening a volume: the format of a file is determined from its content."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ MIDDLE = 96
 """Edge in voxels of the box in the middle that a diagnosis looks into."""
 
 _ALIKE = 0.9
-_PARTS = 10  # of a voxel, to which a shift is told
+_PARTS = 10  # of a voxel, to which a shift is reported
 _EXPLAINED = 0.3
 _CUBES = 128
 _SCATTERED = 0.01

@@ -15,7 +15,7 @@ EDGE = 128
 ANGLE_STEP = 2.0
 AXIS_STEP = 15.0
 BAND_SHARE = 0.999
-# Below this much less power inside than outside, an empty wedge is not told from a faint one.
+# Below this much less power inside than outside, an empty wedge looks like a faint one.
 WEDGE_CONTRAST = 10.0
 _BAND = (0.12, 0.35)
 _POINTS = 100_000
