@@ -110,7 +110,7 @@ def test_the_extras_are_those_of_the_distribution(project: dict) -> None:
     for module, extra in extras.EXTRAS.items():
         distribution = DISTRIBUTIONS.get(module, module.replace("_", "-"))
         assert distribution in offered[extra], f"{extra} does not install {module}"
-        assert module == "distributed" or distribution not in always
+        assert distribution not in always
     assert extras.advice("asv.commands.run") == "this needs asv: pip install 'cryoet-bench[bench]'"
     assert extras.advice("numpy") is None
 
