@@ -85,6 +85,8 @@ class _Planes:
         weakref.finalize(self, file.close)
         file.filehandle.set_lock(True)
         self._pages = _pages(file.series[series])
+        # Raises here, and not at the first voxel, where the codec is not installed.
+        tifffile.TIFF.DECOMPRESSORS[self._pages[0].compression]
         self.shape = shape
         self.dtype: np.dtype[Any] = np.dtype(file.series[series].dtype)
         self.chunks = (1, *shape[1:])
