@@ -61,7 +61,7 @@ class Stored:
     on_disk : bool
         Keep the files on the disk, rather than in memory where the machine can.
     settled : bool
-        Bring this process into the stated conditions; what users get by default otherwise.
+        Pin this process to one core and one codec thread; otherwise the defaults are measured.
 
     Raises
     ------

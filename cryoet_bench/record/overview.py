@@ -1,4 +1,4 @@
-"""The values of one revision that a person who stores tomograms asks for first."""
+"""The values of one revision that a user who stores tomograms asks for first."""
 
 from __future__ import annotations
 

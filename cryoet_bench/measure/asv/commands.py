@@ -66,7 +66,7 @@ def take_charge() -> None:
 
 @contextmanager
 def in_asvs_words() -> Iterator[None]:
-    """Turn what the user can mend into asv's own kind of error, one sentence."""
+    """Turn what the user can fix into asv's own kind of error, one sentence."""
     try:
         yield
     except InputError as error:
