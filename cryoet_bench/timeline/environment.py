@@ -104,14 +104,26 @@ class Environment:
         """
         besides = () if self.uv else ("pip",)
         _, known = proof.load(self._proof)
-        for fresh in (False, True, None):
-            found = proof.examine(self._packages, requirements, known, besides)
-            if not found.problem:
-                proof.save(self._proof, found)
-                return tuple(found.distributions)
-            if fresh is not None:
-                proof.clear(self._packages, found)
-                self._install(requirements, fresh=fresh)
+        try:
+            settings = (self.path / "pyvenv.cfg").read_text("utf-8", "replace")
+            if re.search(r"(?mi)^include-system-site-packages\s*=\s*true", settings):
+                raise InputError(
+                    f"{self.path} shows what is installed outside of it as well: "
+                    "remove that folder and run the same again"
+                )
+            for fresh in (False, True, None):
+                found = proof.examine(self._packages, requirements, known, besides)
+                if not found.problem:
+                    proof.save(self._proof, found)
+                    return tuple(found.distributions)
+                if fresh is not None:
+                    proof.clear(self._packages, found)
+                    self._install(requirements, fresh=fresh)
+        except OSError as error:
+            raise InputError(
+                f"cannot read or write {error.filename or self.path}: {error.strerror}; "
+                "make room, or give it write permission"
+            ) from error
         raise InputError(
             f"what is installed in {self.path} is not what is pinned: {found.problem}; "
             "remove that folder and run the same again"

@@ -249,6 +249,15 @@ class TestProve:
         home.prove(RELEASE)
         assert zarr_of(home) == "release 1.0"
 
+    def test_packages_of_the_system_are_refused(self, home: Environment) -> None:
+        home.install(RELEASE)
+        settings = home.path / "pyvenv.cfg"
+        text = settings.read_text()
+        assert "include-system-site-packages = false" in text
+        settings.write_text(text.replace("packages = false", "packages = true"))
+        with pytest.raises(InputError, match="what is installed outside of it"):
+            home.prove(RELEASE)
+
     def test_our_own_path_stays(self, home: Environment, tmp_path: Path) -> None:
         home.include(tmp_path)
         home.install(RELEASE)
