@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What every codec of the suite saves and costs: size and fidelity on one tomogram, as a table.
 
-Usage: evaluations/fidelity_table.py [TOMOGRAM] [--only PATTERN] [--output FILE]
+Usage: python -m evaluations.fidelity_table [TOMOGRAM] [--only PATTERN] [--output FILE]
 
 The volume (default phantom-10A) is stored in 64-cubes with each lossless and lossy case, read back,
 and compared with `cryoet_bench.quality.fidelity`. The page is Markdown: `docs/codecs.md` is one.
@@ -137,7 +137,7 @@ def main() -> None:
         "Ratios and errors of other tomograms differ. Made by",
         "",
         "```text",
-        " ".join(["evaluations/fidelity_table.py", *sys.argv[1:]]),
+        " ".join(["python -m evaluations.fidelity_table", *sys.argv[1:]]),
         "```",
         "",
         *(f"- **{name}**: {meaning}" for name, meaning in COLUMNS.items()),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Plant defects in copies, at three strengths each, and table what `verify` calls them.
 
-Usage: evaluations/verify_defects.py [TOMOGRAM]   (default phantom-10A; any name, file or Zarr path)
+Usage: python -m evaluations.verify_defects [TOMOGRAM]   (default phantom-10A)
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Hold `verify` against verdicts that were written down beforehand: changes x profiles.
 
-Usage: evaluations/verify_matrix.py [TOMOGRAM] [--only PATTERN]   (default phantom-10A)
+Usage: python -m evaluations.verify_matrix [TOMOGRAM] [--only PATTERN]   (default phantom-10A)
 
 Every change has the wanted verdict for archival, analysis and visualisation (F fit, U unfit) and
 the reason. Prints the disagreements and the agreement; exit code 1 below 95 %.

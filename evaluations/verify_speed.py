@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Time and memory of `verify`, against scikit-image and plain numpy on the same arrays.
 
-Usage: evaluations/verify_speed.py [--largest 1024]
+Usage: python -m evaluations.verify_speed [--largest 1024]
 
 The second table streams copies of growing size from Zarr (chunks of 256, as on the portal) and
 measures the memory above what the interpreter holds after its imports.

@@ -169,12 +169,16 @@ def _who_is_silent(check: Check, reference: Volume, copy: Volume) -> Check:
     stated = other.voxel_spacing
     assert stated is not None
     words = " x ".join(f"{length:g}" for length in stated)
-    way = (
-        f'the "scale" [{", ".join(f"{length:g}" for length in stated)}] of an OME-Zarr group, '
-        'with axes in "angstrom"'
-        if "Zarr" in str(silent.facts.get("format"))
-        else "the header's voxel size"
-    )
+    kind = str(silent.facts.get("format"))
+    lengths = ", ".join(f"{length:g}" for length in stated)
+    if "Zarr" in kind:
+        way = f'the "scale" [{lengths}] of an OME-Zarr group, with axes in "angstrom"'
+    elif "TIFF" in kind:
+        way = "OME-TIFF's PhysicalSizeX, PhysicalSizeY and PhysicalSizeZ"
+    elif "MRC" in kind:
+        way = "the voxel size of the MRC header"
+    else:
+        way = "an MRC or OME-Zarr, which have a place for it"
     sentence = (
         f"{silent.name} states no voxel spacing, {other.name} states {words} angstrom along "
         f"z, y, x. If that holds for both, write it as {way}, or give it with "
