@@ -55,7 +55,10 @@ def take_inventory(array: zarr.Array[Any], where: str) -> Inventory | None:
     """
     try:
         present = _present(array)
-    except (NotImplementedError, FileNotFoundError):
+    except (NotImplementedError, FileNotFoundError, PermissionError):
+        return None
+    if not present.keys() & {".zarray", "zarr.json"}:
+        # A web server lists what it likes; a listing without the metadata just read is none.
         return None
     grid = _grid(array.shape, array.shards or array.chunks)
     expected = {place: array.metadata.encode_chunk_key(place) for place in np.ndindex(*grid)}

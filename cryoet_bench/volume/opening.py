@@ -50,8 +50,7 @@ def open_volume(location: str | Path, *, level: int = 0) -> Volume:
     ----------
     location : str or pathlib.Path
         MRC (plain, gzip, bzip2), TIFF stack, NumPy array, Zarr array or OME-Zarr group (a folder,
-        a zip or a URL). A bucket is read anonymously unless AWS_ACCESS_KEY_ID or AWS_PROFILE is
-        set.
+        a zip or a URL).
     level : int
         Level of an OME-Zarr group, 0 the finest.
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+import threading
 import zipfile
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -490,6 +492,28 @@ def test_zips_that_are_no_zarr(tmp_path: Path) -> None:
     content = (tmp_path / "a.zip").read_bytes()
     (tmp_path / "b.zip").write_bytes(content[:-20])
     assert "damaged or truncated zip" in refusal(tmp_path / "b.zip")
+
+
+def test_a_server_that_lists_nothing_loses_no_chunk(tmp_path: Path) -> None:
+    class Silent(SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, directory=str(tmp_path))
+
+        def list_directory(self, path: Any) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *arguments: Any) -> None:
+            return
+
+    store(tmp_path / "a.zarr")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Silent) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        volume = open_volume(f"http://127.0.0.1:{server.server_port}/a.zarr")
+        np.testing.assert_array_equal(volume.array[:, :, :], noise((8, 8, 8)))
+        server.shutdown()
+    assert volume.missing_chunks is None
+    assert volume.notes == []
 
 
 def test_both_formats_in_one_folder(tmp_path: Path) -> None:
