@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -165,13 +166,21 @@ def save(file: Path, found: Examination) -> None:
 def load(file: Path) -> tuple[tuple[Distribution, ...], dict[str, tuple[Stamp, str]]]:
     """Return the distributions and files that were proved; nothing when there is no proof."""
     try:
-        facts = json.loads(file.read_text("utf-8"))
-        distributions = tuple(Distribution(*one) for one in facts["distributions"])
-        proved = {
-            path: ((row[0], row[1], row[2], row[3]), row[4]) for path, row in facts["files"].items()
-        }
+        return _loaded(file, _stamp(file.stat()))
     except (OSError, ValueError, TypeError, KeyError, IndexError):
         return (), {}
+
+
+@lru_cache(maxsize=1)
+def _loaded(
+    file: Path, _stamp: Stamp
+) -> tuple[tuple[Distribution, ...], dict[str, tuple[Stamp, str]]]:
+    """Return what a file holds, read once as long as it stays the same."""
+    facts = json.loads(file.read_text("utf-8"))
+    distributions = tuple(Distribution(*one) for one in facts["distributions"])
+    proved = {
+        path: ((row[0], row[1], row[2], row[3]), row[4]) for path, row in facts["files"].items()
+    }
     return distributions, proved
 
 
