@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from cryoet_bench.timeline.proof import Distribution
 from cryoet_bench.timeline.revisions import Revision, Revisions
 
 ROOT = Path(__file__).parents[3]
+_CHECK_AGAIN = 1.0  # seconds: a look at four thousand files takes longer than most cases
 
 
 class UnreachableError(environment.UnreachableError, util.UserError):  # type: ignore[misc]
@@ -70,6 +72,7 @@ class ReleaseEnvironment(Environment):  # type: ignore[misc]
         super().__init__(conf, python, requirements, tagged_env_vars)
         self._environment = environment.Environment(Path(self._path), environment.find_uv())
         self.installed: Installed | None = None
+        self._checked_at = 0.0
 
     @classmethod
     def matches(cls, python: str) -> bool:
@@ -133,8 +136,9 @@ class ReleaseEnvironment(Environment):  # type: ignore[misc]
         asv.util.UserError
             It was changed meanwhile.
         """
-        if self.installed is None:
+        if self.installed is None or time.monotonic() - self._checked_at < _CHECK_AGAIN:
             return
+        self._checked_at = time.monotonic()
         try:
             self._environment.check(self.installed.distributions)
         except InputError as error:
