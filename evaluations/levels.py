@@ -49,7 +49,7 @@ importlib.import_module("numcodecs.blosc")
 for line in sys.stdin:
     if not (child := os.fork()):
         value = None
-        sys.stdout = sys.stderr
+        sys.stdout = open(os.devnull, "w")
         benchmark = get_benchmark_from_name(os.path.join(sys.argv[1], "benchmarks"), line.strip())
         if not benchmark.do_setup():
             value = min(benchmark.do_run()["samples"])
