@@ -64,7 +64,7 @@ class Chunk(Timed):
     def time_decode(self, *_case: str) -> None:
         """How long does numcodecs take to decompress a 64-cube?
 
-        numcodecs and the codec libraries in it; numpy by its memory handling.
+        numcodecs and the codec libraries in it.
         """
         self.codec.decode(self.encoded)
 
