@@ -27,7 +27,7 @@ def seconds(folder: Path, uv: str | None, moves: int) -> list[float]:
     times = []
     for counted in (False, True):
         home.create(python)
-        for release in timeline.last(moves + 1):
+        for release in timeline.history()[-moves - 1 :]:
             started = time.perf_counter()
             home.install([*release.requirements.splitlines(), *timeline.beside(release.tag)])
             if counted:

@@ -194,29 +194,6 @@ class Timeline:
         """
         return self.releases[self._position(tag)]
 
-    def last(self, count: int) -> list[Release]:
-        """Return the newest `count` releases of the main line, oldest first.
-
-        Raises
-        ------
-        InputError
-            The count is not positive.
-        """
-        if count < 1:
-            raise InputError(f"cannot take {count} releases: ask for 1 or more")
-        return self.history()[-count:]
-
-    def since(self, tag: str) -> list[Release]:
-        """Return the release of a tag and all after it on its line."""
-        release = self.find(tag)
-        history = self.history(release.line)
-        return history[history.index(release) :]
-
-    def named(self, tags: Iterable[str]) -> list[Release]:
-        """Return the releases of some tags, oldest first, each once."""
-        positions = {self._position(tag) for tag in tags}
-        return [self.releases[position] for position in sorted(positions)]
-
     def _position(self, tag: str) -> int:
         wanted = re.sub(r"\s*==\s*|\s+", "-", tag.strip().lower(), count=1)
         tags = [release.tag for release in self.releases]
