@@ -100,6 +100,7 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
 
     The results are kept in results/, in a folder named after this machine.
     """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
+    root = project_root()
     from cryoet_bench.measure.plan import Selection  # noqa: PLC0415
     from cryoet_bench.measure.run import Campaign  # noqa: PLC0415
     from cryoet_bench.record.record import Record  # noqa: PLC0415
@@ -109,7 +110,6 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     if tier not in {"core", "full"}:
         raise InputError(f"there is no tier {tier!r}: choose core or full")
     results = output(json_file, RESULTS, [tomogram, cache_dir()]) if json_file else None
-    root = project_root()
     revisions = known_revisions(root)
     with _aside.status("Preparing the candidates ...") if candidate else nullcontext():
         proposed = [propose(spec, revisions) for spec in candidate or ()]

@@ -38,13 +38,14 @@ def changes(
 
     The exit code is 1 when something is worse, 2 when nothing could be compared.
     """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
+    from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
+
+    root = project_root()
     from cryoet_bench.changes.comparison import compare  # noqa: PLC0415
     from cryoet_bench.cli import tables  # noqa: PLC0415
-    from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
     from cryoet_bench.measure.machine import identify  # noqa: PLC0415
     from cryoet_bench.record.record import Record, Series  # noqa: PLC0415
 
-    root = project_root()
     revisions, record = known_revisions(root), Record.of(root)
     before, after = (revisions.find(name) for name in between)
     where = machine or identify(record)

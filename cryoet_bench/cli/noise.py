@@ -54,6 +54,8 @@ def noise(
     not the same in both arms.
     """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
     from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
+
+    root = project_root()
     from cryoet_bench.measure.plan import Selection  # noqa: PLC0415
     from cryoet_bench.measure.run import Campaign  # noqa: PLC0415
     from cryoet_bench.record.record import Record  # noqa: PLC0415
@@ -63,7 +65,6 @@ def noise(
     if tier not in {"core", "full"}:
         raise InputError(f"there is no tier {tier!r}: choose core or full")
     figures = output(json_file, FIGURES, [tomogram, cache_dir()]) if json_file else None
-    root = project_root()
     revisions = known_revisions(root)
     chosen = revisions.find(release) if release else revisions.last(1)[0]
     facts = obtain(tomogram).facts
