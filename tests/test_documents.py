@@ -91,6 +91,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_documents_commands(clone: Path) -> None:
     for document in DOCUMENTS:
