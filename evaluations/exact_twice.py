@@ -51,6 +51,7 @@ def main() -> int:
     )
     parser.add_argument("releases", nargs="*")
     parser.add_argument("--tier", choices=("core", "full"), default="core")
+    parser.add_argument("--skip", metavar="MODULE", help="such as instructions, which take long")
     arguments = parser.parse_args()
     revisions = known_revisions(ROOT)
     chosen = revisions.named(arguments.releases) if arguments.releases else revisions.releases()
@@ -64,6 +65,12 @@ def main() -> int:
         exact_rounds=2,
         origin="evaluations.exact_twice",
     )
+    chosen_cases = campaign.selection.of(campaign.suite)
+    campaign.chosen = {
+        name: cases
+        for name, cases in chosen_cases.items()
+        if not arguments.skip or not name.startswith(f"{arguments.skip}.")
+    }
     print("| release | values | identical | within tolerance (largest) | different |")
     print("|---|---|---|---|---|", flush=True)
     compared = different = 0

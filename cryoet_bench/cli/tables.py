@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cryoet_bench.record.overview import value_in_words
+
 if TYPE_CHECKING:
     from cryoet_bench.changes.comparison import Change
     from cryoet_bench.cli.bench import Findings
@@ -124,23 +126,6 @@ def print_changes(
             "[yellow]The controls shifted too, and no release can change those: suspect the "
             "machine.[/yellow]"
         )
-
-
-def value_in_words(value: float | None, unit: str) -> str:
-    """Return a value with its unit, to three digits."""
-    if value is None or value != value:  # noqa: PLR0124  (NaN is the one that differs from itself)
-        return "-"
-    if unit == "seconds":
-        steps = ((1, "s"), (1e-3, "ms"))
-        scale, name = next(((s, n) for s, n in steps if value >= s), (1e-6, "µs"))
-        return f"{value / scale:.3g} {name}"
-    if unit == "bytes" and value >= 1024:
-        scale, name = (2**20, "MiB") if value >= 2**20 else (2**10, "KiB")
-        return f"{value / scale:.3g} {name}"
-    if unit == "x":
-        return f"{value:.3g}x"
-    shown = f"{value:,.0f}" if value == round(value) else f"{value:.4g}"
-    return f"{shown} {unit}".strip()
 
 
 def _unit(column: str) -> str:

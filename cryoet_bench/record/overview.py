@@ -88,3 +88,20 @@ def overview(cases: pd.DataFrame, facts: Mapping[str, Any]) -> Iterator[tuple[st
             values.insert(0, "ratio", (itemsize / values["bytes/voxel"]).round(4))
             values = values.sort_values("ratio", ascending=False)
         yield title, values
+
+
+def value_in_words(value: float | None, unit: str) -> str:
+    """Return a value with its unit, to three digits."""
+    if value is None or value != value:  # noqa: PLR0124  (NaN is the one that differs from itself)
+        return "-"
+    if unit == "seconds":
+        steps = ((1, "s"), (1e-3, "ms"))
+        scale, name = next(((s, n) for s, n in steps if value >= s), (1e-6, "µs"))
+        return f"{value / scale:.3g} {name}"
+    if unit == "bytes" and value >= 1024:
+        scale, name = (2**20, "MiB") if value >= 2**20 else (2**10, "KiB")
+        return f"{value / scale:.3g} {name}"
+    if unit == "x":
+        return f"{value:.3g}x"
+    shown = f"{value:,.0f}" if value == round(value) else f"{value:.4g}"
+    return f"{shown} {unit}".strip()

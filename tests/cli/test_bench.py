@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cryoet_bench.cli import app, tables
+from cryoet_bench.cli import app
 from cryoet_bench.cli import bench as command
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import output
+from cryoet_bench.record.overview import value_in_words
 from tests.measured import FACTS, campaign, last_two
 
 
@@ -181,4 +182,4 @@ def test_time_left_in_words(seconds: float, words: str) -> None:
     ],
 )
 def test_values_in_words(value: float | None, unit: str, words: str) -> None:
-    assert tables.value_in_words(value, unit) == words
+    assert value_in_words(value, unit) == words
