@@ -72,15 +72,147 @@ def duplicated_slice(volume: Array, rng: np.random.Generator, *, count: int, axi
     damaged = np.moveaxis(volume.copy(), axis, 0)
     at = int(rng.integers(1, len(damaged) - count))
     damaged[at : at + count] = damaged[at - 1]
-    return np.ascontiguousarray(np.moveaxis(damaged, 0, axis))
+    return _back(damaged, axis)
 
 
-def swapped_slices(volume: Array, rng: np.random.Generator, *, distance: int) -> Array:
-    """Exchange two slices along z."""
-    damaged = volume.copy()
-    at = int(rng.integers(2, len(volume) - distance - 2))
-    damaged[[at, at + distance]] = volume[[at + distance, at]]
+def swapped_slices(
+    volume: Array, rng: np.random.Generator, *, distance: int, axis: int = 0
+) -> Array:
+    """Exchange two slices along an axis."""
+    damaged = np.moveaxis(volume.copy(), axis, 0)
+    apart = min(distance, len(damaged) // 2)
+    at = int(rng.integers(2, len(damaged) - apart - 2))
+    damaged[[at, at + apart]] = damaged[[at + apart, at]]
+    return _back(damaged, axis)
+
+
+def foreign_slices(volume: Array, rng: np.random.Generator, *, count: int, axis: int) -> Array:
+    """Overwrite slices along an axis with mirrored ones from elsewhere."""
+    damaged = np.moveaxis(volume.copy(), axis, 0)
+    size = len(damaged)
+    at = int(rng.integers(size // 2 + 2, size - count - 2))
+    source = int(rng.integers(2, size // 2 - count - 2))
+    damaged[at : at + count] = damaged[source : source + count, ::-1, ::-1].copy()
+    return _back(damaged, axis)
+
+
+def lost_slices(volume: Array, rng: np.random.Generator, *, count: int, axis: int) -> Array:
+    """Leave out slices along an axis."""
+    at = int(rng.integers(6, volume.shape[axis] - count - 6))
+    return np.delete(volume, np.s_[at : at + count], axis)
+
+
+def offset_slice(volume: Array, rng: np.random.Generator, *, rise: float, axis: int) -> Array:
+    """Raise one slice along an axis by so many sd."""
+    damaged = np.moveaxis(volume.copy(), axis, 0)
+    at = int(rng.integers(4, len(damaged) - 4))
+    damaged[at] = _fitting(damaged[at] + rise * float(volume.std()), volume.dtype)
+    return _back(damaged, axis)
+
+
+def scaled_part(
+    volume: Array, rng: np.random.Generator, *, factor: float, axis: int, share: float = 0.5
+) -> Array:
+    """Multiply the last part of a volume along an axis."""
+    damaged = np.moveaxis(volume.astype(np.float64), axis, 0)
+    start = round(len(damaged) * (1 - share)) + int(rng.integers(-3, 4))
+    middle = damaged.mean()
+    damaged[start:] = middle + factor * (damaged[start:] - middle)
+    return _back(_fitting(damaged, volume.dtype), axis)
+
+
+def hot_line(volume: Array, rng: np.random.Generator, *, rise: float, axis: int) -> Array:
+    """Raise one line along an axis by so many sd."""
+    damaged = np.moveaxis(volume.copy(), axis, 0)
+    y, x = (int(rng.integers(3, n - 3)) for n in damaged.shape[1:])
+    damaged[:, y, x] = _fitting(damaged[:, y, x] + rise * float(volume.std()), volume.dtype)
+    return _back(damaged, axis)
+
+
+def flipped_bits(volume: Array, rng: np.random.Generator, *, rows: int, bit: int) -> Array:
+    """Flip one bit of every significand in neighbouring rows along x of one slice."""
+    damaged = volume.astype(np.float32)
+    z = int(rng.integers(2, volume.shape[0] - 2))
+    y = int(rng.integers(2, volume.shape[1] - rows - 2))
+    damaged.view(np.uint32)[z, y : y + rows] ^= np.uint32(1 << bit)
     return damaged
+
+
+def wrapped(volume: Array, _rng: np.random.Generator, *, reach: float) -> Array:
+    """Store as int8 over +-reach sd without cutting off, so that what lies beyond wraps around."""
+    steps = np.round((volume - volume.mean()) / (reach * volume.std()) * 127)
+    return np.asarray(steps.astype(np.int64) & 0xFF, np.uint8).view(np.int8)
+
+
+def copied_block(volume: Array, rng: np.random.Generator, *, edge: int, turn: int = 0) -> Array:
+    """Overwrite one chunk of a grid with another, in one of the 48 orientations of a cube."""
+    damaged = volume.copy()
+    target, source = _chunk(volume, rng, edge), _chunk(volume, rng, edge)
+    while source == target:
+        source = _chunk(volume, rng, edge)
+    damaged[target] = _turned(volume[source], turn)
+    return damaged
+
+
+def turned_block(volume: Array, rng: np.random.Generator, *, edge: int, turn: int) -> Array:
+    """Mirror or transpose one chunk where it lies."""
+    damaged = volume.copy()
+    place = _chunk(volume, rng, edge)
+    damaged[place] = _turned(volume[place], turn)
+    return damaged
+
+
+def noise_block(volume: Array, rng: np.random.Generator, *, edge: int) -> Array:
+    """Overwrite one chunk with white noise of the volume's mean and sd."""
+    damaged = volume.copy()
+    place = _chunk(volume, rng, edge)
+    noise = volume.mean() + volume.std() * rng.standard_normal(damaged[place].shape)
+    damaged[place] = _fitting(noise, volume.dtype)
+    return damaged
+
+
+def scaled_block(
+    volume: Array, rng: np.random.Generator, *, edge: int, factor: float = 1.5
+) -> Array:
+    """Multiply one chunk."""
+    damaged = volume.copy()
+    place = _chunk(volume, rng, edge)
+    middle = volume.mean(dtype=np.float64)
+    damaged[place] = _fitting(middle + factor * (volume[place] - middle), volume.dtype)
+    return damaged
+
+
+def _chunk(volume: Array, rng: np.random.Generator, edge: int) -> tuple[slice, ...]:
+    """Choose a chunk of a grid of cubes, at most half of a thin volume's depth."""
+    steps = [min(edge, n // 2) for n in volume.shape]
+    starts = [
+        int(rng.integers(n // step)) * step for n, step in zip(volume.shape, steps, strict=True)
+    ]
+    return tuple(slice(at, at + step) for at, step in zip(starts, steps, strict=True))
+
+
+def _turned(block: Array, turn: int) -> Array:
+    """Return a block mirrored along the axes of the bits of `turn`; 8 and more transpose too.
+
+    A transposition exchanges two axes of equal length, so that the block still fits.
+    """
+    flips = tuple(slice(None, None, -1 if turn >> axis & 1 else 1) for axis in range(3))
+    block = block[flips]
+    if turn >= 8:
+        pairs = [(a, b) for a, b in ((1, 2), (0, 1), (0, 2)) if block.shape[a] == block.shape[b]]
+        block = np.swapaxes(block, *pairs[turn % len(pairs)]) if pairs else block[:, ::-1, ::-1]
+    return block
+
+
+def _fitting(values: Array, dtype: np.dtype[Any]) -> Array:
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        values = np.clip(np.round(values), limits.min, limits.max)
+    return values.astype(dtype)
+
+
+def _back(moved: Array, axis: int) -> Array:
+    return np.ascontiguousarray(np.moveaxis(moved, 0, axis))
 
 
 def constant_slab(volume: Array, rng: np.random.Generator, *, count: int) -> Array:
@@ -174,6 +306,49 @@ PLANTS = (
     ]),
     Defect("lost wedge", ("narrow-tilt-range",), [
         (f"beyond {limit} degrees", partial(lost_wedge, limit=limit)) for limit in (25, 35, 45)
+    ]),
+    *(
+        Defect(f"{name} along {axis}", findings, [(label, partial(plant, axis=number, **strength))
+               for label, strength in strengths])
+        for name, findings, plant, strengths in (
+            ("swapped slices", ("swapped-slices",), swapped_slices, (
+                ("20 apart", {"distance": 20}), ("5 apart", {"distance": 5}),
+                ("1 apart", {"distance": 1}))),
+            ("foreign slices", ("foreign-slice", "foreign-slab"), foreign_slices, (
+                ("1 slice", {"count": 1}), ("4 slices", {"count": 4}), ("2 slices", {"count": 2}))),
+            ("lost slices", ("lost-slices",), lost_slices, (
+                ("10 slices", {"count": 10}), ("4 slices", {"count": 4}), ("1 slice", {"count": 1}))),
+            ("raised slice", ("offset-slice",), offset_slice, (
+                ("3 sd", {"rise": 3}), ("1.5 sd", {"rise": 1.5}), ("0.7 sd", {"rise": 0.7}))),
+            ("half scaled", ("scaled-part",), scaled_part, (
+                ("by 1.5", {"factor": 1.5}), ("by 1.3", {"factor": 1.3}),
+                ("by 1.15", {"factor": 1.15}))),
+            ("hot line", ("hot-line",), hot_line, (
+                ("10 sd", {"rise": 10}), ("5 sd", {"rise": 5}), ("2 sd", {"rise": 2}))),
+        )
+        for number, axis in enumerate("zyx")
+        if (name, axis) != ("swapped slices", "z")
+    ),
+    *(
+        Defect(name, findings, [(f"{edge}-cube", partial(plant, edge=edge, **options))
+               for edge in (64, 32, 16)])
+        for name, findings, plant, options in (
+            ("copied block", ("copied-block",), copied_block, {}),
+            ("copied block, mirrored", ("copied-block",), copied_block, {"turn": 3}),
+            ("copied block, transposed", ("copied-block",), copied_block, {"turn": 8}),
+            ("block mirrored along z", ("foreign-block",), turned_block, {"turn": 1}),
+            ("block mirrored along y and x", ("foreign-block",), turned_block, {"turn": 6}),
+            ("block transposed", ("foreign-block",), turned_block, {"turn": 8}),
+            ("block of noise", ("noise-block",), noise_block, {}),
+            ("block scaled by 1.5", ("scaled-block",), scaled_block, {}),
+        )
+    ),
+    Defect("integer wrap-around", ("wrapped",), [
+        (f"beyond {reach} sd", partial(wrapped, reach=reach)) for reach in (1.5, 2.5, 3.5)
+    ]),
+    Defect("flipped bits", ("damaged-rows",), [
+        (f"bit {bit}, {rows} rows", partial(flipped_bits, rows=rows, bit=bit))
+        for bit, rows in ((22, 16), (22, 4), (21, 1))
     ]),
     Defect("half-precision subnormals", ("half-precision-subnormals",), [
         (f"sd {scale:g}", partial(subnormals, scale=scale)) for scale in (5e-7, 2e-6, 6e-6)

@@ -260,3 +260,39 @@ def plane_product(first: Array, second: Array, frame: Array) -> float:
             product += (first[y, x] - pivot) * (second[y, x] - pivot)
         total += product * scale * scale
     return total
+
+
+@compiled
+def opposites(data: Array, low: float, high: float) -> int:
+    """Return how many voxels above one value have a neighbour (of six) below another.
+
+    Parameters
+    ----------
+    data : float32 or float64, shape (z, y, x)
+        The box, C-contiguous.
+    low, high : float
+        The two values.
+    """
+    depth, height, width = data.shape
+    bottom, top = data.dtype.type(low), data.dtype.type(high)
+    count = 0
+    for z in range(depth):
+        for y in range(height):
+            row = data[z, y]
+            rare = False
+            for x in range(width):
+                rare |= row[x] > top
+            if not rare:
+                continue
+            for x in range(width):
+                if not row[x] > top:
+                    continue
+                count += (
+                    (x > 0 and row[x - 1] < bottom)
+                    or (x < width - 1 and row[x + 1] < bottom)
+                    or (y > 0 and data[z, y - 1, x] < bottom)
+                    or (y < height - 1 and data[z, y + 1, x] < bottom)
+                    or (z > 0 and data[z - 1, y, x] < bottom)
+                    or (z < depth - 1 and data[z + 1, y, x] < bottom)
+                )
+    return count

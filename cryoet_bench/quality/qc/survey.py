@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,7 +19,19 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.quality.qc.kernels import BINS, BLOCK, accumulate, collect, plane_product
+from cryoet_bench.quality.compiled import THREADS
+from cryoet_bench.quality.qc import padding as pad
+from cryoet_bench.quality.qc.copies import Copy, copies, sampled, spacing
+from cryoet_bench.quality.qc.kernels import (
+    BINS,
+    BLOCK,
+    accumulate,
+    collect,
+    opposites,
+    plane_product,
+)
+from cryoet_bench.quality.qc.padding import Padding
+from cryoet_bench.quality.qc.tiles import Tiles, tile, tile_edge
 from cryoet_bench.quality.thresholds import OUTLIER_SIGMA
 from cryoet_bench.volume.boxes import (
     Box,
@@ -43,6 +54,15 @@ BINS_PER_SIGMA = 2048
 BOX_BYTES = 16 * 2**20
 IN_FLIGHT_BYTES = 160 * 2**20
 HOT_ROOM = 1000
+# A border that repeats a slice is at most so many slices wide; more are lost slices.
+_BORDER = 16
+# A value beside the other end of the range, within this share of it, has wrapped around.
+_END = 0.15
+_MAX_ROUNDS = 3
+# Of fewer slices than this, none is told to be padding.
+_LEAST = 8
+# Neighbours that are equal as often as this are labels, not densities.
+UNIFORM = 0.8
 
 
 @dataclass(frozen=True)
@@ -117,6 +137,10 @@ class Survey:
     non-finite voxels. `block_low` and `block_high` are the extremes of the finite voxels in
     blocks of 16 voxels a side, inf and -inf where there are none. `mantissa_bits` counts the bits
     of the significand that are in use; None for integers.
+
+    `padding` says where the specimen lies; `padded` voxels outside are in no other figure.
+    `wrapped` counts voxels near the upper end of the range beside ones near its lower end.
+    `uniform` is the share of neighbours along x that are equal.
     """
 
     shape: tuple[int, int, int]
@@ -145,6 +169,12 @@ class Survey:
     outliers: Outliers
     mantissa_bits: int | None
     pilot: Array
+    padding: Padding
+    padded: int
+    tiles: Tiles
+    copies: list[Copy]
+    wrapped: int
+    uniform: float
 
     @property
     def size(self) -> int:
@@ -182,14 +212,29 @@ def survey(
         The array is not a volume of real numbers.
     """
     _require_volume(array)
-    sweeper = _Sweeper(array, workers or len(os.sched_getaffinity(0)), progress)
-    pilot = read_box(array, middle(array.shape, PILOT_EDGE))
-    frame = _frame(pilot)
-    sums = sweeper.sum(frame)
-    if _misframed(sums, frame):
-        frame = _frame_from(sums, frame)
+    sweeper = _Sweeper(array, workers or THREADS, progress)
+    while True:
+        pilot = sweeper.read(within(sweeper.padding.box, PILOT_EDGE))
+        frame = _frame(pilot, sweeper.array.dtype)
         sums = sweeper.sum(frame)
-    return _finish(sweeper, sums, frame, pilot)
+        if _misframed(sums, frame):
+            frame = _frame_from(sums, frame)
+            sums = sweeper.sum(frame)
+        found = _padding(sweeper, sums)
+        # What lies behind padding may be padding of another kind.
+        if found == sweeper.padding or sweeper.rounds == _MAX_ROUNDS:
+            return _finish(sweeper, sums, frame, pilot)
+        sweeper.padding = found
+        sweeper.rounds += 1
+
+
+def within(box: Box, edge: int) -> Box:
+    """Return the box of at most `edge` voxels a side in the middle of a box."""
+    z, y, x = (
+        slice(s.start + part.start, s.start + part.stop)
+        for s, part in zip(box, middle(tuple(s.stop - s.start for s in box), edge), strict=True)
+    )
+    return z, y, x
 
 
 @dataclass(frozen=True)
@@ -235,6 +280,9 @@ class _Sums:
     histogram: Array
     dtype: np.dtype[Any]
     bits: int = 0
+    padded: int = 0
+    corners: dict[tuple[bool, bool, bool], Array] = field(default_factory=dict)
+    compared: Array = field(default_factory=lambda: np.zeros(2, np.int64))
 
     @classmethod
     def empty(cls, shape: Sequence[int], grid: Sequence[int], dtype: np.dtype[Any]) -> _Sums:
@@ -284,6 +332,8 @@ class _Sweeper:
         )
         self.progress = progress
         self._sweeps = 0
+        self.rounds = 0
+        self.padding = Padding((slice(0, z), slice(0, y), slice(0, x)))
 
     def _cover(self, chunks: Sequence[int] | None, limit: int) -> list[Box]:
         return list(boxes(self.shape, whole_chunks(self.shape, chunks, limit)))
@@ -308,6 +358,9 @@ class _Sweeper:
             total.slice_low[z] = np.minimum(total.slice_low[z], sums.slice_low)
             total.slice_high[z] = np.maximum(total.slice_high[z], sums.slice_high)
             total.bits |= sums.bits
+            total.padded += sums.padded
+            total.corners |= sums.corners
+            total.compared += sums.compared
             footprint = (y.start, y.stop, x.start, x.stop)
             before = faces.pop((z.start, *footprint), None)
             if before is not None:
@@ -316,26 +369,47 @@ class _Sweeper:
         return total
 
     def collect(
-        self, windows: Array, extremes: Sequence[float], limits: Sequence[float]
+        self,
+        windows: Array,
+        extremes: Sequence[float],
+        limits: Sequence[float],
+        unit: tuple[float, float],
     ) -> _Collected:
-        """Run the second sweep."""
+        """Run the second sweep; tiles count voxels as (v - unit[0]) * unit[1]."""
+        edge, sparse = tile_edge(self.shape), spacing(self.shape)
         found = _Collected(
             below=np.zeros(len(windows), np.int64),
             at_extremes=np.zeros(2, np.int64),
             blocks=np.zeros([-(-n // BLOCK) for n in self.shape], np.int64),
+            tiles=Tiles.empty(self.shape, edge),
         )
         edges = np.asarray(windows, self.dtype)
         edges[:, 0] = np.nextafter(edges[:, 0], self.dtype.type(-np.inf))
         edges[:, 1] = np.nextafter(edges[:, 1], self.dtype.type(np.inf))
         bounds = np.array(limits, self.dtype)
         ends = np.array(extremes, self.dtype)
-        for box, part in self._map(lambda box: (box, self._collect_box(box, edges, ends, bounds))):
+        faces: dict[tuple[int, int, tuple[slice, ...]], Array] = {}
+
+        def work(box: Box) -> tuple[Box, _Collected]:
+            return box, self._collect_box(box, edges, ends, bounds, (edge, sparse, *unit))
+
+        for box, part in self._map(work):
             found.below += part.below
             found.at_extremes += part.at_extremes
             found.inside += part.inside
             found.hot += part.hot
             found.blocks[_blocks(box)] += part.blocks
             found.places += part.places if len(found.places) < HOT_ROOM else []
+            found.wrapped += part.wrapped
+            found.samples += part.samples
+            found.tiles.add(box, part.tiles)
+            for axis, (first, last) in enumerate(part.faces):
+                footprint = tuple(s for other, s in enumerate(box) if other != axis)
+                before = faces.pop((axis, box[axis].start, footprint), None)
+                if before is not None:
+                    found.tiles.join(axis, box, before, first)
+                if box[axis].stop < self.shape[axis]:
+                    faces[axis, box[axis].stop, footprint] = last
         return found
 
     def _map[Result](self, work: Callable[[Box], Result]) -> Iterator[Result]:
@@ -352,17 +426,36 @@ class _Sweeper:
                 if self.progress is not None:
                     self.progress((started + done) / (2 * len(self.boxes)))
 
-    def _read(self, box: Box) -> Array:
-        data = np.ascontiguousarray(np.asarray(self.array[box]), dtype=self.dtype).view()
-        # Mapped files are read-only, which the compiler takes for a type of its own: one for all.
-        data.flags.writeable = False
+    def read(self, box: Box) -> Array:
+        """Read a box, padding set to NaN, as `read_box` does."""
+        data = read_box(self.array, box).astype(self.dtype)
+        if self.padding.applies(box):
+            self.padding.blank(data, box)
         return data
 
+    def _read(self, box: Box) -> tuple[Array, int]:
+        """Read a box; return it with padding set to NaN, and how many voxels that were."""
+        data = np.ascontiguousarray(np.asarray(self.array[box]), dtype=self.dtype).view()
+        padded = 0
+        if self.padding.applies(box):
+            data = data.copy()
+            padded = self.padding.blank(data, box)
+        # Mapped files are read-only, which the compiler takes for a type of its own: one for all.
+        data.flags.writeable = False
+        return data, padded
+
     def _sum_box(self, box: Box, frame: Frame) -> _Part:
-        data = self._read(box)
+        data, padded = self._read(box)
         z, y, x = box
         bands = tuple(-(-s.stop // BLOCK) - s.start // BLOCK for s in box)
         sums = _Sums.empty(data.shape, bands, self.dtype)
+        sums.padded = padded
+        sums.corners = pad.corner_of(data, box, self.padding.box)
+        few = data[::4, ::4]
+        sums.compared = np.array([
+            np.count_nonzero(few[:, :, 1:] == few[:, :, :-1]),
+            np.count_nonzero(np.isfinite(few[:, :, 1:]) & np.isfinite(few[:, :, :-1])),
+        ])  # fmt: skip
         low = np.full((len(data), *bands[1:]), np.inf, self.dtype)
         high = np.full((len(data), *bands[1:]), -np.inf, self.dtype)
         integers = np.dtype(f"u{self.dtype.itemsize}")
@@ -392,13 +485,31 @@ class _Sweeper:
         sums.slice_high = high.max(axis=(1, 2))
         return _Part(box, sums, data[0].copy(), data[-1].copy())
 
-    def _collect_box(self, box: Box, windows: Array, extremes: Array, limits: Array) -> _Collected:
-        data = self._read(box)
+    def _collect_box(
+        self,
+        box: Box,
+        windows: Array,
+        extremes: Array,
+        limits: Array,
+        tiling: tuple[int, int, float, float],
+    ) -> _Collected:
+        data, _ = self._read(box)
+        edge, sparse, centre, scale = tiling
+        tiles, scaled = tile(data, box, edge, centre, scale)
         found = _Collected(
             below=np.zeros(len(windows), np.int64),
             at_extremes=np.zeros(2, np.int64),
             blocks=np.zeros([-(-s.stop // BLOCK) - s.start // BLOCK for s in box], np.int64),
+            tiles=tiles,
         )
+        found.faces = [
+            (np.moveaxis(scaled, axis, 0)[:2].copy(), np.moveaxis(scaled, axis, 0)[-2:].copy())
+            for axis in range(3)
+        ]
+        found.samples = [sampled(data, [s.start for s in box], sparse)]
+        span = _END * (float(extremes[1]) - float(extremes[0]))
+        if self.array.dtype.kind in "iu":
+            found.wrapped = opposites(data, float(extremes[0]) + span, float(extremes[1]) - span)
         origin = np.array([s.start for s in box])
         # Room for every voxel costs nothing until it is written to.
         inside, hot = np.empty(data.size, self.dtype), np.empty(data.size, np.int64)
@@ -447,9 +558,19 @@ class _Collected:
     below: Array
     at_extremes: Array
     blocks: Array
+    tiles: Tiles
     inside: list[tuple[Array, Array]] = field(default_factory=list)
     hot: int = 0
     places: list[Array] = field(default_factory=list)
+    faces: list[tuple[Array, Array]] = field(default_factory=list)
+    samples: list[tuple[Array, Array]] = field(default_factory=list)
+    wrapped: int = 0
+
+    @property
+    def copies(self) -> list[Copy]:
+        """Parts that occur twice."""
+        around, places = zip(*self.samples, strict=True)
+        return copies(np.concatenate(around), np.concatenate(places))
 
     @property
     def values(self) -> tuple[Array, Array]:
@@ -495,15 +616,15 @@ def _sample(pilot: Array) -> Array:
     return flat[np.isfinite(flat)]
 
 
-def _frame(pilot: Array) -> Frame:
+def _frame(pilot: Array, dtype: np.dtype[Any]) -> Frame:
     values = _sample(pilot).astype(np.float64)
     pivot = float(np.median(values)) if values.size else 0.0
-    if pilot.dtype.kind in "biu" and pilot.dtype.itemsize <= 2:
-        first = 0 if pilot.dtype.kind == "b" else np.iinfo(pilot.dtype).min
+    if dtype.kind in "biu" and dtype.itemsize <= 2:
+        first = 0 if dtype.kind == "b" else np.iinfo(dtype).min
         pivot = math.floor(pivot)
         return Frame(pivot, 1.0, 1.0, pivot - first, discrete=True)
     spread = MAD_TO_SIGMA * float(np.median(np.abs(values - pivot))) if values.size else 0.0
-    return _scaled(pivot, spread or (float(values.std()) if values.size else 0.0), pilot.dtype)
+    return _scaled(pivot, spread or (float(values.std()) if values.size else 0.0), dtype)
 
 
 def _scaled(pivot: float, spread: float, dtype: np.dtype[Any]) -> Frame:
@@ -546,22 +667,98 @@ def _spread(sums: _Sums) -> float:
     return math.sqrt(max(0.0, second - first**2))
 
 
+def _padding(sweeper: _Sweeper, sums: _Sums) -> Padding:
+    """Return the padding that the sums of a sweep show, beyond what is known."""
+    known = sweeper.padding
+    if (
+        not sums.count
+        or min(sweeper.shape) < _LEAST
+        or sums.slice_low.min() == sums.slice_high.max()
+    ):
+        return known
+    ranges, repeated = [], set(known.repeated)
+    profiles = (sums.z, sums.y, sums.x)
+    for axis, (profile, span) in enumerate(zip(profiles, known.box, strict=True)):
+        constant = _constant(sums, axis)
+        left = pad.inside(constant, (span.start, span.stop))
+        inner = _without_repeats(sweeper.array, axis, profile, left)
+        if inner != left:
+            repeated.add("zyx"[axis])
+        ranges.append(inner)
+    fill = known.fill
+    if fill is None:
+        fill = pad.filled_corners(sums.corners.values())
+    if min(s.stop - s.start for s in ranges) < _LEAST:
+        return known
+    z, y, x = ranges
+    return Padding((z, y, x), fill, tuple(sorted(repeated, key="zyx".index)))
+
+
+def _uniform(sums: _Sums) -> float:
+    return float(sums.compared[0] / max(sums.compared[1], 1))
+
+
+def _constant(sums: _Sums, axis: int) -> list[int]:
+    """Return the slices along an axis that hold one single value, or none."""
+    count, first, second = (sums.z, sums.y, sums.x)[axis]
+    if axis == 0:
+        return np.flatnonzero((count == 0) | (sums.slice_low >= sums.slice_high)).tolist()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = first / count
+        variance = second / count - mean**2
+    # Sums of squares leave rounding noise of about this size.
+    level = mean**2 + _spread(sums) ** 2
+    return np.flatnonzero((count == 0) | (variance < 1e-12 * level)).tolist()
+
+
+def _without_repeats(array: ArrayLike, axis: int, sums: Array, span: slice) -> slice:
+    """Take off slices at either end that are the same as the next one inwards."""
+    start, stop = span.start, span.stop
+    same = (sums[:, 1:] == sums[:, :-1]).all(axis=0)
+
+    def equal(first: int) -> bool:
+        if not same[first]:
+            return False
+        one, other = (read_box(array, across(array.shape, axis, i)) for i in (first, first + 1))
+        return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
+
+    while start + 1 < stop and start - span.start < _BORDER and equal(start):
+        start += 1
+    while stop - 2 >= start and span.stop - stop < _BORDER and equal(stop - 2):
+        stop -= 1
+    # A longer run is no border.
+    if start - span.start == _BORDER or span.stop - stop == _BORDER:
+        return span
+    return slice(start, stop)
+
+
+def across(shape: Sequence[int], axis: int, index: int) -> Box:
+    """Return the box of one slice across an axis."""
+    z, y, x = (
+        slice(index, index + 1) if axis == other else slice(0, n) for other, n in enumerate(shape)
+    )
+    return z, y, x
+
+
 def _finish(sweeper: _Sweeper, sums: _Sums, frame: Frame, pilot: Array) -> Survey:
     histogram = Histogram(sums.histogram, frame.start, frame.width, frame.discrete)
     moments = _moments(sums, frame)
+    unit = _unit(histogram, moments)
     minimum, maximum = float(sums.slice_low.min()), float(sums.slice_high.max())
     if not sums.count:
         minimum = maximum = math.nan
-        centre = _Centre(math.nan, math.nan, 0, 0, _no_outliers(sweeper))
+        nothing = np.array([[np.inf, -np.inf]])
+        collected = sweeper.collect(nothing, (0, 0), (0, 0, 0), unit)
+        centre = _Centre(math.nan, math.nan, 0, 0, _no_outliers(sweeper), collected)
     elif frame.discrete:
-        centre = _discrete_centre(sweeper, histogram, moments[1])
+        centre = _discrete_centre(sweeper, histogram, moments[1], unit)
     else:
-        centre = _exact_centre(sweeper, sums, histogram, (minimum, maximum), moments[1])
+        centre = _exact_centre(sweeper, sums, histogram, (minimum, maximum), moments[1], unit)
     return Survey(
         shape=sweeper.shape,
         dtype=np.dtype(sweeper.array.dtype),
         finite=sums.count,
-        nan=int(sums.special[0]),
+        nan=int(sums.special[0]) - sums.padded,
         plus_infinity=int(sums.special[1]),
         minus_infinity=int(sums.special[2]),
         minimum=minimum,
@@ -584,7 +781,25 @@ def _finish(sweeper: _Sweeper, sums: _Sums, frame: Frame, pilot: Array) -> Surve
         outliers=centre.outliers,
         mantissa_bits=_mantissa_bits(sums.bits, sweeper),
         pilot=pilot,
+        padding=sweeper.padding,
+        padded=sums.padded,
+        tiles=centre.collected.tiles,
+        copies=centre.collected.copies,
+        wrapped=centre.collected.wrapped,
+        uniform=_uniform(sums),
     )
+
+
+def _unit(histogram: Histogram, moments: tuple[float, ...]) -> tuple[float, float]:
+    """Return centre and scale of tiles: the sd, or its robust stand-in where few voxels make it."""
+    mean, sd = moments[:2]
+    if not histogram.counts.any() or not sd > 0:
+        return 0.0, 0.0
+    # The quartiles of a normal distribution lie 1.349 sd apart.
+    spread = (histogram.quantile(0.75) - histogram.quantile(0.25)) / 1.349
+    if spread > 0 and sd > 20 * spread:
+        return histogram.quantile(0.5), 1 / spread
+    return mean, 1 / sd
 
 
 def _moments(sums: _Sums, frame: Frame) -> tuple[float, float, float, float]:
@@ -618,7 +833,7 @@ def _profile(sums: Array, frame: Frame) -> Profile:
 
 
 def _neighbours(sums: _Sums) -> Array:
-    plane = sums.y.shape[1] * sums.x.shape[1]
+    plane = sums.z[0].max(initial=1)
     mean, square = sums.z[1] / plane, sums.z[2] / plane
     variance = square - mean**2
     # A constant slice leaves rounding noise of this relative size.
@@ -645,6 +860,7 @@ class _Centre:
     at_minimum: int
     at_maximum: int
     outliers: Outliers
+    collected: _Collected
 
 
 def _no_outliers(sweeper: _Sweeper) -> Outliers:
@@ -652,7 +868,9 @@ def _no_outliers(sweeper: _Sweeper) -> Outliers:
     return Outliers(0, 0, 0, np.empty((0, 3), np.int64), np.zeros(grid, np.int64))
 
 
-def _discrete_centre(sweeper: _Sweeper, histogram: Histogram, sd: float) -> _Centre:
+def _discrete_centre(
+    sweeper: _Sweeper, histogram: Histogram, sd: float, unit: tuple[float, float]
+) -> _Centre:
     """Read median and MAD off a histogram whose bins are single values."""
     held = np.flatnonzero(histogram.counts)
     values, counts = histogram.start + held, histogram.counts[held]
@@ -661,17 +879,20 @@ def _discrete_centre(sweeper: _Sweeper, histogram: Histogram, sd: float) -> _Cen
     mad = _middle(*_merged(np.abs(values - median), counts), total, 0)
     reach = OUTLIER_SIGMA * (MAD_TO_SIGMA * mad or sd)
     low, high = counts[values < median - reach].sum(), counts[values > median + reach].sum()
-    outliers = _no_outliers(sweeper)
-    if low or high:
-        nothing = np.array([[np.inf, -np.inf]])
-        limits = (median, median - reach, median + reach)
-        found = sweeper.collect(nothing, (values[0], values[-1]), limits)
-        outliers = found.outliers(int(low), int(high))
-    return _Centre(median, mad, int(counts[0]), int(counts[-1]), outliers)
+    nothing = np.array([[np.inf, -np.inf]])
+    limits = (median, median - reach, median + reach)
+    found = sweeper.collect(nothing, (values[0], values[-1]), limits, unit)
+    outliers = found.outliers(int(low), int(high))
+    return _Centre(median, mad, int(counts[0]), int(counts[-1]), outliers, found)
 
 
 def _exact_centre(
-    sweeper: _Sweeper, sums: _Sums, histogram: Histogram, ends: tuple[float, float], sd: float
+    sweeper: _Sweeper,
+    sums: _Sums,
+    histogram: Histogram,
+    ends: tuple[float, float],
+    sd: float,
+    unit: tuple[float, float],
 ) -> _Centre:
     """Make median, MAD and the number of outliers exact from the voxels that can decide them.
 
@@ -704,7 +925,7 @@ def _exact_centre(
             [m1 + o1, m2 + o2],
         ]
     )
-    found = sweeper.collect(windows, ends, ((m1 + m2) / 2, m2 - o1, m1 + o1))
+    found = sweeper.collect(windows, ends, ((m1 + m2) / 2, m2 - o1, m1 + o1), unit)
     below = found.below - int(sums.special[2])
     values, counts = found.values
 
@@ -727,6 +948,7 @@ def _exact_centre(
         int(found.at_extremes[0]),
         int(found.at_extremes[1]),
         found.outliers(int(too_low), int(too_high)),
+        found,
     )
 
 

@@ -1,0 +1,137 @@
+"""Single lines that stand out along an axis, and stripes of rows that are rougher than the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cryoet_bench.quality.qc.tiles import Tiles
+
+Array = npt.NDArray[Any]
+
+_SIGMA = 1.482602218505602  # sd over MAD of a normal distribution
+_NOISES = 10.0
+# A lower line, in sd, is no damage.
+_LEAST = 0.3
+_WIDEST = 32
+# Rows rougher by less than this natural logarithm are not told from ones that cross a particle.
+_ROUGHER = 0.3
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line along an axis that differs from all lines around it.
+
+    Parameters
+    ----------
+    axis : int
+        0, 1, 2 for z, y, x: the line runs along it.
+    at : tuple of int
+        Its place along the two other axes.
+    height : float
+        By how many sd its mean differs.
+    """
+
+    axis: int
+    at: tuple[int, int]
+    height: float
+
+
+def hot_lines(tiles: Tiles) -> list[Line]:
+    """Return lines one voxel wide whose mean differs from that of the lines around, worst first.
+
+    The optics cannot make a single line of voxels stand out.
+    """
+    found = []
+    for axis, (total, filled) in enumerate(zip(tiles.lines, tiles.filled, strict=True)):
+        if min(total.shape) < 8 or filled.max(initial=0) < 8:
+            continue
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.where(filled > 0.5 * filled.max(), total / filled, np.nan)
+        height = mean - _ring(mean)
+        known = height[np.isfinite(height)]
+        if known.size < 64:
+            continue
+        noise = _SIGMA * float(np.median(np.abs(known - np.median(known))))
+        size = np.abs(np.nan_to_num(height, nan=0.0))
+        alone = size > 2 * _neighbours(size)
+        hit = np.argwhere((size > max(_NOISES * noise, _LEAST)) & alone)
+        found += [
+            Line(axis, (int(u), int(v)), float(height[u, v]))
+            for u, v in hit[np.argsort(-size[tuple(hit.T)])][:100]
+        ]
+    return sorted(found, key=lambda line: -abs(line.height))
+
+
+def _shifted(values: Array, offsets: list[tuple[int, int]]) -> Array:
+    wide = np.pad(values, 2, mode="reflect")
+    rows, columns = values.shape
+    return np.stack([wide[2 + i : 2 + i + rows, 2 + j : 2 + j + columns] for i, j in offsets])
+
+
+def _ring(mean: Array) -> Array:
+    """Return the mean over the lines two voxels away."""
+    far = [(i, j) for i in range(-2, 3) for j in range(-2, 3) if max(abs(i), abs(j)) == 2]
+    return np.asarray(_shifted(mean, far).mean(axis=0))
+
+
+def _neighbours(size: Array) -> Array:
+    near = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
+    return np.asarray(_shifted(size, near).max(axis=0))
+
+
+@dataclass(frozen=True)
+class Stripe:
+    """Neighbouring rows along x of a slice that are rougher than the rows on either side.
+
+    Parameters
+    ----------
+    plane : int
+        The slice along z.
+    rows : tuple of int
+        First row along y, and one past the last.
+    excess : float
+        Natural logarithm of their roughness over that of the rows around.
+    """
+
+    plane: int
+    rows: tuple[int, int]
+    excess: float
+
+
+def stripes(tiles: Tiles) -> list[Stripe]:
+    """Return the stripes of rows that begin and end abruptly, worst first.
+
+    A row's roughness is the energy of its difference from the mean of the rows above and below it
+    along z, the direction in which a tomogram changes least.
+    """
+    if min(tiles.rows.shape) < 8:
+        return []
+    rough, filled = tiles.rows.astype(np.float64), tiles.filled[2]
+    usable = (filled > 0.5 * filled.max(initial=1)) & np.isfinite(rough) & (rough > 0)
+    typical = float(np.median(rough[usable])) if usable.any() else 0.0
+    if typical <= 0:
+        return []
+    level = np.where(usable, np.log(np.maximum(rough, 0.02 * typical)), np.nan)
+    edge = np.diff(level, axis=1)
+    known = edge[np.isfinite(edge)]
+    if known.size < 64:
+        return []
+    noise = max(
+        _SIGMA * float(np.median(np.abs(known - np.median(known)))),
+        float(np.quantile(np.abs(known), 0.99)) / 2.576,
+    )
+    limit = max(_ROUGHER, 5.5 * noise)
+    found = []
+    for plane in np.flatnonzero((edge > limit).any(axis=1)).tolist():
+        ups, downs = np.flatnonzero(edge[plane] > limit), np.flatnonzero(edge[plane] < -limit)
+        for up in ups.tolist():
+            after = downs[(downs > up) & (downs <= up + _WIDEST)]
+            if after.size:
+                stop = int(after[0])
+                excess = float(min(edge[plane, up], -edge[plane, stop]))
+                found.append(Stripe(plane, (up + 1, stop + 1), excess))
+    return sorted(found, key=lambda stripe: -stripe.excess)

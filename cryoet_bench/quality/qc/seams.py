@@ -1,0 +1,470 @@
+"""Where a volume does not continue: between slices, and around blocks, along all three axes.
+
+At a seam the difference from one plane to the next is larger than from the planes on either side
+to theirs (something from elsewhere begins), or the spread or the mean changes at once (a part was
+scaled or shifted). Each is held against its own spread over the whole volume, so a volume that is
+restless by nature, at a soft border or in a crowded cell, sets its own measure.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cryoet_bench.quality.qc.tiles import Planes, Tiles
+
+Array = npt.NDArray[Any]
+
+_SIGMA = 1.482602218505602  # sd over MAD of a normal distribution
+_LEAST = 0.1
+_NOISES = 6.5
+_END = 2
+# Half a tile's voxels must be there for it to be judged.
+_FULL = 0.5
+# Windows of so many tiles are held against each other; one that stands out by so many of its own
+# sd is part of a seam, and by so many more it is one without the other faces of a cuboid.
+_SIZES = (1, 2, 4, 8)
+_SEEN, _ALONE = 5.0, 11.0
+_MOST = 64
+_TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Break:
+    """A place along an axis where a slice does not continue the one before it.
+
+    Parameters
+    ----------
+    axis : int
+        0, 1, 2 for z, y, x.
+    slices : tuple of int
+        The slice before the break and the one after; the same slice twice where one slice alone
+        differs from both of its neighbours.
+    kind : {"break", "slice", "offset", "scale", "offset slice", "scaled slice"}
+        What changes.
+    excess : float
+        Natural logarithm of the energy of the difference over that of the pairs around; for a
+        scale, of the ratio of spreads; for an offset, its size in sd.
+    limit : float
+        The excess that this volume's own spread makes natural.
+    """
+
+    axis: int
+    slices: tuple[int, int]
+    kind: str
+    excess: float
+    limit: float
+
+
+@dataclass(frozen=True)
+class Block:
+    """A cuboid that does not continue its surroundings.
+
+    Parameters
+    ----------
+    start, stop : tuple of int
+        Along z, y, x; accurate along an axis on which a face was seen, to a tile otherwise.
+    faces : int
+        How many of its faces were seen.
+    strength : float
+        Sum over these faces of the sd by which they stand out.
+    kind : {"foreign", "scaled", "noise"}
+        What is inside.
+    ratio : float
+        Spread inside over spread around.
+    """
+
+    start: tuple[int, int, int]
+    stop: tuple[int, int, int]
+    faces: int
+    strength: float
+    kind: str
+    ratio: float
+
+
+@dataclass(frozen=True)
+class _Profile:
+    """Slices along an axis: spread, mean, and log energy of the change to the next."""
+
+    mean: Array
+    spread: Array
+    change: Array
+    correlation: Array
+
+
+def profile(planes: Planes) -> _Profile:
+    """Return how the slices along an axis vary and continue each other; NaN where too few voxels.
+
+    The correlation of neighbours follows from E[(a - b)^2] = var a + var b + (mean a - mean b)^2
+    - 2 cov(a, b).
+    """
+    voxels, pairs = (_all(values) for values in (planes.voxels, planes.pairs))
+    most = voxels.max(initial=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = _all(planes.total) / voxels
+        variance = _all(planes.square) / voxels - mean**2
+        variance = np.where(voxels > 0.05 * most, np.maximum(variance, 0), np.nan)
+        step = np.where(pairs > 0.05 * most, _all(planes.step) / pairs, np.nan)[:-1]
+        covariance = (variance[1:] + variance[:-1] + np.diff(mean) ** 2 - step) / 2
+        correlation = covariance / np.sqrt(variance[1:] * variance[:-1])
+        change = np.log(np.maximum(step, _TINY))
+        spread = 0.5 * np.log(np.maximum(variance, _TINY))
+    return _Profile(mean, spread, change, correlation)
+
+
+def _all(values: Array) -> Array:
+    return np.asarray(values.sum(axis=(1, 2), dtype=np.float64))
+
+
+def breaks(planes: Planes, axis: int) -> list[Break]:
+    """Return where slices along an axis do not continue, the largest excess first."""
+    found = profile(planes)
+    if np.count_nonzero(np.isfinite(found.correlation)) < 8:
+        return []
+    items = [item for item in _broken(found, axis) if _whole(item, planes)]
+    for kind in ("offset", "scale"):
+        taken = {index for item in items for index in _beside(item)}
+        items += [
+            item
+            for item in _steps(found, axis, kind)
+            if not taken & set(_beside(item)) and _whole(item, planes)
+        ]
+    return sorted(items, key=lambda item: -item.excess / item.limit)
+
+
+def _beside(item: Break) -> list[int]:
+    return list(range(item.slices[0] - 1, item.slices[1] + 2))
+
+
+def _whole(item: Break, planes: Planes) -> bool:
+    """Tell whether the whole of a slice is concerned, rather than a block or a line in it."""
+    pair = item.slices[0] - (item.slices[0] == item.slices[1])
+    size = len(planes.total)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if item.kind in {"break", "slice"}:
+            level = np.log(planes.step / planes.pairs)
+            around = [p for p in range(pair - 4, pair + 5) if abs(p - pair) > 1 and 0 <= p < size - 1]
+            rise = level[pair] - np.median(level[around], axis=0)
+            return bool(np.nanmedian(rise) > 0.3 * item.excess)
+        mean = planes.total / planes.voxels
+        level = mean
+        if item.kind in {"scale", "scaled slice"}:
+            level = 0.5 * np.log(planes.square / planes.voxels - mean**2)
+    rise = level[pair + 1] - level[pair]
+    known = rise[np.isfinite(rise)]
+    return bool(known.size and abs(np.median(known)) > 0.4 * item.excess)
+
+
+def _broken(found: _Profile, axis: int) -> list[Break]:
+    """Find pairs of slices that are less alike than the pairs around them.
+
+    What is compared is the share of the variance that neighbours do not have in common, which
+    neither a scale nor an offset changes.
+    """
+    apart = np.log(np.maximum(1 - found.correlation, 1e-9))
+    excess = apart - _around(apart)
+    # At the ends there is too little on one side to tell.
+    excess[:_END] = excess[len(excess) - _END :] = 0
+    noise = _noise(excess)
+    limit = max(_LEAST, _NOISES * noise)
+    # One slice from elsewhere is unlike both of its neighbours: the two add up.
+    both = (excess[1:] + excess[:-1]) / 2
+    low, high = np.minimum(excess[1:], excess[:-1]), np.maximum(excess[1:], excess[:-1])
+    lone = (low > 2.5 * noise) & (low > 0.35 * high)
+    limit_both = max(_LEAST, 0.9 * _NOISES * noise)
+    items = [
+        Break(axis, (int(pair) + 1, int(pair) + 1), "slice", float(both[pair]), limit_both)
+        for pair in np.flatnonzero((both > limit_both) & lone & _peak(both))
+    ]
+    taken = {index for item in items for index in (item.slices[0] - 1, item.slices[0])}
+    items += [
+        Break(axis, (int(pair), int(pair) + 1), "break", float(excess[pair]), limit)
+        for pair in np.flatnonzero(excess > limit)
+        if pair not in taken
+    ]
+    # Most slices cannot be out of order: such a volume is restless throughout.
+    return items if len(items) < max(4, len(apart) / 4) else []
+
+
+def _peak(values: Array) -> Array:
+    wide = np.pad(values, 1, constant_values=-np.inf)
+    return np.asarray((values >= wide[:-2]) & (values >= wide[2:]))
+
+
+def _steps(found: _Profile, axis: int, kind: str) -> list[Break]:
+    """Find slices at which spread or mean jumps: for one slice, or for good."""
+    values = found.mean if kind == "offset" else found.spread
+    least = 0.15 if kind == "offset" else 0.05
+    jump = np.diff(values)
+    level = jump - _around(jump)
+    limit = max(least, _NOISES * _noise(level))
+    if kind == "scale":
+        # The change from slice to slice is scaled too, and depends less on what is there.
+        texture = np.full(jump.shape, np.nan)
+        texture[1:-1] = (found.change[2:] - found.change[:-2]) / 2
+        finer = texture - _around(texture)
+        agreed = np.minimum(
+            np.abs(finer) / max(least, _NOISES * _noise(finer)), 3 * np.abs(level) / limit
+        )
+        level = np.where(agreed > np.abs(level) / limit, np.sign(level) * agreed * limit, level)
+    items: list[Break] = []
+    for pair in np.flatnonzero(np.abs(level[_END:-_END]) > limit) + _END:
+        size = abs(float(jump[pair]))
+        before, after = _side(values, pair + 1, -1), _side(values, pair, 1)
+        if pair + 1 < jump.size and level[pair] * level[pair + 1] < 0 and (
+            abs(level[pair + 1]) > limit
+        ):
+            name = "offset slice" if kind == "offset" else "scaled slice"
+            items.append(Break(axis, (int(pair) + 1, int(pair) + 1), name, size, limit))
+        elif (after - before) * jump[pair] > 0 and abs(after - before) > 0.6 * size:
+            items.append(Break(axis, (int(pair), int(pair) + 1), kind, size, limit))
+    return items
+
+
+def _side(values: Array, edge: int, direction: int) -> float:
+    """Return the median of the four values on one side of an edge."""
+    side = values[edge + 1 : edge + 5] if direction > 0 else values[max(0, edge - 4) : edge]
+    known = side[np.isfinite(side)]
+    return float(np.median(known)) if known.size else math.nan
+
+
+def _around(values: Array, reach: int = 4) -> Array:
+    """Return the median of the values around each, itself left out."""
+    if values.size <= reach:
+        return np.full(values.size, np.nanmedian(values))
+    windows = np.lib.stride_tricks.sliding_window_view(
+        np.pad(values, reach, mode="reflect"), 2 * reach + 1
+    )
+    windows = np.delete(windows, reach, axis=1)
+    filled = np.where(np.isfinite(windows).any(axis=1, keepdims=True), windows, 0.0)
+    return np.asarray(np.nanmedian(filled, axis=1))
+
+
+def _noise(values: Array) -> float:
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return math.inf
+    return _SIGMA * float(np.median(np.abs(known - np.median(known))))
+
+
+@dataclass(frozen=True)
+class _Face:
+    """A rectangle of tiles between a plane and the next in which something begins or ends."""
+
+    axis: int
+    plane: int
+    start: tuple[int, int]
+    stop: tuple[int, int]
+    strength: float
+
+
+def blocks(tiles: Tiles, slices: list[Break]) -> list[Block]:
+    """Return the cuboids that do not continue their surroundings, most faces first.
+
+    One face may be an edge in the specimen; a cuboid shows three that meet, or one that nothing in
+    a specimen could make.
+
+    Parameters
+    ----------
+    tiles : Tiles
+        Of the volume.
+    slices : list of Break
+        Where whole slices do not continue, which is no block.
+    """
+    faces = []
+    for axis, planes in enumerate(tiles.axes):
+        known = {p for item in slices if item.axis == axis for p in _beside(item)}
+        faces += [face for face in _faces(planes, axis) if face.plane not in known]
+    found = []
+    for group in _meeting(faces, tiles.edge):
+        block = _block(group, tiles)
+        if block is not None:
+            found.append(block)
+    return sorted(found, key=lambda block: -block.faces)
+
+
+def _measures(planes: Planes) -> list[Array]:
+    """Return what shows a seam, for each tile between a plane and the next; NaN where unknown."""
+    full = _FULL * planes.voxels.max(initial=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        step = np.where(planes.pairs > full, planes.step / planes.pairs, np.nan)[:-1]
+        mean = planes.total / planes.voxels
+        variance = np.where(planes.voxels > full, planes.square / planes.voxels - mean**2, np.nan)
+    if len(step) < 8 or not np.isfinite(step).any():
+        return []
+    typical = float(np.nanmedian(step))
+    # A volume without noise has no spread of its own to be judged by.
+    if typical < 1e-7:
+        return []
+    change = np.log(np.maximum(step, 0.02 * typical))
+    spread = np.log(np.maximum(variance, 0.02 * float(np.nanmedian(variance)) + _TINY))
+    jump, texture = np.full((2, *change.shape), np.nan)
+    jump[1:-1] = change[1:-1] - np.maximum(change[:-2], change[2:])
+    texture[1:-1] = change[2:] - change[:-2]
+    return [jump, texture, np.diff(spread, axis=0)]
+
+
+def _faces(planes: Planes, axis: int) -> list[_Face]:
+    """Return the rectangles of tiles at which something begins or ends, strongest first."""
+    candidates = []
+    for number, measure in enumerate(_measures(planes)):
+        tiles = measure - np.nanmedian(measure)
+        tiles = np.nan_to_num(np.clip(tiles, -8 * _width(tiles), 8 * _width(tiles)), nan=0.0)
+        for size in _SIZES:
+            shape = tuple(min(size, n) for n in tiles.shape[1:])
+            if max(shape) < size:
+                continue
+            windows = np.lib.stride_tricks.sliding_window_view(tiles, shape, axis=(1, 2))
+            score = windows.mean(axis=(3, 4))
+            width = _width(score)
+            if width <= 0:
+                continue
+            score = score / width if number == 0 else np.abs(score) / width
+            for plane, u, v in np.argwhere(score > _SEEN).tolist():
+                candidates.append(
+                    _Face(axis, plane, (u, v), (u + shape[0], v + shape[1]),
+                          float(score[plane, u, v]))
+                )  # fmt: skip
+    found: list[_Face] = []
+    for face in sorted(candidates, key=lambda face: -face.strength):
+        if not any(_overlap(face, other) for other in found):
+            found.append(face)
+        if len(found) == _MOST:
+            break
+    return found
+
+
+def _width(values: Array) -> float:
+    """Return the sd that the tails of a distribution suggest: its spread, were it normal."""
+    known = np.abs(values[np.isfinite(values)])
+    if known.size < 50:
+        return 0.0
+    # 68.27, 90 and 97 % of a normal distribution lie within 1, 1.645 and 2.170 sd.
+    at = np.quantile(known, (0.6827, 0.9, 0.97))
+    return float((at / (1, 1.645, 2.170)).max())
+
+
+def _overlap(one: _Face, other: _Face) -> bool:
+    return abs(one.plane - other.plane) <= 2 and all(
+        a < d and c < b
+        for a, b, c, d in zip(one.start, one.stop, other.start, other.stop, strict=True)
+    )
+
+
+def _meeting(faces: list[_Face], edge: int) -> list[list[_Face]]:
+    """Group faces that meet at edges, as those of one cuboid do."""
+    groups: list[list[_Face]] = []
+    for face in faces:
+        touching = [
+            group for group in groups if any(_meet(face, other, edge) for other in group)
+        ]
+        merged = [face]
+        for group in touching:
+            merged += group
+            groups.remove(group)
+        groups.append(merged)
+    return groups
+
+
+def _span(face: _Face, axis: int, edge: int) -> tuple[int, int]:
+    """Return what a face covers along an axis, in voxels."""
+    if axis == face.axis:
+        return face.plane + 1, face.plane + 1
+    index = [other for other in range(3) if other != face.axis].index(axis)
+    return face.start[index] * edge, face.stop[index] * edge
+
+
+def _meet(one: _Face, other: _Face, edge: int) -> bool:
+    """Tell whether two faces are across different axes and share an edge."""
+    if one.axis == other.axis:
+        return False
+    for first, second in ((one, other), (other, one)):
+        low, high = _span(second, first.axis, edge)
+        if min(abs(first.plane + 1 - low), abs(first.plane + 1 - high)) >= edge:
+            return False
+    third = 3 - one.axis - other.axis
+    a, b = _span(one, third, edge), _span(other, third, edge)
+    overlap = min(a[1], b[1]) - max(a[0], b[0])
+    return overlap >= 0.5 * max(a[1] - a[0], b[1] - b[0])
+
+
+def _block(group: list[_Face], tiles: Tiles) -> Block | None:
+    axes = {face.axis for face in group}
+    strongest = max(face.strength for face in group)
+    if (len(group) < 3 or len(axes) < 2) and strongest < _ALONE:
+        return None
+    shape = [len(planes.total) for planes in tiles.axes]
+    spans = []
+    for axis in range(3):
+        rough = [_span(face, axis, tiles.edge) for face in group if face.axis != axis]
+        rough = rough or [(0, shape[axis])]
+        low, high = (int(np.median([span[i] for span in rough])) for i in (0, 1))
+        exact = [face.plane + 1 for face in group if face.axis == axis]
+        low = min(exact, key=lambda at: abs(at - low)) if _near(exact, low, tiles.edge) else low
+        high = min(exact, key=lambda at: abs(at - high)) if _near(exact, high, tiles.edge) else high
+        spans.append((max(0, low), min(high, shape[axis])))
+    if any(high - low < tiles.edge / 2 for low, high in spans):
+        return None
+    kind, ratio = _content(tiles, spans)
+    start, stop = ((s[0][i], s[1][i], s[2][i]) for s in (spans,) for i in (0, 1))
+    return Block(start, stop, len(group), sum(face.strength for face in group), kind, ratio)
+
+
+def _near(exact: list[int], value: int, edge: int) -> bool:
+    return any(abs(at - value) < edge for at in exact)
+
+
+def _content(tiles: Tiles, spans: list[tuple[int, int]]) -> tuple[str, float]:
+    """Say what a cuboid holds, from its spread and texture beside those of its surroundings."""
+    inside, around = _texture(tiles, spans, 0), _texture(tiles, spans, 1)
+    ratio = math.sqrt(inside[0] / max(around[0], _TINY))
+    # The roughness, change over spread, is the same after scaling; white noise has 2.
+    rough = np.array(inside[1]) / inside[0]
+    usual = np.array(around[1]) / max(around[0], _TINY)
+    if (rough > 1.6).all() and (usual < 0.8 * rough).any():
+        return "noise", ratio
+    change = np.sqrt(np.array(inside[1]) / np.maximum(around[1], _TINY))
+    uniform = change.max() < 1.35 * change.min()
+    if uniform and abs(math.log(max(float(np.median(change)), _TINY))) > math.log(1.15):
+        return "scaled", float(np.median(change))
+    return "foreign", ratio
+
+
+def _texture(
+    tiles: Tiles, spans: list[tuple[int, int]], margin: int
+) -> tuple[float, tuple[float, ...]]:
+    """Return variance and energy of change along z, y, x in a cuboid, or in a shell around it."""
+    energy, variance = [], 0.0
+    for axis, planes in enumerate(tiles.axes):
+        others = [spans[other] for other in range(3) if other != axis]
+        core = tuple(
+            slice(-(-low // tiles.edge), max(high // tiles.edge, -(-low // tiles.edge) + 1))
+            for low, high in others
+        )
+        low, high = spans[axis]
+        ends = slice(low + 1, max(high - 1, low + 2))
+        sums = [_sum(planes, ends, core)]
+        if margin:
+            wide = tuple(slice(max(0, s.start - 2), s.stop + 2) for s in core)
+            ends = slice(max(0, low - 2 * tiles.edge), high + 2 * tiles.edge)
+            grown = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in core)
+            hull = slice(max(0, low - 1), high + 1)
+            sums = [_sum(planes, ends, wide) - _sum(planes, hull, grown)]
+        total, square, voxels, step, pairs = sums[0]
+        energy.append(float(step / max(pairs, 1)))
+        variance += float(square / max(voxels, 1) - (total / max(voxels, 1)) ** 2) / 3
+    return max(variance, _TINY), tuple(energy)
+
+
+def _sum(planes: Planes, ends: slice, core: tuple[slice, ...]) -> Array:
+    place = (ends, *core)
+    return np.array(
+        [
+            float(values[place].sum(dtype=np.float64))
+            for values in (planes.total, planes.square, planes.voxels, planes.step, planes.pairs)
+        ]
+    )
