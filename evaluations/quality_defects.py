@@ -1,10 +1,12 @@
-"""Plant every defect in three strengths in clean phantoms and print which the checks find.
+"""Plant every defect in three strengths in sound volumes and print which the checks find.
 
-    python evaluations/quality_defects.py [--seeds 2] [--clean 20] [--spacing 10A]
+    python evaluations/quality_defects.py [--seeds 3] [--clean 20] [--phantom phantom-10A]
+                                          [--defect WORD]
 
-A defect is found when a check that is not clean on the untouched phantom fails or warns, and
-rightly named when its finding is the defect's own. Exits with 1 unless every defect of the two
-strongest strengths is found and named and no clean phantom fails.
+The volumes are the real microtubule where it is at hand, and phantoms of seeds that no threshold
+was chosen on. A defect is found when the damaged volume gives a finding that the sound one does
+not, and rightly named when that is one of the defect's own. Exits with 1 unless the strongest and
+the middle strength are rightly named in 95 % of all cases and no sound volume fails.
 """
 
 from __future__ import annotations
@@ -20,46 +22,78 @@ import tifffile
 import zarr
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.quality.defects import PLANTS
-from cryoet_bench.quality.qc import examine, inspect
+from cryoet_bench.quality.defects import PLANTS, Defect
+from cryoet_bench.quality.qc import Inspection, examine, inspect
 from cryoet_bench.tomogram.phantom import PHANTOMS, make
+from cryoet_bench.tomogram.sources import open_volume
 
-SPACINGS = {"10A": "phantom-10A", "4.99A": "phantom-4.99A"}
+PHANTOM_NAMES = ("phantom-10A", "phantom-4.99A")
 REAL = Path(__file__).resolve().parents[2] / "shared" / "tomograms" / "13pf_MT.tif"
+WANTED = 0.95
+# Of the real tomogram, 8 bits of protein in noise, these cannot be made or are what it is like.
+UNLIKE = {"inverted contrast", "int8 round trip", "half-precision subnormals", "clipping"}
 
 
 def main() -> int:
     """Print the tables; return the exit code."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seeds", type=int, default=2, help="phantoms that each defect goes into")
-    options.add_argument("--clean", type=int, default=20, help="untouched phantoms a spacing")
-    options.add_argument("--spacing", choices=SPACINGS, default="10A", help="of the defects' ones")
+    options.add_argument("--seeds", type=int, default=3, help="phantoms that each defect goes into")
+    options.add_argument("--clean", type=int, default=20, help="untouched phantoms of either kind")
+    options.add_argument("--phantom", choices=sorted(PHANTOMS), default="phantom-10A")
+    options.add_argument("--defect", default="", help="only defects whose name holds this word")
     chosen = options.parse_args()
-    good = planted(SPACINGS[chosen.spacing], chosen.seeds)
-    good &= truncated(SPACINGS[chosen.spacing])
+    good = planted(chosen.phantom, chosen.seeds, chosen.defect)
+    if chosen.defect:
+        return 0 if good else 1
+    good &= truncated(chosen.phantom)
     return 0 if clean(chosen.clean) and good else 1
 
 
-def planted(name: str, seeds: int) -> bool:
-    """Print found / named per defect and strength."""
+def planted(name: str, seeds: int, word: str) -> bool:
+    """Print how many of the volumes each defect is rightly named in, and the misses."""
     phantom = PHANTOMS[name]
-    volumes = [make(phantom, seed=seed).data for seed in range(100, 100 + seeds)]
-    print(f"## Planted in {name}, seeds 100 to {99 + seeds}: found, named / planted\n")
+    volumes = {f"seed {seed}": make(phantom, seed=seed).data for seed in range(400, 400 + seeds)}
+    if REAL.exists():
+        volumes["real"] = np.asarray(open_volume(str(REAL)).array)
+    before = {key: set(_examined(volume).findings) for key, volume in volumes.items()}
+    print(f"## Planted in {name}, {', '.join(volumes)}: rightly named / planted\n")
     print("| defect | strong | middle | weak |\n|---|---|---|---|")
-    good = True
+    counts, misses = np.zeros((3, 2), int), []
     for defect in PLANTS:
+        if word not in defect.name:
+            continue
         cells = []
         for grade, (label, plant) in enumerate(defect.strengths):
-            found = named = 0
-            for seed, volume in enumerate(volumes):
-                damaged = plant(volume, np.random.default_rng(seed))
-                inspection = examine(damaged, voxel_spacing=phantom.voxel_spacing)
-                found += inspection.verdict != "pass"
-                named += bool(set(inspection.findings) & set(defect.findings))
-            good &= named == seeds or grade == 2
-            cells.append(f"{label}: {found}, {named} / {seeds}")
+            named = tried = 0
+            for number, (key, volume) in enumerate(volumes.items()):
+                if key == "real" and defect.name in UNLIKE:
+                    continue
+                tried += 1
+                damaged = plant(_floating(volume, defect), np.random.default_rng(number))
+                found = set(_examined(damaged).findings)
+                right = bool((found - before[key]) & set(defect.findings))
+                named += right
+                if not right and grade < 2:
+                    said = ", ".join(sorted(found - before[key])) or "nothing"
+                    misses.append(f"{defect.name}, {label}, {key}: {said}")
+            counts[grade] += named, tried
+            cells.append(f"{label}: {named} / {tried}")
         print(f"| {defect.name} | {' | '.join(cells)} |", flush=True)
-    return good
+    for grade, (named, tried) in zip(("strong", "middle", "weak"), counts, strict=True):
+        print(f"\n{grade}: {named} of {tried} rightly named ({named / tried:.1%})")
+    print("\nNot rightly named, and what was said instead:\n")
+    print("\n".join(f"- {miss}" for miss in misses) or "- nothing")
+    return bool(counts[:2, 0].sum() >= WANTED * counts[:2, 1].sum())
+
+
+def _floating(volume: np.ndarray, defect: Defect) -> np.ndarray:
+    """Return a volume that can hold a defect: NaN, bytes and significands take floats."""
+    needs = {"NaN", "hot voxels", "gradient drift", "wrong byte order", "lost wedge"}
+    return volume.astype(np.float32) if defect.name in needs else volume
+
+
+def _examined(volume: np.ndarray) -> Inspection:
+    return examine(volume, voxel_spacing=10.0)
 
 
 def truncated(name: str) -> bool:
@@ -100,7 +134,7 @@ def clean(seeds: int) -> bool:
     """Print the verdicts on what was not touched."""
     print("\n## Untouched\n\n| volume | pass | warn | fail |\n|---|---|---|---|")
     good = True
-    for name in SPACINGS.values():
+    for name in PHANTOM_NAMES:
         phantom = PHANTOMS[name]
         verdicts = [
             examine(make(phantom, seed=seed).data, voxel_spacing=phantom.voxel_spacing).verdict

@@ -48,8 +48,8 @@ class Check:
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the gravest of some verdicts, "pass" where there is none."""
-    return max(verdicts, key=_ORDER.index, default="pass")
+    """Return the gravest of some verdicts, "pass" where nothing speaks against it."""
+    return max(verdicts, key=_ORDER.index, default="pass").replace("n/a", "pass")  # type: ignore[return-value]
 
 
 def judge(value: float, warn: float, fail: float) -> Verdict:

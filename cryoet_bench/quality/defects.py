@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -62,8 +62,7 @@ def eight_bits(volume: Array, _rng: np.random.Generator, *, reach: float) -> Arr
 def zeroed_chunk(volume: Array, rng: np.random.Generator, *, edge: int) -> Array:
     """Zero one chunk of a grid of cubes."""
     damaged = volume.copy()
-    place = [int(rng.integers(n // edge)) * edge for n in volume.shape]
-    damaged[tuple(slice(at, at + edge) for at in place)] = 0
+    damaged[_chunk(volume, rng, edge)] = 0
     return damaged
 
 
@@ -314,10 +313,12 @@ PLANTS = (
             ("swapped slices", ("swapped-slices",), swapped_slices, (
                 ("20 apart", {"distance": 20}), ("5 apart", {"distance": 5}),
                 ("1 apart", {"distance": 1}))),
-            ("foreign slices", ("foreign-slice", "foreign-slab"), foreign_slices, (
-                ("1 slice", {"count": 1}), ("4 slices", {"count": 4}), ("2 slices", {"count": 2}))),
+            ("foreign slices", ("foreign-slice", "foreign-slab", "copied-block"), foreign_slices, (
+                ("1 slice", {"count": 1}), ("4 slices", {"count": 4}),
+                ("2 slices", {"count": 2}))),
             ("lost slices", ("lost-slices",), lost_slices, (
-                ("10 slices", {"count": 10}), ("4 slices", {"count": 4}), ("1 slice", {"count": 1}))),
+                ("10 slices", {"count": 10}), ("4 slices", {"count": 4}),
+                ("1 slice", {"count": 1}))),
             ("raised slice", ("offset-slice",), offset_slice, (
                 ("3 sd", {"rise": 3}), ("1.5 sd", {"rise": 1.5}), ("0.7 sd", {"rise": 0.7}))),
             ("half scaled", ("scaled-part",), scaled_part, (
@@ -330,8 +331,10 @@ PLANTS = (
         if (name, axis) != ("swapped slices", "z")
     ),
     *(
-        Defect(name, findings, [(f"{edge}-cube", partial(plant, edge=edge, **options))
-               for edge in (64, 32, 16)])
+        Defect(name, findings, [
+            (f"{edge}-cube", partial(cast("Any", plant), edge=edge, **options))
+            for edge in (64, 32, 16)
+        ])
         for name, findings, plant, options in (
             ("copied block", ("copied-block",), copied_block, {}),
             ("copied block, mirrored", ("copied-block",), copied_block, {"turn": 3}),

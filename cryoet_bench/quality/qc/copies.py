@@ -50,7 +50,7 @@ class Copy:
 
 def spacing(shape: Sequence[int]) -> int:
     """Return voxels per sample, a power of two, so that all samples fit in memory."""
-    return max(_SPARSE, 2 ** math.ceil(math.log2(math.prod(shape) / _ROOM)))
+    return max(_SPARSE, 1 << max(0, math.ceil(math.log2(math.prod(shape) / _ROOM))))
 
 
 def sampled(data: Array, origin: Sequence[int], sparse: int) -> tuple[Array, Array]:
@@ -129,10 +129,7 @@ def copies(around: Array, places: Array) -> list[Copy]:
     # Sorted values are the same in every orientation.
     keys = np.sort(around, axis=1)
     keys = np.ascontiguousarray(keys).view(np.dtype((np.void, keys.itemsize * 27))).ravel()
-    _, first, inverse, counts = np.unique(
-        keys, return_index=True, return_inverse=True, return_counts=True
-    )
-    del first
+    _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
     # Few grey values make surroundings equal by chance, in large groups.
     wanted = np.flatnonzero((counts[inverse] > 1) & (counts[inverse] <= 4))
     groups: dict[int, list[int]] = defaultdict(list)
@@ -151,8 +148,8 @@ def copies(around: Array, places: Array) -> list[Copy]:
         if len(fresh) < _VOTES:
             continue
         taken.update(pair[0] for pair in fresh)
-        one, other = (places[[pair[side] for pair in fresh]] for side in (0, 1))
-        found.append(Copy(_around(one), _around(other), turn > 0, 2 * len(fresh) / len(places)))
+        first, second = (_around(places[[pair[side] for pair in fresh]]) for side in (0, 1))
+        found.append(Copy(first, second, turn > 0, 2 * len(fresh) / len(places)))
     return found
 
 

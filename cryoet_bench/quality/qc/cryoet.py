@@ -8,36 +8,64 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.check import Check, Verdict, worst
+from cryoet_bench.quality.qc.checks import is_segmentation
 from cryoet_bench.quality.qc.kernels import BLOCK
 from cryoet_bench.quality.qc.spectrum import Spectrum
-from cryoet_bench.quality.qc.survey import ArrayLike, Survey
+from cryoet_bench.quality.qc.survey import PILOT_EDGE, ArrayLike, Survey, within
 from cryoet_bench.quality.qc.volume import Volume
-from cryoet_bench.quality.thresholds import LIMITS
+from cryoet_bench.quality.thresholds import LIMITS, Limits
+from cryoet_bench.volume.boxes import read_box
 
 Array = npt.NDArray[Any]
+# No density is as large or as small as two to this power.
+_FAR = 100
 
 
-def cryoet_checks(volume: Volume, survey: Survey, spectrum: Spectrum | None) -> list[Check]:
+def cryoet_checks(
+    volume: Volume, survey: Survey, spectrum: Spectrum | None, limits: Limits = LIMITS
+) -> list[Check]:
     """Return the checks that are particular to tomograms."""
+    if is_segmentation(survey):
+        densities = [
+            Check(
+                key, title, None, unit, str(limits[limit]), "n/a",
+                "Labels are no densities: this question makes no sense for a segmentation.",
+            )
+            for key, title, unit, limit in (
+                ("missing-wedge", "Missing wedge", "degrees", "tilt range"),
+                ("band-limit", "Effective band limit", "cycles/voxel", "band limit"),
+                ("contrast", "Sign of the contrast", "skewness", "skewness"),
+                ("byte-order", "Byte order", "gain in likeness", "byte order"),
+            )
+        ]  # fmt: skip
+    else:
+        densities = [
+            missing_wedge(spectrum, limits),
+            band_limit(spectrum, volume, limits),
+            contrast(survey, limits),
+            byte_order(survey, volume.array, limits),
+        ]
+    stored = volume.missing_chunks is not None
     return [
-        missing_wedge(spectrum),
-        band_limit(spectrum, volume),
-        voxel_spacing(volume),
-        contrast(survey),
-        byte_order(survey, volume.array),
-        *([stored_chunks(volume)] if volume.missing_chunks is not None else []),
-        header(volume),
+        *densities[:2],
+        voxel_spacing(volume, limits),
+        *densities[2:],
+        *([stored_chunks(volume, survey, limits)] if stored else []),
+        header(volume, limits),
         content(volume),
     ]
 
 
-def missing_wedge(spectrum: Spectrum | None) -> Check:
+def missing_wedge(spectrum: Spectrum | None, limits: Limits = LIMITS) -> Check:
     """Judge the range of tilts that the power spectrum shows."""
-    limit, title = LIMITS["tilt range"], "Missing wedge"
-    if spectrum is None or spectrum.too_thin:
+    limit, title = limits["tilt range"], "Missing wedge"
+    if spectrum is None or spectrum.unseen:
+        filtered = spectrum is not None and spectrum.unseen == "filtered"
         return Check(
-            "missing-wedge", title, None, "degrees", str(limit), "pass",
-            "The volume is too thin or too uniform to see a missing wedge.",
+            "missing-wedge", title, None, "degrees", str(limit), "n/a",
+            "So little of the band is left that angles cannot be told apart."
+            if filtered
+            else "The volume is too thin or too uniform to see a missing wedge.",
         )  # fmt: skip
     wedge = spectrum.wedge
     if wedge is None:
@@ -59,12 +87,12 @@ def missing_wedge(spectrum: Spectrum | None) -> Check:
     )  # fmt: skip
 
 
-def band_limit(spectrum: Spectrum | None, volume: Volume) -> Check:
+def band_limit(spectrum: Spectrum | None, volume: Volume, limits: Limits = LIMITS) -> Check:
     """Judge how much of the band the volume's sampling allows is used."""
-    limit, title = LIMITS["band limit"], "Effective band limit"
+    limit, title = limits["band limit"], "Effective band limit"
     if spectrum is None:
         return Check(
-            "band-limit", title, None, "cycles/voxel", str(limit), "pass",
+            "band-limit", title, None, "cycles/voxel", str(limit), "n/a",
             "The volume is too thin or too uniform for a power spectrum.",
         )  # fmt: skip
     verdict = limit.verdict(spectrum.band_limit)
@@ -81,9 +109,9 @@ def band_limit(spectrum: Spectrum | None, volume: Volume) -> Check:
     )  # fmt: skip
 
 
-def voxel_spacing(volume: Volume) -> Check:
+def voxel_spacing(volume: Volume, limits: Limits = LIMITS) -> Check:
     """Judge whether the voxel spacing is there, plausible, and the same along all axes."""
-    coarse, fine = LIMITS["spacing"], LIMITS["finest spacing"]
+    coarse, fine = limits["spacing"], limits["finest spacing"]
     rule, title = f"{fine}; {coarse}", "Voxel spacing"
     spacing = volume.voxel_spacing
     if spacing is None:
@@ -115,12 +143,14 @@ def voxel_spacing(volume: Volume) -> Check:
     )  # fmt: skip
 
 
-def contrast(survey: Survey) -> Check:
+def contrast(survey: Survey, limits: Limits = LIMITS) -> Check:
     """Judge whether protein is dark, by the sign of the skewness."""
-    limit = LIMITS["skewness"]
+    limit = limits["skewness"]
     value = survey.skewness
-    verdict: Verdict = "pass" if np.isnan(value) else limit.verdict(value)
-    if verdict != "pass":
+    verdict: Verdict = "n/a" if np.isnan(value) else limit.verdict(value)
+    if verdict == "n/a":
+        sentence = "A volume without an image has no contrast."
+    elif verdict != "pass":
         sentence = (
             "Dense matter looks bright here: most pickers and templates expect it dark; invert "
             "the volume or tell them."
@@ -131,17 +161,17 @@ def contrast(survey: Survey) -> Check:
         sentence = "The distribution is nearly symmetric: the sign of the contrast is not evident."
     return Check(
         "contrast", "Sign of the contrast", None if np.isnan(value) else value, "skewness",
-        str(limit), verdict, sentence, "" if verdict == "pass" else "inverted-contrast",
+        str(limit), verdict, sentence, "inverted-contrast" if verdict in {"warn", "fail"} else "",
     )  # fmt: skip
 
 
-def byte_order(survey: Survey, array: ArrayLike) -> Check:
+def byte_order(survey: Survey, array: ArrayLike, limits: Limits = LIMITS) -> Check:
     """Judge whether neighbouring voxels become alike only when their bytes are reversed.
 
     Only signs of differences from the median are compared, which no damaged exponent can upset.
     The central box is tried, and the places where values are wildest.
     """
-    limit, title = LIMITS["byte order"], "Byte order"
+    limit, title = limits["byte order"], "Byte order"
     gains = {}
     if survey.dtype.itemsize > 1:
         gains = {place: _gain(box) for place, box in _suspicious(survey, array).items()}
@@ -161,7 +191,9 @@ def byte_order(survey: Survey, array: ArrayLike) -> Check:
 
 
 def _suspicious(survey: Survey, array: ArrayLike) -> dict[str, Array]:
-    boxes = {"the centre": survey.pilot}
+    boxes = {
+        "the centre": read_box(array, within(survey.padding.box, PILOT_EDGE)),
+    }
     with np.errstate(over="ignore", invalid="ignore"):
         reach = np.maximum(np.abs(survey.block_low), np.abs(survey.block_high))
     wild = [np.unravel_index(int(np.argmax(np.where(np.isinf(reach), 0, reach))), reach.shape)]
@@ -178,7 +210,27 @@ def _suspicious(survey: Survey, array: ArrayLike) -> dict[str, Array]:
 
 
 def _gain(box: Array) -> float:
+    """Return how much more alike neighbours become when bytes are reversed, if values do too.
+
+    Exponents of bytes in the wrong order are spread over the whole range of the type, or lie at its
+    ends, which no density does; those of rounding noise around zero do not.
+    """
+    if box.dtype.kind == "f":
+        spread, level = _exponents(box)
+        if not (spread > 4 * _exponents(box.byteswap())[0] + 4 or abs(level) > _FAR):
+            return 0.0
     return _likeness(box.byteswap()) - _likeness(box)
+
+
+def _exponents(box: Array) -> tuple[float, float]:
+    """Return spread and level of the exponents of a box's values, in bits."""
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        exponent = np.log2(np.abs(box.astype(np.float64)))
+    known = exponent[np.isfinite(exponent)]
+    if not known.size:
+        return 0.0, 0.0
+    low, middle, high = np.quantile(known, (0.25, 0.5, 0.75))
+    return float(high - low), float(middle)
 
 
 def _likeness(box: Array) -> float:
@@ -199,21 +251,65 @@ def _likeness(box: Array) -> float:
     )
 
 
-def stored_chunks(volume: Volume) -> Check:
+def stored_chunks(volume: Volume, survey: Survey, limits: Limits = LIMITS) -> Check:
     """Judge whether every chunk is in the store."""
-    limit, missing = LIMITS["missing chunks"], volume.missing_chunks or ()
-    verdict: Verdict = "fail" if missing else "pass"
+    limit, missing = limits["missing chunks"], volume.missing_chunks or ()
+    verdict: Verdict = limit.verdict(len(missing))
     notes = volume.about("chunks")
     sentence = " ".join(note.sentence for note in notes) or "Every chunk is in the store."
+    unwritten = bool(missing) and _like_padding(volume, survey)
+    if unwritten:
+        verdict = "warn"
+        sentence = (
+            f"{len(missing)} chunks are not in the store, all in padding: they were left unwritten "
+            "because they hold nothing but fill, or are lost; the store cannot tell the two apart."
+        )
     return Check(
         "stored-chunks", "Chunks in the store", len(missing), "missing", str(limit), verdict,
-        sentence, "missing-chunk" if missing else "", {"missing": list(missing)[:100]},
+        sentence, "unwritten-chunks" if unwritten else "missing-chunk" if missing else "",
+        {"missing": list(missing)[:100]},
     )  # fmt: skip
 
 
-def header(volume: Volume) -> Check:
+def _like_padding(volume: Volume, survey: Survey) -> bool:
+    """Tell whether missing chunks lie where the volume is padded, as unwritten ones do.
+
+    Padding goes on beyond a chunk, or takes whole slabs; a lost chunk ends where it ends.
+    """
+    chunks, tiles = volume.chunks, survey.tiles
+    if chunks is None or not survey.padded:
+        return False
+    held = tiles.axes[0].voxels
+    for place in volume.missing_chunks or ():
+        spans = [
+            (at * step, min((at + 1) * step, n))
+            for at, step, n in zip(place, chunks, survey.shape, strict=True)
+        ]
+        if any(
+            high <= whole.start or low >= whole.stop
+            for (low, high), whole in zip(spans, survey.padding.box, strict=True)
+        ):
+            continue
+        near = tuple(
+            slice(max(0, low - 1) // unit, -(-(high + 1) // unit))
+            for (low, high), unit in zip(spans, (1, tiles.edge, tiles.edge), strict=True)
+        )
+        inside = tuple(
+            slice(-(-low // unit), high // unit)
+            for (low, high), unit in zip(spans, (1, tiles.edge, tiles.edge), strict=True)
+        )
+        missing = float(held[inside].sum())
+        # What is seen beyond the chunk, of what there would be without padding.
+        around = float(held[near].sum()) - missing
+        most = (held[near].size - held[inside].size) * float(held.max(initial=1))
+        if missing > 0 or around > 0.95 * most:
+            return False
+    return True
+
+
+def header(volume: Volume, limits: Limits = LIMITS) -> Check:
     """Judge whether the header agrees with itself and with the file."""
-    limit, found = LIMITS["header"], volume.disagreements
+    limit, found = limits["header"], volume.disagreements
     sentence = (
         f"The header is damaged or stale: {'; '.join(found)}."
         if found

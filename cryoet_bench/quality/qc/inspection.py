@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from cryoet_bench.quality.check import Check, Verdict, worst
 from cryoet_bench.quality.qc.checks import seven_checks
 from cryoet_bench.quality.qc.cryoet import cryoet_checks
 from cryoet_bench.quality.qc.spectrum import EDGE, Spectrum, spectrum
-from cryoet_bench.quality.qc.survey import ArrayLike, Progress, Survey, survey
+from cryoet_bench.quality.qc.survey import ArrayLike, Progress, Survey, survey, within
 from cryoet_bench.quality.qc.volume import Spacing, Volume, open_volume, readable
+from cryoet_bench.quality.thresholds import LIMITS, Limits
 from cryoet_bench.volume.boxes import read_box
-from cryoet_bench.volume.region import middle
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def examine(
     voxel_spacing: float | Spacing | None = None,
     name: str = "array",
     workers: int | None = None,
+    limits: Limits = LIMITS,
 ) -> Inspection:
     """Examine an array.
 
@@ -79,6 +82,8 @@ def examine(
         For reports.
     workers : int, optional
         Threads; as many as the machine has where left out.
+    limits : mapping of str to Limit
+        What verdicts rest on; `read_limits` reads a facility's own.
 
     Raises
     ------
@@ -87,11 +92,15 @@ def examine(
     """
     if isinstance(voxel_spacing, int | float):
         voxel_spacing = (float(voxel_spacing),) * 3
-    return inspect(Volume(name, array, voxel_spacing), workers=workers)
+    return inspect(Volume(name, array, voxel_spacing), workers=workers, limits=limits)
 
 
 def inspect(
-    volume: Volume | str, *, workers: int | None = None, progress: Progress | None = None
+    volume: Volume | str,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    limits: Limits = LIMITS,
 ) -> Inspection:
     """Examine a volume, or whatever tomogram a name, path or URL stands for.
 
@@ -103,6 +112,8 @@ def inspect(
         Threads; as many as the machine has where left out.
     progress : callable, optional
         Called with the fraction of a sweep that is done.
+    limits : mapping of str to Limit
+        What verdicts rest on; `read_limits` reads a facility's own.
 
     Raises
     ------
@@ -110,16 +121,20 @@ def inspect(
         There is no such volume, it cannot be read, or it is no volume of real numbers.
     """
     opened = open_volume(volume) if isinstance(volume, str) else volume
-    return readable(lambda: _inspect(opened, workers, progress), opened.name)
+    return readable(lambda: _inspect(opened, workers, progress, limits), opened.name)
 
 
-def _inspect(volume: Volume, workers: int | None, progress: Progress | None) -> Inspection:
+def _inspect(
+    volume: Volume, workers: int | None, progress: Progress | None, limits: Limits
+) -> Inspection:
     statistics = survey(volume.array, workers=workers, progress=progress)
-    centre = read_box(volume.array, middle(volume.array.shape, EDGE))
+    box = within(statistics.padding.box, EDGE)
+    centre = read_box(volume.array, box).astype(np.result_type(volume.array.dtype, np.float32))
+    statistics.padding.blank(centre, box)
     power = spectrum(centre)
     checks: list[Check] = [
-        *seven_checks(statistics, volume.array),
-        *cryoet_checks(volume, statistics, power),
+        *seven_checks(statistics, volume.array, limits),
+        *cryoet_checks(volume, statistics, power, limits),
     ]
     return Inspection(volume, statistics, power, tuple(checks))
 

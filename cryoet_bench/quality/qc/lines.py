@@ -12,13 +12,12 @@ from cryoet_bench.quality.qc.tiles import Tiles
 
 Array = npt.NDArray[Any]
 
-_SIGMA = 1.482602218505602  # sd over MAD of a normal distribution
 _NOISES = 10.0
 # A lower line, in sd, is no damage.
 _LEAST = 0.3
 _WIDEST = 32
 # Rows rougher by less than this natural logarithm are not told from ones that cross a particle.
-_ROUGHER = 0.3
+_ROUGHER = 0.5
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def hot_lines(tiles: Tiles) -> list[Line]:
         known = height[np.isfinite(height)]
         if known.size < 64:
             continue
-        noise = _SIGMA * float(np.median(np.abs(known - np.median(known))))
+        noise = _spread(known)
         size = np.abs(np.nan_to_num(height, nan=0.0))
         alone = size > 2 * _neighbours(size)
         hit = np.argwhere((size > max(_NOISES * noise, _LEAST)) & alone)
@@ -64,6 +63,12 @@ def hot_lines(tiles: Tiles) -> list[Line]:
             for u, v in hit[np.argsort(-size[tuple(hit.T)])][:100]
         ]
     return sorted(found, key=lambda line: -abs(line.height))
+
+
+def _spread(values: Array) -> float:
+    """Return the sd that the tails of a distribution suggest: its spread, were it normal."""
+    # 68.27, 90 and 97 % of a normal distribution lie within 1, 1.645 and 2.170 sd.
+    return float((np.quantile(np.abs(values), (0.6827, 0.9, 0.97)) / (1, 1.645, 2.170)).max())
 
 
 def _shifted(values: Array, offsets: list[tuple[int, int]]) -> Array:
@@ -120,11 +125,12 @@ def stripes(tiles: Tiles) -> list[Stripe]:
     known = edge[np.isfinite(edge)]
     if known.size < 64:
         return []
-    noise = max(
-        _SIGMA * float(np.median(np.abs(known - np.median(known)))),
-        float(np.quantile(np.abs(known), 0.99)) / 2.576,
-    )
-    limit = max(_ROUGHER, 5.5 * noise)
+    noise = _spread(known)
+    limit = max(_ROUGHER, 7 * noise)
+    # A bead's outline is spread over some rows; where bytes are damaged there is an edge.
+    around = np.zeros(edge.shape)
+    around[:, 2:-2] = (np.abs(edge[:, :-4]) + np.abs(edge[:, 4:])) / 2
+    edge = np.where(np.abs(edge) > 2 * np.nan_to_num(around), edge, 0.0)
     found = []
     for plane in np.flatnonzero((edge > limit).any(axis=1)).tolist():
         ups, downs = np.flatnonzero(edge[plane] > limit), np.flatnonzero(edge[plane] < -limit)

@@ -67,7 +67,7 @@ class Padding:
 
 @compiled
 def _blank_runs(data: Array, fill: float) -> None:
-    """Set runs of one value to NaN that are long, or touch the end of a row."""
+    """Set runs of one value to NaN that are long, or touch the end of a row (of the specimen)."""
     depth, height, width = data.shape
     value = data.dtype.type(fill)
     for z in range(depth):
@@ -79,7 +79,13 @@ def _blank_runs(data: Array, fill: float) -> None:
                     if start < 0:
                         start = x
                 elif start >= 0:
-                    if x - start >= _RUN or start == 0 or x == width:
+                    at_end = (
+                        start == 0
+                        or x == width
+                        or np.isnan(row[start - 1])
+                        or (x < width and np.isnan(row[x]))
+                    )
+                    if x - start >= _RUN or at_end:
                         for k in range(start, x):
                             row[k] = np.nan
                     start = -1

@@ -23,14 +23,36 @@ _SIGMA = 1.482602218505602  # sd over MAD of a normal distribution
 _LEAST = 0.1
 _NOISES = 6.5
 _END = 2
-# Half a tile's voxels must be there for it to be judged.
-_FULL = 0.5
+_AGREED = 0.72
+# Neighbouring slices that are as alike as this change so smoothly that only much is sudden.
+_ALIKE, _SMOOTH = 0.97, 3.0
+# Fewer slices than this have no spread of their own.
+_FEW = 20
+# A break takes at least this part of what neighbouring slices share (as a logarithm).
+_SHARED = 0.3
+# This share of a tile's voxels must be there for it to be judged.
+_FULL = 0.8
 # Windows of so many tiles are held against each other; one that stands out by so many of its own
 # sd is part of a seam, and by so many more it is one without the other faces of a cuboid.
 _SIZES = (1, 2, 4, 8)
 _SEEN, _ALONE = 5.0, 11.0
 _MOST = 64
+_MARGIN = 4
+# A cuboid's best face, and the sum of its faces, must stand out by this much: in clean volumes
+# particles reach 9 and 24, but not both.
+_SURE, _SUM = 9.0, 28.0
+# The natural logarithm by which the change at a jump exceeds those on both sides, at least.
+_LEAST_JUMP = 0.2
+# Or one face stands out so much more than any other of the volume.
+_LONE, _BEYOND = 8.2, 1.4
+# Opposite faces are at most so many tiles apart.
+_APART = 8
+_JUMP = 1.7
+# Of all that stands out, blocks must make up this share.
+_SHARE = 0.3
 _TINY = 1e-12
+# Shares of the usual number of voxels and of the mean variance below which a slice says nothing.
+_LITTLE, _VACUUM = 0.2, 1e-3
 
 
 @dataclass(frozen=True)
@@ -107,8 +129,11 @@ def profile(planes: Planes) -> _Profile:
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = _all(planes.total) / voxels
         variance = _all(planes.square) / voxels - mean**2
-        variance = np.where(voxels > 0.05 * most, np.maximum(variance, 0), np.nan)
-        step = np.where(pairs > 0.05 * most, _all(planes.step) / pairs, np.nan)[:-1]
+        # Slices of vacuum, or of which a mask leaves little, do not tell.
+        seen = (voxels > _LITTLE * most) & (variance > _VACUUM * float(np.nanmean(variance)))
+        mean = np.where(seen, mean, np.nan)
+        variance = np.where(seen, np.maximum(variance, 0), np.nan)
+        step = np.where(pairs > _LITTLE * most, _all(planes.step) / pairs, np.nan)[:-1]
         covariance = (variance[1:] + variance[:-1] + np.diff(mean) ** 2 - step) / 2
         correlation = covariance / np.sqrt(variance[1:] * variance[:-1])
         change = np.log(np.maximum(step, _TINY))
@@ -123,7 +148,7 @@ def _all(values: Array) -> Array:
 def breaks(planes: Planes, axis: int) -> list[Break]:
     """Return where slices along an axis do not continue, the largest excess first."""
     found = profile(planes)
-    if np.count_nonzero(np.isfinite(found.correlation)) < 8:
+    if np.count_nonzero(np.isfinite(found.correlation)) < _FEW:
         return []
     items = [item for item in _broken(found, axis) if _whole(item, planes)]
     for kind in ("offset", "scale"):
@@ -140,6 +165,14 @@ def _beside(item: Break) -> list[int]:
     return list(range(item.slices[0] - 1, item.slices[1] + 2))
 
 
+def lost_likeness(planes: Planes, items: list[Break]) -> float:
+    """Return by how much the correlations at breaks fall below those of the pairs around them."""
+    found = profile(planes).correlation
+    pairs = {p for item in items for p in range(item.slices[0] - 1, item.slices[1] + 1)}
+    fall = _around(found) - found
+    return float(sum(max(0.0, fall[p]) for p in pairs if 0 <= p < fall.size))
+
+
 def _whole(item: Break, planes: Planes) -> bool:
     """Tell whether the whole of a slice is concerned, rather than a block or a line in it."""
     pair = item.slices[0] - (item.slices[0] == item.slices[1])
@@ -147,7 +180,9 @@ def _whole(item: Break, planes: Planes) -> bool:
     with np.errstate(invalid="ignore", divide="ignore"):
         if item.kind in {"break", "slice"}:
             level = np.log(planes.step / planes.pairs)
-            around = [p for p in range(pair - 4, pair + 5) if abs(p - pair) > 1 and 0 <= p < size - 1]
+            around = [
+                p for p in range(pair - 4, pair + 5) if abs(p - pair) > 1 and 0 <= p < size - 1
+            ]
             rise = level[pair] - np.median(level[around], axis=0)
             return bool(np.nanmedian(rise) > 0.3 * item.excess)
         mean = planes.total / planes.voxels
@@ -156,7 +191,10 @@ def _whole(item: Break, planes: Planes) -> bool:
             level = 0.5 * np.log(planes.square / planes.voxels - mean**2)
     rise = level[pair + 1] - level[pair]
     known = rise[np.isfinite(rise)]
-    return bool(known.size and abs(np.median(known)) > 0.4 * item.excess)
+    if not known.size or not abs(np.median(known)) > 0.4 * item.excess:
+        return False
+    # Of tiles that have nothing to do with it half rise by chance.
+    return bool(np.mean(np.sign(known) == np.sign(np.median(known))) > _AGREED)
 
 
 def _broken(found: _Profile, axis: int) -> list[Break]:
@@ -170,12 +208,15 @@ def _broken(found: _Profile, axis: int) -> list[Break]:
     # At the ends there is too little on one side to tell.
     excess[:_END] = excess[len(excess) - _END :] = 0
     noise = _noise(excess)
-    limit = max(_LEAST, _NOISES * noise)
+    # A slice from elsewhere shares nothing with its neighbours, where usually they share much.
+    usual = float(np.nanmedian(apart))
+    least = max(_LEAST, -_SHARED * usual)
+    limit = max(least, _NOISES * noise)
     # One slice from elsewhere is unlike both of its neighbours: the two add up.
     both = (excess[1:] + excess[:-1]) / 2
     low, high = np.minimum(excess[1:], excess[:-1]), np.maximum(excess[1:], excess[:-1])
     lone = (low > 2.5 * noise) & (low > 0.35 * high)
-    limit_both = max(_LEAST, 0.9 * _NOISES * noise)
+    limit_both = max(least, 0.9 * _NOISES * noise)
     items = [
         Break(axis, (int(pair) + 1, int(pair) + 1), "slice", float(both[pair]), limit_both)
         for pair in np.flatnonzero((both > limit_both) & lone & _peak(both))
@@ -199,6 +240,8 @@ def _steps(found: _Profile, axis: int, kind: str) -> list[Break]:
     """Find slices at which spread or mean jumps: for one slice, or for good."""
     values = found.mean if kind == "offset" else found.spread
     least = 0.15 if kind == "offset" else 0.05
+    if np.nanmedian(found.correlation) > _ALIKE:
+        least *= _SMOOTH
     jump = np.diff(values)
     level = jump - _around(jump)
     limit = max(least, _NOISES * _noise(level))
@@ -212,16 +255,21 @@ def _steps(found: _Profile, axis: int, kind: str) -> list[Break]:
         )
         level = np.where(agreed > np.abs(level) / limit, np.sign(level) * agreed * limit, level)
     items: list[Break] = []
-    for pair in np.flatnonzero(np.abs(level[_END:-_END]) > limit) + _END:
+    for pair in (np.flatnonzero(np.abs(level[_END:-_END]) > limit) + _END).tolist():
         size = abs(float(jump[pair]))
+        trend = (jump[pair - 2] + jump[pair + 2]) / 2
+        if not abs(jump[pair] - trend) > 0.6 * size:
+            continue
         before, after = _side(values, pair + 1, -1), _side(values, pair, 1)
-        if pair + 1 < jump.size and level[pair] * level[pair + 1] < 0 and (
-            abs(level[pair + 1]) > limit
+        if (
+            pair + 1 < jump.size
+            and level[pair] * level[pair + 1] < 0
+            and (abs(level[pair + 1]) > limit)
         ):
             name = "offset slice" if kind == "offset" else "scaled slice"
-            items.append(Break(axis, (int(pair) + 1, int(pair) + 1), name, size, limit))
+            items.append(Break(axis, (pair + 1, pair + 1), name, size, limit))
         elif (after - before) * jump[pair] > 0 and abs(after - before) > 0.6 * size:
-            items.append(Break(axis, (int(pair), int(pair) + 1), kind, size, limit))
+            items.append(Break(axis, (pair, pair + 1), kind, size, limit))
     return items
 
 
@@ -260,6 +308,7 @@ class _Face:
     start: tuple[int, int]
     stop: tuple[int, int]
     strength: float
+    sudden: bool
 
 
 def blocks(tiles: Tiles, slices: list[Break]) -> list[Block]:
@@ -280,11 +329,17 @@ def blocks(tiles: Tiles, slices: list[Break]) -> list[Block]:
         known = {p for item in slices if item.axis == axis for p in _beside(item)}
         faces += [face for face in _faces(planes, axis) if face.plane not in known]
     found = []
-    for group in _meeting(faces, tiles.edge):
-        block = _block(group, tiles)
+    groups = _meeting(faces, tiles.edge)
+    for group in groups:
+        others = [face.strength for face in faces if face not in group]
+        block = _block(group, tiles, max(others, default=_SEEN))
         if block is not None:
             found.append(block)
-    return sorted(found, key=lambda block: -block.faces)
+    # Where as much stands out in many places, it is what the specimen is like.
+    total = sum(face.strength for face in faces)
+    if sum(block.strength for block in found) < _SHARE * total:
+        return []
+    return sorted(found, key=lambda block: -block.strength)
 
 
 def _measures(planes: Planes) -> list[Array]:
@@ -296,16 +351,25 @@ def _measures(planes: Planes) -> list[Array]:
         variance = np.where(planes.voxels > full, planes.square / planes.voxels - mean**2, np.nan)
     if len(step) < 8 or not np.isfinite(step).any():
         return []
-    typical = float(np.nanmedian(step))
-    # A volume without noise has no spread of its own to be judged by.
-    if typical < 1e-7:
+    floor = 0.02 * float(np.nanmean(step))
+    # Where much is vacuum, the outlines of what is not are no seams.
+    if floor < 1e-9 or np.mean(step[np.isfinite(step)] < floor) > 0.1:
         return []
-    change = np.log(np.maximum(step, 0.02 * typical))
-    spread = np.log(np.maximum(variance, 0.02 * float(np.nanmedian(variance)) + _TINY))
+    change = np.log(np.maximum(step, floor))
+    spread = np.log(np.maximum(variance, 0.02 * float(np.nanmean(variance)) + _TINY))
     jump, texture = np.full((2, *change.shape), np.nan)
     jump[1:-1] = change[1:-1] - np.maximum(change[:-2], change[2:])
     texture[1:-1] = change[2:] - change[:-2]
-    return [jump, texture, np.diff(spread, axis=0)]
+    if float(np.nanmean(step)) < 2 * (1 - _ALIKE) * float(np.nanmean(variance)):
+        return [jump]
+    return [jump, _sharp(texture), _sharp(np.diff(spread, axis=0))]
+
+
+def _sharp(measure: Array) -> Array:
+    """Return by how much a measure exceeds what it is two planes aside, as it does at a plane."""
+    wide = np.full(measure.shape, np.nan)
+    wide[2:-2] = measure[2:-2] - (measure[:-4] + measure[4:]) / 2
+    return wide
 
 
 def _faces(planes: Planes, axis: int) -> list[_Face]:
@@ -323,14 +387,18 @@ def _faces(planes: Planes, axis: int) -> list[_Face]:
             width = _width(score)
             if width <= 0:
                 continue
-            score = score / width if number == 0 else np.abs(score) / width
+            sudden = windows.mean(axis=(3, 4)) + np.nanmedian(measure) > _LEAST_JUMP
+            score = score / width * sudden if number == 0 else np.abs(score) / width
+            # At the ends a filter has nothing to go on with.
+            score[:_MARGIN] = score[len(score) - _MARGIN :] = 0
             for plane, u, v in np.argwhere(score > _SEEN).tolist():
                 candidates.append(
                     _Face(axis, plane, (u, v), (u + shape[0], v + shape[1]),
-                          float(score[plane, u, v]))
+                          float(score[plane, u, v]), number == 0)
                 )  # fmt: skip
     found: list[_Face] = []
-    for face in sorted(candidates, key=lambda face: -face.strength):
+    # A seam is all that a jump is; it shows as a change of texture, too, but is not one.
+    for face in sorted(candidates, key=lambda f: -f.strength * (_JUMP if f.sudden else 1)):
         if not any(_overlap(face, other) for other in found):
             found.append(face)
         if len(found) == _MOST:
@@ -359,9 +427,7 @@ def _meeting(faces: list[_Face], edge: int) -> list[list[_Face]]:
     """Group faces that meet at edges, as those of one cuboid do."""
     groups: list[list[_Face]] = []
     for face in faces:
-        touching = [
-            group for group in groups if any(_meet(face, other, edge) for other in group)
-        ]
+        touching = [group for group in groups if any(_meet(face, other, edge) for other in group)]
         merged = [face]
         for group in touching:
             merged += group
@@ -379,9 +445,10 @@ def _span(face: _Face, axis: int, edge: int) -> tuple[int, int]:
 
 
 def _meet(one: _Face, other: _Face, edge: int) -> bool:
-    """Tell whether two faces are across different axes and share an edge."""
+    """Tell whether two faces share an edge, or lie opposite each other."""
     if one.axis == other.axis:
-        return False
+        opposite = one.start == other.start and one.stop == other.stop
+        return opposite and abs(one.plane - other.plane) <= _APART * edge
     for first, second in ((one, other), (other, one)):
         low, high = _span(second, first.axis, edge)
         if min(abs(first.plane + 1 - low), abs(first.plane + 1 - high)) >= edge:
@@ -392,10 +459,12 @@ def _meet(one: _Face, other: _Face, edge: int) -> bool:
     return overlap >= 0.5 * max(a[1] - a[0], b[1] - b[0])
 
 
-def _block(group: list[_Face], tiles: Tiles) -> Block | None:
+def _block(group: list[_Face], tiles: Tiles, others: float) -> Block | None:
     axes = {face.axis for face in group}
-    strongest = max(face.strength for face in group)
-    if (len(group) < 3 or len(axes) < 2) and strongest < _ALONE:
+    strong = sorted((face.strength for face in group), reverse=True)
+    cuboid = len(group) >= 3 and len(axes) >= 2 and strong[0] > _SURE and sum(strong) > _SUM
+    beyond = strong[0] > _LONE and strong[0] > _BEYOND * others
+    if not cuboid and not beyond and strong[0] < _ALONE:
         return None
     shape = [len(planes.total) for planes in tiles.axes]
     spans = []
@@ -403,23 +472,29 @@ def _block(group: list[_Face], tiles: Tiles) -> Block | None:
         rough = [_span(face, axis, tiles.edge) for face in group if face.axis != axis]
         rough = rough or [(0, shape[axis])]
         low, high = (int(np.median([span[i] for span in rough])) for i in (0, 1))
-        exact = [face.plane + 1 for face in group if face.axis == axis]
-        low = min(exact, key=lambda at: abs(at - low)) if _near(exact, low, tiles.edge) else low
-        high = min(exact, key=lambda at: abs(at - high)) if _near(exact, high, tiles.edge) else high
+        strongest = sorted(group, key=lambda face: -face.strength)
+        exact = [face.plane + 1 for face in strongest if face.axis == axis]
+        # The strongest face near an end says where it is; further ones are its echoes.
+        ends: dict[str, int] = {}
+        for at in exact:
+            end = "low" if abs(at - low) <= abs(at - high) else "high"
+            if abs(at - (low if end == "low" else high)) < tiles.edge:
+                ends.setdefault(end, at)
+        low, high = ends.get("low", low), ends.get("high", high)
         spans.append((max(0, low), min(high, shape[axis])))
     if any(high - low < tiles.edge / 2 for low, high in spans):
         return None
-    kind, ratio = _content(tiles, spans)
+    sudden = sum(face.strength for face in group if face.sudden) > 0.5 * sum(strong)
+    kind, ratio = _content(tiles, spans, sudden=sudden)
     start, stop = ((s[0][i], s[1][i], s[2][i]) for s in (spans,) for i in (0, 1))
     return Block(start, stop, len(group), sum(face.strength for face in group), kind, ratio)
 
 
-def _near(exact: list[int], value: int, edge: int) -> bool:
-    return any(abs(at - value) < edge for at in exact)
+def _content(tiles: Tiles, spans: list[tuple[int, int]], *, sudden: bool) -> tuple[str, float]:
+    """Say what a cuboid holds, from its spread and texture beside those of its surroundings.
 
-
-def _content(tiles: Tiles, spans: list[tuple[int, int]]) -> tuple[str, float]:
-    """Say what a cuboid holds, from its spread and texture beside those of its surroundings."""
+    With `sudden`, it differs most where it meets them, and is as they are inside.
+    """
     inside, around = _texture(tiles, spans, 0), _texture(tiles, spans, 1)
     ratio = math.sqrt(inside[0] / max(around[0], _TINY))
     # The roughness, change over spread, is the same after scaling; white noise has 2.
@@ -428,8 +503,9 @@ def _content(tiles: Tiles, spans: list[tuple[int, int]]) -> tuple[str, float]:
     if (rough > 1.6).all() and (usual < 0.8 * rough).any():
         return "noise", ratio
     change = np.sqrt(np.array(inside[1]) / np.maximum(around[1], _TINY))
-    uniform = change.max() < 1.35 * change.min()
-    if uniform and abs(math.log(max(float(np.median(change)), _TINY))) > math.log(1.15):
+    if sudden:
+        return "foreign", ratio
+    if abs(math.log(max(float(np.median(change)), _TINY))) > math.log(1.15):
         return "scaled", float(np.median(change))
     return "foreign", ratio
 

@@ -56,8 +56,8 @@ class Spectrum:
         Frequency below which 99.9 % of the variance lies, in cycles per voxel.
     wedge : Wedge or None
         None where none is seen.
-    too_thin : bool
-        There are too few slices to tell angles apart.
+    unseen : {"", "thin", "filtered"}
+        Why angles cannot be told apart: too few slices, or too little is left of the band.
     angle : float64, shape (m,)
         Centres of the tilt angles, in degrees.
     angular_power : float64, shape (m,)
@@ -70,7 +70,7 @@ class Spectrum:
     power: npt.NDArray[np.float64]
     band_limit: float
     wedge: Wedge | None
-    too_thin: bool
+    unseen: str
     angle: npt.NDArray[np.float64]
     angular_power: npt.NDArray[np.float64]
     plane: npt.NDArray[np.float64]
@@ -101,16 +101,20 @@ def spectrum(box: Array) -> Spectrum | None:
     kx = np.fft.rfftfreq(box.shape[2])
     radius = np.sqrt(kz[:, None, None] ** 2 + ky[:, None] ** 2 + kx**2)
     frequency, radial = _radial(power, radius, min(box.shape))
-    wedge, profile = _wedge(power, radius, kz, ky, kx)
-    smear = math.degrees(math.atan(2 / min(power.shape[:2]) / _BAND[0]))
-    too_thin = smear > _COARSEST_ANGLE
+    limit = _band_limit(frequency, radial)
+    low, high = _band(min(box.shape), limit)
+    unseen = ""
+    if 1.15 * low > high:
+        unseen = "filtered" if limit < _BAND[1] else "thin"
+        low, high = _BAND
+    wedge, profile = _wedge(power, radius, (kz, ky, kx), (low, high))
     along_x = wedge is not None and 45 < wedge.tilt_axis < 135
     return Spectrum(
         frequency,
         radial,
-        _band_limit(frequency, radial),
-        None if too_thin else wedge,
-        too_thin,
+        limit,
+        None if unseen else wedge,
+        unseen,
         np.arange(ANGLE_STEP / 2, 90, ANGLE_STEP),
         profile,
         _plane(power, along_x=along_x),
@@ -147,16 +151,31 @@ def _band_limit(frequency: Array, power: Array) -> float:
     return float(frequency[index] + frequency[0])
 
 
+def _band(size: int, limit: float) -> tuple[float, float]:
+    """Return the frequencies in which a wedge is looked for.
+
+    They lie below the band limit, and where a Hann window over so few slices, which smears over two
+    samples, still tells angles apart.
+    """
+    high = min(_BAND[1], 0.95 * limit)
+    least = 2 / size / math.tan(math.radians(_COARSEST_ANGLE))
+    return max(least, min(_BAND[0], 0.35 * high)), high
+
+
 def _wedge(
-    power: Array, radius: Array, kz: Array, ky: Array, kx: Array
+    power: Array,
+    radius: Array,
+    frequencies: tuple[Array, Array, Array],
+    band: tuple[float, float],
 ) -> tuple[Wedge | None, Array]:
     """Find the tilt axis around which a wedge of angles is emptiest, and where it begins."""
-    low, high = _BAND
+    kz, ky, kx = frequencies
+    low, high = band
     chosen = np.flatnonzero((radius > low) & (radius < high))
     chosen = chosen[:: max(1, len(chosen) // _POINTS)]
     z, y, x = np.unravel_index(chosen, power.shape)
     # Whitened by shell, or the few strong low frequencies would decide alone.
-    shell = (radius.ravel()[chosen] * 64).astype(np.intp)
+    shell = (radius.ravel()[chosen] * max(64, min(power.shape[:2]))).astype(np.intp)
     sampled = power.ravel()[chosen].astype(np.float64)
     level = np.bincount(shell, sampled) / np.maximum(np.bincount(shell), 1)
     sampled /= np.maximum(level[shell], np.finfo(np.float64).tiny)

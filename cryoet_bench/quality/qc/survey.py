@@ -57,7 +57,7 @@ HOT_ROOM = 1000
 # A border that repeats a slice is at most so many slices wide; more are lost slices.
 _BORDER = 16
 # A value beside the other end of the range, within this share of it, has wrapped around.
-_END = 0.15
+RANGE_END = 0.08
 _MAX_ROUNDS = 3
 # Of fewer slices than this, none is told to be padding.
 _LEAST = 8
@@ -424,7 +424,7 @@ class _Sweeper:
                 running += [pool.submit(work, box) for box in itertools.islice(waiting, room)]
                 yield running.pop(0).result()
                 if self.progress is not None:
-                    self.progress((started + done) / (2 * len(self.boxes)))
+                    self.progress(min(1.0, (started + done) / (2 * len(self.boxes))))
 
     def read(self, box: Box) -> Array:
         """Read a box, padding set to NaN, as `read_box` does."""
@@ -507,9 +507,8 @@ class _Sweeper:
             for axis in range(3)
         ]
         found.samples = [sampled(data, [s.start for s in box], sparse)]
-        span = _END * (float(extremes[1]) - float(extremes[0]))
-        if self.array.dtype.kind in "iu":
-            found.wrapped = opposites(data, float(extremes[0]) + span, float(extremes[1]) - span)
+        span = RANGE_END * (float(extremes[1]) - float(extremes[0]))
+        found.wrapped = opposites(data, float(extremes[0]) + span, float(extremes[1]) - span)
         origin = np.array([s.start for s in box])
         # Room for every voxel costs nothing until it is written to.
         inside, hot = np.empty(data.size, self.dtype), np.empty(data.size, np.int64)

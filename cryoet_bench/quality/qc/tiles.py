@@ -85,8 +85,7 @@ class Tiles:
         """Return the tiles of a box that starts somewhere in its volume, holding nothing."""
         z, y, x = shape
         u, v, w = (
-            -(-(start + n) // edge) - start // edge
-            for start, n in zip(starts, shape, strict=True)
+            -(-(start + n) // edge) - start // edge for start, n in zip(starts, shape, strict=True)
         )
         return cls(
             edge,
