@@ -130,7 +130,7 @@ def profile(planes: Planes) -> _Profile:
         mean = _all(planes.total) / voxels
         variance = _all(planes.square) / voxels - mean**2
         # Slices of vacuum, or of which a mask leaves little, do not tell.
-        seen = (voxels > _LITTLE * most) & (variance > _VACUUM * float(np.nanmean(variance)))
+        seen = (voxels > _LITTLE * most) & (variance > _VACUUM * (_mean(variance)))
         mean = np.where(seen, mean, np.nan)
         variance = np.where(seen, np.maximum(variance, 0), np.nan)
         step = np.where(pairs > _LITTLE * most, _all(planes.step) / pairs, np.nan)[:-1]
@@ -184,12 +184,12 @@ def _whole(item: Break, planes: Planes) -> bool:
                 p for p in range(pair - 4, pair + 5) if abs(p - pair) > 1 and 0 <= p < size - 1
             ]
             rise = level[pair] - np.median(level[around], axis=0)
-            return bool(np.nanmedian(rise) > 0.3 * item.excess)
+            return bool(_median(rise) > 0.3 * item.excess)
         mean = planes.total / planes.voxels
         level = mean
         if item.kind in {"scale", "scaled slice"}:
             level = 0.5 * np.log(planes.square / planes.voxels - mean**2)
-    rise = level[pair + 1] - level[pair]
+        rise = level[pair + 1] - level[pair]
     known = rise[np.isfinite(rise)]
     if not known.size or not abs(np.median(known)) > 0.4 * item.excess:
         return False
@@ -209,7 +209,7 @@ def _broken(found: _Profile, axis: int) -> list[Break]:
     excess[:_END] = excess[len(excess) - _END :] = 0
     noise = _noise(excess)
     # A slice from elsewhere shares nothing with its neighbours, where usually they share much.
-    usual = float(np.nanmedian(apart))
+    usual = _median(apart)
     least = max(_LEAST, -_SHARED * usual)
     limit = max(least, _NOISES * noise)
     # One slice from elsewhere is unlike both of its neighbours: the two add up.
@@ -240,7 +240,7 @@ def _steps(found: _Profile, axis: int, kind: str) -> list[Break]:
     """Find slices at which spread or mean jumps: for one slice, or for good."""
     values = found.mean if kind == "offset" else found.spread
     least = 0.15 if kind == "offset" else 0.05
-    if np.nanmedian(found.correlation) > _ALIKE:
+    if _median(found.correlation) > _ALIKE:
         least *= _SMOOTH
     jump = np.diff(values)
     level = jump - _around(jump)
@@ -283,13 +283,24 @@ def _side(values: Array, edge: int, direction: int) -> float:
 def _around(values: Array, reach: int = 4) -> Array:
     """Return the median of the values around each, itself left out."""
     if values.size <= reach:
-        return np.full(values.size, np.nanmedian(values))
+        return np.full(values.size, _median(values))
     windows = np.lib.stride_tricks.sliding_window_view(
         np.pad(values, reach, mode="reflect"), 2 * reach + 1
     )
     windows = np.delete(windows, reach, axis=1)
     filled = np.where(np.isfinite(windows).any(axis=1, keepdims=True), windows, 0.0)
     return np.asarray(np.nanmedian(filled, axis=1))
+
+
+def _median(values: Array) -> float:
+    """Return the median of what is known, NaN where nothing is."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else math.nan
+
+
+def _mean(values: Array) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.mean(known)) if known.size else math.nan
 
 
 def _noise(values: Array) -> float:
@@ -351,16 +362,16 @@ def _measures(planes: Planes) -> list[Array]:
         variance = np.where(planes.voxels > full, planes.square / planes.voxels - mean**2, np.nan)
     if len(step) < 8 or not np.isfinite(step).any():
         return []
-    floor = 0.02 * float(np.nanmean(step))
+    floor = 0.02 * (_mean(step))
     # Where much is vacuum, the outlines of what is not are no seams.
     if floor < 1e-9 or np.mean(step[np.isfinite(step)] < floor) > 0.1:
         return []
     change = np.log(np.maximum(step, floor))
-    spread = np.log(np.maximum(variance, 0.02 * float(np.nanmean(variance)) + _TINY))
+    spread = np.log(np.maximum(variance, 0.02 * (_mean(variance)) + _TINY))
     jump, texture = np.full((2, *change.shape), np.nan)
     jump[1:-1] = change[1:-1] - np.maximum(change[:-2], change[2:])
     texture[1:-1] = change[2:] - change[:-2]
-    if float(np.nanmean(step)) < 2 * (1 - _ALIKE) * float(np.nanmean(variance)):
+    if (_mean(step)) < 2 * (1 - _ALIKE) * (_mean(variance)):
         return [jump]
     return [jump, _sharp(texture), _sharp(np.diff(spread, axis=0))]
 
@@ -376,7 +387,7 @@ def _faces(planes: Planes, axis: int) -> list[_Face]:
     """Return the rectangles of tiles at which something begins or ends, strongest first."""
     candidates = []
     for number, measure in enumerate(_measures(planes)):
-        tiles = measure - np.nanmedian(measure)
+        tiles = measure - _median(measure)
         tiles = np.nan_to_num(np.clip(tiles, -8 * _width(tiles), 8 * _width(tiles)), nan=0.0)
         for size in _SIZES:
             shape = tuple(min(size, n) for n in tiles.shape[1:])
@@ -387,7 +398,7 @@ def _faces(planes: Planes, axis: int) -> list[_Face]:
             width = _width(score)
             if width <= 0:
                 continue
-            sudden = windows.mean(axis=(3, 4)) + np.nanmedian(measure) > _LEAST_JUMP
+            sudden = windows.mean(axis=(3, 4)) + _median(measure) > _LEAST_JUMP
             score = score / width * sudden if number == 0 else np.abs(score) / width
             # At the ends a filter has nothing to go on with.
             score[:_MARGIN] = score[len(score) - _MARGIN :] = 0
