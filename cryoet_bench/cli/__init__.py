@@ -84,6 +84,11 @@ def _run(arguments: list[str]) -> int | None:
     except _UsageError as error:
         error.show()
         return NOT_DONE
+    except SystemExit as ended:
+        # click ends with 1 when a pipe is closed, which here is a finding.
+        if isinstance(ended.__context__, BrokenPipeError):
+            raise ended.__context__ from None
+        raise
     return code
 
 

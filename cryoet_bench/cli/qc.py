@@ -82,6 +82,8 @@ def _found(sources: list[str]) -> list[str]:
     found = []
     for source in sources:
         path = Path(source).expanduser()
+        if not source:
+            raise InputError("a source is empty: name a tomogram")
         if path.is_dir():
             from cryoet_bench.quality.qc.batch import is_zarr, volumes_in  # noqa: PLC0415
 

@@ -88,6 +88,8 @@ def _open(location: str | Path, level: int) -> Volume:
         from cryoet_bench.volume.zarr_ import open_folder  # noqa: PLC0415
 
         return open_folder(path, level)
+    if path.is_fifo() or path.is_socket():
+        raise InputError(f"{path} is a pipe or a socket: write what it delivers to a file first")
     try:
         with path.open("rb") as file:
             start = file.read(HEADER_BYTES)
