@@ -57,6 +57,10 @@ def qc(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     scheduler: Annotated[
         str | None, typer.Option(help="Examine many on the Dask scheduler at this address.")
     ] = None,
+    limits: Annotated[
+        Path | None,
+        typer.Option(help="Judge one tomogram by the limits in this TOML or JSON file."),
+    ] = None,
 ) -> None:
     """Judge whether tomograms are sound: numbers, noise, steps, clipping, missing parts, wedge.
 
@@ -68,8 +72,13 @@ def qc(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     """
     found = _found(sources)
     if len(found) == 1 and not (table or csv or scheduler):
-        _one(found[0], {"json": json_path, "html": html, "png": png, "markdown": markdown})
+        wanted: dict[report.Form, Path | None] = {
+            "json": json_path, "html": html, "png": png, "markdown": markdown,
+        }  # fmt: skip
+        _one(found[0], wanted, limits)
         return
+    if limits:
+        raise InputError("--limits is for one tomogram: name one, without --table and --csv")
     if json_path or png or markdown:
         raise InputError(
             "--json, --png and --markdown are for one tomogram: use --html, --csv and --table"
@@ -93,16 +102,21 @@ def _found(sources: list[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _one(source: str, wanted: dict[report.Form, Path | None]) -> None:
+def _one(source: str, wanted: dict[report.Form, Path | None], own: Path | None) -> None:
     from cryoet_bench.quality import report  # noqa: PLC0415
     from cryoet_bench.quality.qc import inspect  # noqa: PLC0415
     from cryoet_bench.quality.qc.report import build_report  # noqa: PLC0415
+    from cryoet_bench.quality.thresholds import LIMITS, read_limits  # noqa: PLC0415
     from cryoet_bench.tomogram import cache  # noqa: PLC0415
 
-    targets = report.targets("qc", wanted, [source, cache.cache_dir()])
+    limits = read_limits(own) if own else LIMITS
+    taken = [source, cache.cache_dir(), *([str(own)] if own else [])]
+    targets = report.targets("qc", wanted, taken)
     with _progress() as bar:
         task = bar.add_task(f"examining {source}", total=1.0)
-        inspection = inspect(source, progress=lambda share: bar.update(task, completed=share))
+        inspection = inspect(
+            source, progress=lambda share: bar.update(task, completed=share), limits=limits
+        )
     report.write(build_report(inspection), targets)
     if not any(target.is_printed for target in targets.values()):
         _print(inspection)
