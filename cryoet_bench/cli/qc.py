@@ -110,7 +110,7 @@ def _one(source: str, wanted: dict[report.Form, Path | None], own: Path | None) 
     from cryoet_bench.tomogram import cache  # noqa: PLC0415
 
     limits = read_limits(own) if own else LIMITS
-    taken = [source, cache.cache_dir(), *([str(own)] if own else [])]
+    taken: list[str | Path] = [source, cache.cache_dir(), *([own] if own else [])]
     targets = report.targets("qc", wanted, taken)
     with _progress() as bar:
         task = bar.add_task(f"examining {source}", total=1.0)
