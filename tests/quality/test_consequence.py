@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from cryoet_bench.quality.check import Check, Verdict
+from cryoet_bench.quality.consequence import advice, by_consequence
+
+
+def check(verdict: Verdict, finding: str) -> Check:
+    return Check("key", "Title", None, "", "", verdict, "It is so.", finding)
+
+
+def test_the_cause_comes_before_what_follows_from_it() -> None:
+    found = [
+        check("pass", ""), check("warn", "no-spacing"), check("fail", "repeated-value"),
+        check("n/a", ""), check("fail", "empty-block"), check("fail", "missing-chunk"),
+        check("fail", "of a later version"), check("warn", "hot-voxels"),
+    ]  # fmt: skip
+    assert [it.finding for it in by_consequence(found) if it.finding] == [
+        "missing-chunk", "empty-block", "of a later version", "repeated-value", "hot-voxels",
+        "no-spacing",
+    ]  # fmt: skip
+    assert [it.verdict for it in by_consequence(found)][-2:] == ["pass", "n/a"]
+
+
+def test_use_it() -> None:
+    assert str(advice([check("pass", ""), check("n/a", "")])) == "yes"
+    assert str(advice([check("warn", "oversampled")])) == "yes"
+    assert str(advice([check("warn", "no-spacing")])) == "after fixing: write the voxel spacing"
+    assert str(advice([check("fail", "empty-block"), check("warn", "no-spacing")])) == "no"
+    # An empty block alone is lost; that of a chunk which can be copied again is not.
+    lost = [check("fail", "empty-block"), check("fail", "missing-chunk")]
+    assert str(advice(lost)) == "after fixing: copy the missing chunks again"
