@@ -10,6 +10,7 @@ from cryoet_bench.quality.check import Check
 from cryoet_bench.quality.consequence import advice, by_consequence
 from cryoet_bench.quality.qc.inspection import Inspection, measures
 from cryoet_bench.quality.qc.slices import read_slice
+from cryoet_bench.quality.qc.survey import Survey
 from cryoet_bench.quality.report import Report, Section
 from cryoet_bench.quality.report.plane import AXES, ORIENTATION, show_plane
 
@@ -28,6 +29,7 @@ def build_report(inspection: Inspection) -> Report:
         "type": str(found.dtype),
         "voxel spacing": "not recorded" if spacing is None else f"{spacing[2]:g} angstrom",
         "chunks": " x ".join(str(n) for n in volume.chunks) if volume.chunks else None,
+        "specimen z, y, x": _specimen(found),
         **volume.facts,
     }
     return Report(
@@ -41,11 +43,21 @@ def build_report(inspection: Inspection) -> Report:
     )
 
 
+def _specimen(found: Survey) -> str | None:
+    """Return the box that holds the specimen and the share of padding; None without padding."""
+    if not found.padded:
+        return None
+    box = ", ".join(f"{part.start}:{part.stop}" for part in found.padding.box)
+    share = found.padded / found.size
+    return f"{box} ({share:.1%} of the voxels are padding, left out of all figures)"
+
+
 def _sections(inspection: Inspection) -> tuple[Section, ...]:
     if not inspection.survey.finite:
         return ()
     place = worst_place(inspection)
-    z, y, x = place or tuple(n // 2 for n in inspection.survey.shape)
+    middle = tuple((part.start + part.stop) // 2 for part in inspection.survey.padding.box)
+    z, y, x = place or middle
     depth, height, width = _extents(inspection.survey.shape)
     where = "through the centre" if place is None else "through the worst place, which is marked"
     sections = [
