@@ -99,14 +99,18 @@ def slice_order(
         )
     else:
         sentence = "Along z, y and x every slice continues the one before, and none occurs twice."
-    if broken and not copies:
+    place = None
+    if copies:
+        place = _across(survey, AXES.index(copies[0][0]), copies[0][1])
+    elif broken:
         where = f"{AXES[broken[0].axis]} = {broken[0].slices[0]}"
+        place = _across(survey, broken[0].axis, broken[0].slices[0])
     return Check(
         "slice-order", _ORDER, excess, "of what is natural here", rule, verdict, sentence, finding,
         {
             "duplicates": copies[:20],
             "periodic": periodic,
-            "breaks": [
+            "discontinuities": [
                 {
                     "axis": AXES[item.axis], "slices": item.slices, "kind": item.kind,
                     "excess": item.excess, "natural": item.limit,
@@ -114,8 +118,15 @@ def slice_order(
                 for item in broken[:20]
             ],
             "where": where,
+            "place": place,
         },
     )  # fmt: skip
+
+
+def _across(survey: Survey, axis: int, index: int) -> list[int]:
+    """Return the middle of a slice."""
+    middle = [(span.start + span.stop) // 2 for span in survey.padding.box]
+    return [index if axis == other else at for other, at in enumerate(middle)]
 
 
 def _named(broken: list[Break]) -> tuple[Verdict, str, str]:
@@ -220,6 +231,7 @@ def block_order(survey: Survey, torn: list[Block], limits: Limits = LIMITS) -> C
     found = len(copies) or len(torn)
     verdict: Verdict = limit.verdict(found)
     finding, where = "", ""
+    place: list[int] | None = None
     if verdict == "pass":
         sentence = (
             "The volume repeats itself as a symmetric or periodic one does; nothing else occurs "
@@ -230,6 +242,7 @@ def block_order(survey: Survey, torn: list[Block], limits: Limits = LIMITS) -> C
     elif copies:
         copy = copies[0]
         finding, where = "copied-block", _box(copy.second)
+        place = [(low + high) // 2 for low, high in copy.second]
         turned = ", mirrored or turned" if copy.turned else ""
         sentence = (
             f"The voxels around z, y, x = {_box(copy.first)} occur again{turned} around {where}: "
@@ -238,6 +251,7 @@ def block_order(survey: Survey, torn: list[Block], limits: Limits = LIMITS) -> C
     else:
         block = torn[0]
         where = _box(zip(block.start, block.stop, strict=True))
+        place = [(a + b) // 2 for a, b in zip(block.start, block.stop, strict=True)]
         certain = block.faces >= 3 and block.strength >= _CERTAIN
         verdict = verdict if certain else "warn"
         finding = f"{block.kind}-block"
@@ -257,7 +271,7 @@ def block_order(survey: Survey, torn: list[Block], limits: Limits = LIMITS) -> C
                 {"first": copy.first, "second": copy.second, "turned": copy.turned}
                 for copy in copies[:20]
             ],
-            "blocks": [
+            "cuboids": [
                 {
                     "start": block.start, "stop": block.stop, "faces": block.faces,
                     "strength": block.strength, "kind": block.kind, "ratio": block.ratio,
@@ -265,6 +279,7 @@ def block_order(survey: Survey, torn: list[Block], limits: Limits = LIMITS) -> C
                 for block in torn[:20]
             ],
             "where": where,
+            "place": place,
         },
     )  # fmt: skip
 
@@ -312,12 +327,15 @@ def line_order(
     found = len(hot) + len(rough)
     verdict = limit.verdict(found)
     finding, where = "", ""
+    place: list[int] | None = None
     sentence = "No line of voxels and no row stands out from those around it."
     if verdict != "pass" and hot:
         line = hot[0]
         others = [axis for axis in AXES if axis != AXES[line.axis]]
         where = ", ".join(f"{axis} = {at}" for axis, at in zip(others, line.at, strict=True))
         finding = "hot-line"
+        place = list(line.at)
+        place.insert(line.axis, survey.shape[line.axis] // 2)
         sentence = (
             f"{len(hot)} lines one voxel wide stand out; the first, along {AXES[line.axis]} at "
             f"{where}, by {line.height:+.1f} sd: a bad detector column or damaged bytes."
@@ -326,6 +344,7 @@ def line_order(
         stripe = rough[0]
         where = f"z = {stripe.plane}, y = {stripe.rows[0]}:{stripe.rows[1]}"
         finding = "damaged-rows"
+        place = [stripe.plane, stripe.rows[0], survey.shape[2] // 2]
         sentence = (
             f"Rows {stripe.rows[0]} to {stripe.rows[1] - 1} along y of slice {stripe.plane} are "
             f"{math.exp(stripe.excess):.1f} times as rough as those around, and begin and end "
@@ -343,6 +362,7 @@ def line_order(
                 for stripe in rough[:20]
             ],
             "where": where,
+            "place": place,
         },
     )  # fmt: skip
 

@@ -74,7 +74,7 @@ def test_swapped_slices_are_named_by_index(clean: Array) -> None:
 def test_lost_and_reversed_slices_are_breaks_and_no_exchange(clean: Array) -> None:
     lost = examine(np.delete(clean, np.s_[50:60], axis=0))["slice-order"]
     assert lost.finding == "lost-slices"
-    assert lost.details["breaks"][0]["slices"] == (49, 50)
+    assert lost.details["discontinuities"][0]["slices"] == (49, 50)
     turned = clean.copy()
     turned[30:40] = clean[30:40][::-1]
     assert examine(turned)["slice-order"].finding == "foreign-slab"
