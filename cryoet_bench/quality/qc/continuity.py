@@ -180,7 +180,7 @@ def _named(broken: list[Break]) -> tuple[Verdict, str, str]:
 
 
 def _swapped(survey: Survey, array: ArrayLike, broken: list[Break]) -> tuple[int, int, int] | None:
-    """Return the axis and the two slices along it that mend the breaks when exchanged."""
+    """Return the axis and the two slices along it that repair the breaks when exchanged."""
     for axis in range(3):
         items = [item for item in broken if item.axis == axis and item.kind != "offset"]
         suspects = sorted({index for item in items for index in item.slices})[:_SUSPECTS]

@@ -3,7 +3,7 @@
 At a seam the difference from one plane to the next is larger than from the planes on either side
 to theirs (something from elsewhere begins), or the spread or the mean changes at once (a part was
 scaled or shifted). Each is held against its own spread over the whole volume, so a volume that is
-restless by nature, at a soft border or in a crowded cell, sets its own measure.
+irregular by nature, at a soft border or in a crowded cell, sets its own measure.
 """
 
 from __future__ import annotations
@@ -227,7 +227,7 @@ def _broken(found: _Profile, axis: int) -> list[Break]:
         for pair in np.flatnonzero(excess > limit)
         if pair not in taken
     ]
-    # Most slices cannot be out of order: such a volume is restless throughout.
+    # Most slices cannot be out of order: such a volume is irregular throughout.
     return items if len(items) < max(4, len(apart) / 4) else []
 
 
