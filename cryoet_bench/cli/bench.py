@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
+from cryoet_bench.cli.tomogram import PartRegion, Subset, Whole
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind, Output, output
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
@@ -65,6 +66,9 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
             "or portal:DATASET/RUN."
         ),
     ] = DEFAULT_TOMOGRAM,
+    subset: Subset = None,
+    region: PartRegion = None,
+    whole: Whole = False,
     tier: Annotated[str, typer.Option(help="Which benchmarks: core, or full.")] = "core",
     pattern: Annotated[
         str | None,
@@ -105,10 +109,12 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     from cryoet_bench.measure.run import Campaign  # noqa: PLC0415
     from cryoet_bench.record.record import Record  # noqa: PLC0415
     from cryoet_bench.tomogram.cache import cache_dir  # noqa: PLC0415
+    from cryoet_bench.tomogram.part import parse_part  # noqa: PLC0415
     from cryoet_bench.tomogram.sources import obtain  # noqa: PLC0415
 
     if tier not in {"core", "full"}:
         raise InputError(f"there is no tier {tier!r}: choose core or full")
+    part = parse_part(subset, region, whole)
     results = output(json_file, RESULTS, [tomogram, cache_dir()]) if json_file else None
     revisions = known_revisions(root)
     with _aside.status("Preparing the candidates ...") if candidate else nullcontext():
@@ -127,7 +133,7 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     chosen = revisions.named([one.name for one in (*chosen, *proposed)])
     fetching = tomogram.startswith("portal:")  # which shows its own progress
     with nullcontext() if fetching else _aside.status(f"Getting the tomogram {tomogram} ..."):
-        facts = obtain(tomogram).facts
+        facts = obtain(tomogram, part=part).facts
     campaign = Campaign(
         root,
         revisions,

@@ -29,6 +29,21 @@ _DAMAGED: dict[str, Any] = {
 }
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Subset = Annotated[
+    int | None,
+    typer.Option(
+        metavar="EDGE",
+        help="Of a file: a box of at most so many voxels a side near its centre.  "
+        "[256 of a large file]",
+    ),
+]
+PartRegion = Annotated[
+    str | None,
+    typer.Option(metavar="z0:z1,y0:y1,x0:x1", help="Of a file: this part of it, in voxels."),
+]
+Whole = Annotated[
+    bool, typer.Option("--whole", help="Of a file: all of it, even of more than 256^3 voxels.")
+]
 
 
 @app.command("list")
@@ -98,15 +113,15 @@ def info(
 
 
 @app.command()
-def add(
+def add(  # noqa: PLR0913, PLR0917 - one argument an option
     file: Annotated[Path, typer.Argument(help="MRC, TIFF stack, Zarr array or OME-Zarr group.")],
     name: Annotated[
         str | None, typer.Option(help="What its name begins with, in place of the file's.")
     ] = None,
     level: Annotated[int, typer.Option(min=0, help="Level of an OME-Zarr group.")] = 0,
-    region: Annotated[
-        str | None, typer.Option(help="Part of it, in voxels: z0:z1,y0:y1,x0:x1.")
-    ] = None,
+    subset: Subset = None,
+    region: PartRegion = None,
+    whole: Whole = False,
     voxel_spacing: Annotated[
         float | None,
         typer.Option(help="Angstrom, for a file that does not say or says it wrongly."),
@@ -115,18 +130,17 @@ def add(
 ) -> None:
     """Copy a tomogram from a file into the cache and give it a name to measure it by.
 
-    The name ends with the start of its checksum: other bytes, another name.
+    The name ends with the start of its checksum: other bytes, another name. Of a file with more
+    than 256^3 voxels, a box of 256 voxels a side near its centre is taken by default.
 
     Example: cryoet-bench tomogram add TS_01.mrc --region 28:156,256:384,256:384
     """
     from cryoet_bench.tomogram import sources  # noqa: PLC0415
-    from cryoet_bench.volume.region import parse_region  # noqa: PLC0415
+    from cryoet_bench.tomogram.part import parse_part  # noqa: PLC0415
 
-    part = parse_region(region) if region is not None else None
+    part = parse_part(subset, region, whole)
     with Console(stderr=True).status(f"reading {file}"):
-        tomogram = sources.add(
-            file, level=level, region=part, stem=name, voxel_spacing=voxel_spacing
-        )
+        tomogram = sources.add(file, level=level, part=part, stem=name, voxel_spacing=voxel_spacing)
         facts = _facts(tomogram)
     if as_json:
         typer.echo(json.dumps(facts, indent=2))

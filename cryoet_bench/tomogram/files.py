@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -10,15 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.errors import InputError
+from cryoet_bench.tomogram.part import WHOLE, Part
 from cryoet_bench.tomogram.volume import Tomogram, checksum
 from cryoet_bench.volume import Volume
 from cryoet_bench.volume.opening import open_volume
 from cryoet_bench.volume.reading import read_errors, reason
-from cryoet_bench.volume.region import Region, format_region, require_inside, whole
+from cryoet_bench.volume.region import Region, format_region, whole
 from cryoet_bench.volume.spacing import positive
 
 __all__ = ["read"]
 
+_log = logging.getLogger(__name__)
 _SUFFIXES = re.compile(r"(\.(ome|mrc|mrcs|rec|map|st|tiff?|zarr|npy|gz|bz2|zip))+$", re.IGNORECASE)
 
 
@@ -26,7 +30,7 @@ def read(
     path: Path,
     *,
     level: int = 0,
-    region: Region | None = None,
+    part: Part = WHOLE,
     stem: str | None = None,
     voxel_spacing: float | None = None,
 ) -> Tomogram:
@@ -38,10 +42,11 @@ def read(
         The format is determined from the content.
     level : int
         Level of an OME-Zarr group, 0 the finest.
-    region : tuple of slice, optional
-        Along z, y, x; all of the volume when left out.
+    part : Part
+        What of the volume is read; nothing else of it is.
     stem : str, optional
-        What the name begins with, before the start of the checksum; the file's own by default.
+        What the name begins with, before the start of the checksum; by default the file's own,
+        with the size of a part.
     voxel_spacing : float, optional
         In angstrom, for a file that does not say or says it wrongly.
 
@@ -54,20 +59,23 @@ def read(
     Raises
     ------
     InputError
-        The file cannot be read, is no volume of real numbers, or the region lies outside.
+        The file cannot be read, is no volume of real numbers, or has no such part.
     """
     volume = open_volume(path, level=level)
     shape = tuple(volume.array.shape)
-    part = region or whole(shape)
-    require_inside(part, shape, str(path))
+    region = part.place(volume, str(path))
     given = None if voxel_spacing is None else positive((voxel_spacing,) * 3)
     if voxel_spacing is not None and given is None:
         raise InputError(f"the voxel spacing {voxel_spacing} is no length: give it in angstrom")
-    data = _voxels(volume, part, path)
+    if region != whole(shape):
+        stem = stem or f"{_stem(path)}-{_size(region)}"
+        if part.region is None:
+            _log.warning("%s", _reduced(path, volume, region, part))
     stem = stem or _stem(path)
+    data = _voxels(volume, region, path)
     sha256 = checksum(data)
     unrelated = {"spacing"} if given else set()
-    if not _touches(part, volume):
+    if not _touches(region, volume):
         unrelated.add("chunks")
     notes = [note.sentence for note in volume.notes if note.about not in unrelated]
     facts = {key: value for key, value in volume.facts.items() if key != "source"}
@@ -75,7 +83,7 @@ def read(
         "path": str(path.resolve()),
         "stem": stem,
         "level": level,
-        "region": format_region(part),
+        "region": format_region(region),
         **facts,
         **({"notes": notes} if notes else {}),
         **({"given_voxel_spacing": voxel_spacing} if given else {}),
@@ -88,6 +96,20 @@ def read(
         provenance,
         sha256=sha256,
     )
+
+
+def _reduced(path: Path, volume: Volume, region: Region, part: Part) -> str:
+    shape = tuple(volume.array.shape)
+    size = math.prod(shape) * np.dtype(volume.array.dtype).itemsize
+    hint = "" if part.is_chosen else "; --whole takes all of it, --subset and --region another part"
+    return (
+        f"{path} has {' x '.join(map(str, shape))} voxels ({size / 1e6:,.0f} MB): the part "
+        f"{format_region(region)} (z, y, x) near its centre is taken{hint}"
+    )
+
+
+def _size(region: Region) -> str:
+    return "x".join(str(edge.stop - edge.start) for edge in region)
 
 
 def _touches(region: Region, volume: Volume) -> bool:

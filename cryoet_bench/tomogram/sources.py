@@ -8,16 +8,19 @@ from pathlib import Path
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.tomogram import cache, files
+from cryoet_bench.tomogram.part import Part
 from cryoet_bench.tomogram.phantom import PHANTOMS, make
 from cryoet_bench.tomogram.volume import Tomogram
 from cryoet_bench.volume import Volume, opening
-from cryoet_bench.volume.region import Region, parse_region
+from cryoet_bench.volume.region import parse_region
 
 PORTAL_PREFIX = "portal:"
+# All of a small file, and a box of a large one.
+DEFAULT_PART = Part()
 _log = logging.getLogger(__name__)
 
 
-def obtain(source: str, *, level: int = 0, region: Region | None = None) -> Tomogram:
+def obtain(source: str, *, level: int = 0, part: Part = DEFAULT_PART) -> Tomogram:
     """Return a tomogram, cached and verified.
 
     Parameters
@@ -27,8 +30,8 @@ def obtain(source: str, *, level: int = 0, region: Region | None = None) -> Tomo
         ``portal:DATASET/RUN``.
     level : int
         Level of a multiscale file, 0 the finest.
-    region : tuple of slice, optional
-        Part of a file, along z, y, x.
+    part : Part
+        What of a file is taken; what has a name is taken as it is.
 
     Raises
     ------
@@ -36,18 +39,18 @@ def obtain(source: str, *, level: int = 0, region: Region | None = None) -> Tomo
         There is no such tomogram, it cannot be read, or the cache cannot be written.
     """
     if source.startswith(PORTAL_PREFIX):
-        _require_whole(source, level, region)
+        _require_unchanged(source, level, part)
         # Needs the portal's client, which phantoms and files do without.
         from cryoet_bench.tomogram import portal  # noqa: PLC0415
 
         return portal.obtain(source)
     if _is_known(source):
-        _require_whole(source, level, region)
+        _require_unchanged(source, level, part)
         return recall(source)
     path = Path(source).expanduser()
     if not path.exists():
         raise _unknown(source)
-    return add(path, level=level, region=region)
+    return add(path, level=level, part=part)
 
 
 def open_volume(source: str) -> Volume:
@@ -121,7 +124,7 @@ def add(
     path: Path,
     *,
     level: int = 0,
-    region: Region | None = None,
+    part: Part = DEFAULT_PART,
     stem: str | None = None,
     voxel_spacing: float | None = None,
 ) -> Tomogram:
@@ -131,7 +134,7 @@ def add(
     ----------
     path : pathlib.Path
         MRC, TIFF stack, Zarr array or OME-Zarr group.
-    level, region
+    level, part
         As for `obtain`.
     stem : str, optional
         Takes the place of the file's stem in the name.
@@ -143,7 +146,7 @@ def add(
     InputError
         The file cannot be read, or the cache cannot be written.
     """
-    tomogram = files.read(path, level=level, region=region, stem=stem, voxel_spacing=voxel_spacing)
+    tomogram = files.read(path, level=level, part=part, stem=stem, voxel_spacing=voxel_spacing)
     if not _is_stored(tomogram):
         cache.store(tomogram)
     return tomogram
@@ -193,7 +196,7 @@ def _rebuild(entry: cache.Entry) -> Tomogram | None:
         return add(
             Path(facts["path"]),
             level=facts["level"],
-            region=parse_region(facts["region"]),
+            part=Part(region=parse_region(facts["region"])),
             stem=facts["stem"],
             voxel_spacing=facts.get("given_voxel_spacing"),
         )
@@ -203,10 +206,11 @@ def _rebuild(entry: cache.Entry) -> Tomogram | None:
     return None
 
 
-def _require_whole(source: str, level: int, region: Region | None) -> None:
-    if level or region is not None:
+def _require_unchanged(source: str, level: int, part: Part) -> None:
+    if level or part.is_chosen:
         raise InputError(
-            f"{source!r} is taken as it is: a level and a region can be chosen for files only"
+            f"{source!r} is taken as it is: a level, a subset and a region can be chosen for "
+            "files only"
         )
 
 

@@ -111,6 +111,14 @@ def test_bad_input_is_one_sentence_and_exit_2(command: Command, tmp_path: Path) 
         "holds complex64": ["add", tmp_path / "complex.zarr"],
         "lies outside": ["add", tmp_path / "good.zarr", "--region", "0:1,0:1,0:3"],
         "is no region": ["add", tmp_path / "good.zarr", "--region", "all"],
+        "choose one of --subset, --region and --whole": [
+            "add",
+            tmp_path / "good.zarr",
+            "--subset",
+            "64",
+            "--whole",
+        ],
+        "too small to be measured": ["add", tmp_path / "good.zarr", "--subset", "0"],
         "is no length": ["add", tmp_path / "good.zarr", "--voxel-spacing", "0"],
     }
     for sentence, arguments in cases.items():

@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.tomogram import files
+from cryoet_bench.tomogram.part import WHOLE, Part
 from cryoet_bench.volume.region import parse_region
 from cryoet_bench.volume.spacing import angstrom
 
 SHAPE = (5, 6, 7)
 REGION = parse_region("1:4,0:5,2:6")
+PART = Part(region=REGION)
 # Each with the extremes that its dtype can hold.
 MRC_DTYPES = ["int8", "int16", "uint16", "float16", "float32"]
 ZARR_DTYPES = [*MRC_DTYPES, "uint8", "int32", "uint32", "int64", "uint64", "float64"]
@@ -47,8 +49,8 @@ def write_mrc(
 
 def assert_read(path: Path, data: np.ndarray, **options: Any) -> None:
     """The whole and a region come out as they went in, in native byte order and C order."""
-    for region, expected in ((None, data), (REGION, data[REGION])):
-        tomogram = files.read(path, region=region, **options)
+    for part, expected in ((WHOLE, data), (PART, data[REGION])):
+        tomogram = files.read(path, part=part, **options)
         assert tomogram.data.dtype == data.dtype.newbyteorder("=")
         assert tomogram.data.dtype.isnative
         assert tomogram.data.flags.c_contiguous
@@ -103,7 +105,7 @@ def test_mrc_region_of_a_file_larger_than_memory(tmp_path: Path) -> None:
         file.truncate(1024 + 4 * 4000 * 4000 * 1000)  # sparse: 64 GB that take no room
     tracemalloc.start()
     try:
-        tomogram = files.read(path, region=parse_region("990:1000,0:64,3936:4000"))
+        tomogram = files.read(path, part=Part(region=parse_region("990:1000,0:64,3936:4000")))
         assert tracemalloc.get_traced_memory()[1] < 2**22
     finally:
         tracemalloc.stop()
@@ -193,7 +195,7 @@ def test_zarr_region_reads_its_chunks_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.zarr"
     zarr.create_array(path, data=volume(), chunks=(1, 6, 7))
     (path / "c" / "0" / "0" / "0").write_bytes(b"damaged")
-    np.testing.assert_array_equal(files.read(path, region=REGION).data, volume()[REGION])
+    np.testing.assert_array_equal(files.read(path, part=PART).data, volume()[REGION])
     with pytest.raises(InputError, match="cannot be read as Zarr"):
         files.read(path)
 
@@ -252,7 +254,7 @@ def test_names_come_from_the_file_and_its_voxels(tmp_path: Path) -> None:
     tomogram = files.read(path)
     assert tomogram.name == f"Tomo_of___1-{tomogram.sha256[:8]}"
     assert files.read(path, stem="mine").name == f"mine-{tomogram.sha256[:8]}"
-    part = files.read(path, region=REGION)
+    part = files.read(path, part=PART)
     assert part.name != tomogram.name
     assert part.provenance["region"] == "1:4,0:5,2:6"
 
@@ -263,9 +265,9 @@ def test_a_missing_chunk_is_a_note_where_it_is_read(tmp_path: Path) -> None:
     (path / "1.0.1").unlink()
     (note,) = files.read(path).provenance["notes"]
     assert "1 of 8 chunks" in note
-    assert "notes" in files.read(path, region=parse_region("2:4,2:6,3:5")).provenance
+    assert "notes" in files.read(path, part=Part(region=parse_region("2:4,2:6,3:5"))).provenance
     for region in ("0:3,0:6,0:7", "0:5,3:6,0:7", "0:5,0:6,0:4"):
-        assert "notes" not in files.read(path, region=parse_region(region)).provenance
+        assert "notes" not in files.read(path, part=Part(region=parse_region(region))).provenance
 
 
 # What cannot be read: each one sentence.
@@ -282,7 +284,7 @@ def refused(path: Path, **options: Any) -> str:
 
 def test_region_outside(tmp_path: Path) -> None:
     path = write_mrc(tmp_path / "a.mrc", volume())
-    assert "outside" in refused(path, region=parse_region("0:5,0:6,0:8"))
+    assert "outside" in refused(path, part=Part(region=parse_region("0:5,0:6,0:8")))
 
 
 def test_no_such_file(tmp_path: Path) -> None:

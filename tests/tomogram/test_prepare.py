@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cryoet_bench.tomogram import cache as cache_
@@ -41,8 +43,8 @@ def test_numpy_is_enough_for_a_phantom(cache: Path) -> None:
         run = prepare("phantom-tiny")
         assert run.stderr == ""
         assert run.returncode == 0
-        name, kind, *_ = run.stdout.split()
-        assert (name, kind) == ("phantom-tiny", "synthetic")
+        facts = json.loads(run.stdout)
+        assert (facts["name"], facts["source"]) == ("phantom-tiny", "synthetic")
         assert run.stdout.count("\n") == 1
     assert cache_.load("phantom-tiny").sha256 == PHANTOMS["phantom-tiny"].sha256
 
@@ -71,3 +73,13 @@ def test_formats_that_need_more_than_numpy_say_so(cache: Path, microtubule: Path
     run = prepare(str(microtubule))
     assert run.returncode == 2
     assert "tifffile is not installed" in run.stderr
+
+
+def test_a_large_file_is_cut_as_by_scripts_bench(cache: Path, tmp_path: Path) -> None:
+    path = tmp_path / "large.npy"
+    np.lib.format.open_memmap(path, "w+", "float32", (300, 300, 300)).flush()
+    run = prepare(str(path))
+    assert run.returncode == 0
+    assert json.loads(run.stdout)["shape"] == [256, 256, 256]
+    assert "the part 22:278,22:278,22:278 (z, y, x) near its centre is taken" in run.stderr
+    assert run.stderr.count("\n") == 1

@@ -8,6 +8,7 @@ import zarr
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.tomogram import cache as cache_
+from cryoet_bench.tomogram.part import Part
 from cryoet_bench.tomogram.phantom import PHANTOMS, make
 from cryoet_bench.tomogram.sources import add, obtain, recall
 from cryoet_bench.volume.region import parse_region
@@ -74,7 +75,7 @@ def test_file_is_cached_under_its_checksum(cache: Path, file: Path) -> None:
     assert cache_.names() == [tomogram.name]
     again = obtain(tomogram.name)
     assert again.sha256 == tomogram.sha256
-    part = obtain(str(file), region=parse_region("0:1,0:2,0:3"))
+    part = obtain(str(file), part=Part(region=parse_region("0:1,0:2,0:3")))
     assert part.name != tomogram.name
     assert len(cache_.names()) == 2
 
@@ -91,7 +92,7 @@ def test_adding_twice_changes_nothing(cache: Path, file: Path) -> None:
 def test_damaged_file_entry_is_read_again(
     cache: Path, file: Path, options: dict, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tomogram = add(file, region=parse_region("1:3,0:5,2:4"), **options)
+    tomogram = add(file, part=Part(region=parse_region("1:3,0:5,2:4")), **options)
     damage(tomogram.name)
     rebuilt = recall(tomogram.name)
     np.testing.assert_array_equal(rebuilt.data, tomogram.data)
@@ -150,5 +151,5 @@ def test_parts_of_what_is_no_file(cache: Path) -> None:
     with pytest.raises(InputError, match="for files only"):
         obtain("phantom-tiny", level=1)
     with pytest.raises(InputError, match="for files only"):
-        obtain("portal:10445/TS_100_3", region=parse_region("0:1,0:1,0:1"))
+        obtain("portal:10445/TS_100_3", part=Part(region=parse_region("0:1,0:1,0:1")))
     assert not cache.exists()

@@ -250,6 +250,8 @@ def provide_tomogram(name: str, python: Path | None = None) -> dict[str, Any]:
     if done.returncode:
         said = done.stderr.strip() or "no reason given"
         raise util.UserError(said.splitlines()[-1].removeprefix("cryoet-bench: "))
+    for line in done.stderr.splitlines():  # such as which part of a large file is measured
+        log.warning(line)
     facts: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return facts
 

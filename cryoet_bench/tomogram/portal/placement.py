@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 from cryoet_bench.errors import InputError
+from cryoet_bench.tomogram import part
 from cryoet_bench.volume.region import Region
 
 Shape = tuple[int, int, int]
@@ -20,18 +21,7 @@ def aligned(shape: Shape, chunks: Shape, edge: int) -> Region:
         The cube is larger than the volume.
     """
     _check_fits(shape, edge)
-    starts = (
-        min(
-            range(length - edge + 1),
-            key=lambda start: (
-                (start + edge - 1) // chunk - start // chunk,
-                abs(2 * start + edge - length),
-            ),
-        )
-        for length, chunk in zip(shape, chunks, strict=True)
-    )
-    z, y, x = (slice(start, start + edge) for start in starts)
-    return z, y, x
+    return part.aligned(shape, chunks, edge)
 
 
 def centred(shape: Shape, size: Shape) -> Region:
