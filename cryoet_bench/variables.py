@@ -15,7 +15,7 @@ CACHE = "CRYOET_BENCH_CACHE"
 """The folder of the cache of tomograms."""
 
 TIER = "CRYOET_BENCH_TIER"
-"""The tier whose cases a measured process prepares: ``core`` or ``full``."""
+"""The tier whose exact cases are measured together: ``core``, ``full``, or ``none``."""
 
 LOCKS = "CRYOET_BENCH_LOCKS"
 """The folder of this machine's locks, where containers on it share another one than ``/tmp``."""

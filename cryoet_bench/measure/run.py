@@ -321,7 +321,7 @@ class Campaign:
 
     @property
     def _prepared_tier(self) -> str:
-        return "full" if self.selection.pattern else self.selection.tier
+        return "none" if self.selection.pattern else self.selection.tier
 
 
 def _voxels(shape: Sequence[int]) -> int:

@@ -81,7 +81,7 @@ def overview(cases: pd.DataFrame, facts: Mapping[str, Any]) -> Iterator[tuple[st
             ]
             names = own["case"].str.removeprefix(column.before)
             found[column.heading] = pd.Series(own["value"].to_numpy(), index=names)
-        values = pd.DataFrame(found).dropna(how="all").rename_axis(rows)
+        values = pd.DataFrame(found).dropna(how="all").dropna(axis=1, how="all").rename_axis(rows)
         if values.empty:
             continue
         if "bytes/voxel" in values:
