@@ -1,7 +1,8 @@
 """Objects in the portal's public bucket: which version is there, and its bytes, without an account.
 
 s3fs makes the requests; what is added here are the checks that nobody else makes: that the bytes
-are those of the version that was planned, all of them and unharmed.
+are those of the version that was planned, all of them and unharmed. The ETag proves a whole object;
+where it cannot, a second read over other connections must agree.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import asyncio
 import contextlib
 import hashlib
 import os
-import re
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,14 +25,16 @@ from fsspec.asyn import sync
 from tenacity import AsyncRetrying
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.tomogram.portal.patience import PATIENCE, Patience, UnavailableError
+from cryoet_bench.tomogram.portal import proof
+from cryoet_bench.tomogram.portal.patience import PATIENCE, Pace, Patience, UnavailableError
 from cryoet_bench.volume.anonymous import anonymous
 
 PUBLIC_BUCKET = "cryoet-data-portal-public"
 _PARALLEL = 4
 _BLOCK = 1 << 18
 _PRECONDITION = ("PreconditionFailed", "412")
-_MD5 = re.compile(r"[0-9a-f]{32}")
+# Beside a piece that two reads agreed on: the checksum of its bytes.
+DIGEST = ".sha256"
 
 Attempt = Callable[[], Coroutine[Any, Any, Any]]
 
@@ -55,21 +58,43 @@ class Piece:
 
     @property
     def size(self) -> int:
-        """Bytes to be transferred."""
+        """Bytes of it."""
         return self.version.size if self.span is None else self.span[1] - self.span[0]
 
-    def is_whole(self, path: Path) -> bool:
-        """Whether a file holds exactly these bytes, as far as the bucket lets one know."""
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
-            return self.holds(path.stat().st_size, lambda: hashlib.file_digest(file, "md5"))
+    @property
+    def reads(self) -> int:
+        """How often it is read: twice where its ETag proves nothing."""
+        provable = self.span is None and proof.can_prove(self.version.etag, self.size)
+        return 1 if provable else 2
 
-    def holds(self, size: int, md5: Callable[[], Any]) -> bool:
-        """Whether bytes of that size and MD5 are these."""
-        # The ETag of an object that was stored in one request is the MD5 of its bytes.
-        known = self.span is None and _MD5.fullmatch(self.version.etag) is not None
-        return size == self.size and (not known or md5().hexdigest() == self.version.etag)
+    def verified(self, path: Path) -> str | None:
+        """Return how the bytes in a file were verified; None where they were not."""
+        if not path.is_file() or path.stat().st_size != self.size:
+            return None
+        with path.open("rb") as file:
+            proven = self.proven(file)
+            if proven:
+                return proven
+            noted = path.with_name(path.name + DIGEST)
+            file.seek(0)
+            agreed = noted.is_file() and noted.read_text("ascii") == _sha256(file)
+        return proof.TWO_READS if agreed else None
+
+    def proven(self, content: BufferedIOBase) -> str | None:
+        """Return how the ETag proves bytes; None where it does not."""
+        if self.span is not None:
+            return None
+        return proof.proven_by(self.version.etag, self.size, content)
+
+    def halves(self) -> list[Piece]:
+        """Return two pieces that are this one: another way to ask for the same bytes.
+
+        What damages an answer at the same place every time is noticed so.
+        """
+        start, stop = self.span or (0, self.version.size)
+        middle = (start + stop) // 2
+        spans = [(start, middle), (middle, stop)]
+        return [Piece(self.key, self.version, "", it) for it in spans if it[0] < it[1]]
 
 
 class Bucket:
@@ -81,23 +106,16 @@ class Bucket:
     def __init__(self, name: str, patience: Patience = PATIENCE) -> None:
         self.name = name
         self.patience = patience
-        self._system = s3fs.S3FileSystem(
-            **anonymous(),
-            skip_instance_cache=True,
-            config_kwargs={
-                # One place decides about repetitions: Patience.
-                "retries": {"total_max_attempts": 1},
-                "connect_timeout": patience.timeout,
-                "read_timeout": patience.timeout,
-            },
-        )
-        self._system.retries = 1
+        # The second has connections of its own, for what is asked twice.
+        self._system, self._second = _system(patience), _system(patience)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._system.close_session(self._system.loop, self._system._s3creator)
+        for system in (self._system, self._second):
+            if system._s3 is not None:
+                system.close_session(system.loop, system._s3creator)
 
     def check(self) -> None:
         """Ask for the bucket's listing, of one object.
@@ -137,8 +155,8 @@ class Bucket:
 
     def download(
         self, pieces: Iterable[Piece], folder: Path, advance: Callable[[int], None]
-    ) -> None:
-        """Bring pieces into the files of `folder`; each appears there only when it is whole.
+    ) -> Sequence[str]:
+        """Bring pieces into the files of `folder`; each appears there only when it is verified.
 
         Parameters
         ----------
@@ -149,6 +167,11 @@ class Bucket:
         advance : callable
             Called with the bytes that came in, negative when an attempt was in vain.
 
+        Returns
+        -------
+        sequence of str
+            How each was verified.
+
         Raises
         ------
         InputError
@@ -157,7 +180,7 @@ class Bucket:
             The folder cannot be written.
         """
         attempts = (partial(self._fetch, piece, folder, advance) for piece in pieces)
-        self._run(attempts, hint="; what arrived is kept, so run the same command again")
+        return self._run(attempts, hint="; what arrived is kept, so run the same command again")
 
     def _run(self, attempts: Iterable[Attempt], hint: str = "") -> list[Any]:
         return list(sync(self._system.loop, self._all, list(attempts), hint))
@@ -196,41 +219,82 @@ class Bucket:
         try:
             return _version(await self._call("head_object", Key=key))
         except FileNotFoundError:
+            # A chunk that is not stored reads as the fill value: that must not be a mistake.
+            with contextlib.suppress(FileNotFoundError):
+                await self._call("head_object", Key=key, system=self._second)
+                raise UnavailableError(f"{key} is there in one answer and not in another") from None
             return None
 
-    async def _fetch(self, piece: Piece, folder: Path, advance: Callable[[int], None]) -> None:
+    async def _fetch(self, piece: Piece, folder: Path, advance: Callable[[int], None]) -> str:
         path = folder / piece.file
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f"{path.name}.part")
         received = 0
+
+        def count(size: int) -> None:
+            nonlocal received
+            received += size
+            advance(size)
+
         try:
-            with unfinished.open("wb") as file:
+            with unfinished.open("w+b") as file:
                 async with contextlib.aclosing(self._blocks(piece)) as blocks:
                     async for block in blocks:
                         file.write(block)
-                        received += len(block)
-                        advance(len(block))
+                        count(len(block))
                 file.flush()
                 os.fsync(file.fileno())
-            _require(piece.is_whole(unfinished), piece)
+                verified = await self._verified(piece, file, count)
+                if verified == proof.TWO_READS:
+                    file.seek(0)
+                    path.with_name(path.name + DIGEST).write_text(_sha256(file), "ascii")
         except BaseException:
             advance(-received)
             raise
         unfinished.rename(path)
+        return verified
 
     async def _content(self, piece: Piece) -> bytes:
         content = b"".join([block async for block in self._blocks(piece)])
-        md5 = partial(hashlib.md5, content, usedforsecurity=False)
-        _require(piece.holds(len(content), md5), piece)
+        await self._verified(piece, BytesIO(content), lambda _: None)
         return content
 
-    async def _blocks(self, piece: Piece) -> AsyncGenerator[bytes]:
+    async def _verified(
+        self, piece: Piece, file: BufferedIOBase, advance: Callable[[int], None]
+    ) -> str:
+        """Return how the bytes of a file were verified to be those of a piece.
+
+        Raises
+        ------
+        UnavailableError
+            They are others, or another read gives others.
+        """
+        _require(file.seek(0, os.SEEK_END) == piece.size, piece)
+        file.seek(0)
+        proven = await asyncio.to_thread(piece.proven, file)
+        if proven:
+            return proven
+        _require(piece.span is not None or not proof.is_certain(piece.version.etag), piece)
+        digest = hashlib.sha256()
+        for half in piece.halves():
+            async with contextlib.aclosing(self._blocks(half, self._second)) as blocks:
+                async for block in blocks:
+                    digest.update(block)
+                    advance(len(block))
+        file.seek(0)
+        if digest.hexdigest() != await asyncio.to_thread(_sha256, file):
+            raise UnavailableError(f"{piece.key} came with other bytes when it was read again")
+        return proof.TWO_READS
+
+    async def _blocks(
+        self, piece: Piece, system: s3fs.S3FileSystem | None = None
+    ) -> AsyncGenerator[bytes]:
         """Yield the bytes of a piece of the planned version."""
         options = {"IfMatch": f'"{piece.version.etag}"'}
         if piece.span is not None:
             options["Range"] = _byte_range(piece.span)
         try:
-            answer = await self._call("get_object", Key=piece.key, **options)
+            answer = await self._call("get_object", Key=piece.key, system=system, **options)
         except FileNotFoundError as error:
             raise _changed(piece.key) from error
         with contextlib.closing(answer["Body"]) as body:
@@ -238,16 +302,41 @@ class Bucket:
             if _version(answer).etag != piece.version.etag:
                 raise _changed(piece.key)
             _require(_announces(answer, piece), piece)
+            pace = Pace(self.patience)
             while True:
                 with _faults_named(piece.key):
                     block = await body.read(_BLOCK)
                 if not block:
                     break
+                pace.note(len(block))
                 yield block
 
-    async def _call(self, method: str, **options: Any) -> dict[str, Any]:
+    async def _call(
+        self, method: str, *, system: s3fs.S3FileSystem | None = None, **options: Any
+    ) -> dict[str, Any]:
+        asked = system or self._system
         with _faults_named(options.get("Key", self.name)):
-            return dict(await self._system._call_s3(method, Bucket=self.name, **options))
+            async with asyncio.timeout(self.patience.window):
+                return dict(await asked._call_s3(method, Bucket=self.name, **options))
+
+
+def _system(patience: Patience) -> s3fs.S3FileSystem:
+    system = s3fs.S3FileSystem(
+        **anonymous(),
+        skip_instance_cache=True,
+        config_kwargs={
+            # One place decides about repetitions: Patience.
+            "retries": {"total_max_attempts": 1},
+            "connect_timeout": patience.timeout,
+            "read_timeout": patience.timeout,
+        },
+    )
+    system.retries = 1
+    return system
+
+
+def _sha256(file: BufferedIOBase) -> str:
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
@@ -262,7 +351,7 @@ def _faults_named(key: str) -> Iterator[None]:
     except (OSError, BotoCoreError, ConnectionFault) as error:
         if getattr(error.__cause__, "response", {}).get("Error", {}).get("Code") in _PRECONDITION:
             raise _changed(key) from error
-        raise UnavailableError(f"{key}: {error or type(error).__name__}") from error
+        raise UnavailableError(f"{key}: {str(error) or type(error).__name__}") from error
 
 
 def _require(whole: bool, piece: Piece) -> None:

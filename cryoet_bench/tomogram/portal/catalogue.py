@@ -16,7 +16,7 @@ from graphql import GraphQLError
 from tenacity import Retrying
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.tomogram.portal.patience import PATIENCE, Patience, UnavailableError
+from cryoet_bench.tomogram.portal.patience import PATIENCE, Patience, UnavailableError, within
 from cryoet_bench.tomogram.portal.placement import Shape, written_shape
 from cryoet_bench.tomogram.portal.request import SPACING_TOLERANCE, Request
 
@@ -196,7 +196,7 @@ class PatientClient(cryoet_data_portal.Client):  # type: ignore[misc]
 
         def once() -> Answer:
             try:
-                return question(self)
+                return within(self.patience.answer, lambda: question(self))
             except GraphQLError as error:
                 raise InputError(f"the portal's catalogue has no such value: {error}") from error
             except TransportError as error:

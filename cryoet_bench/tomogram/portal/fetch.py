@@ -50,32 +50,36 @@ def obtain(spec: str, *, report: Report | None = None, patience: Patience = PATI
     if len(found) > 1:
         listed = "\n".join(f"  {it.provenance[_SPEC]}  ({it.name})" for it in found)
         raise InputError(f"{len(found)} fetched tomograms match {request}; choose one:\n{listed}")
-    known = _recalled(found, report)
-    return known or fetch(request, report, patience)
+    return fetch(request, report, patience)
 
 
 def fetch(request: Request, report: Report, patience: Patience = PATIENCE) -> Tomogram:
     """Return the tomogram that a request means, and fetch it where the cache does not have it.
 
-    Its voxels are mapped from the cache, not read.
+    When just one tomogram was fetched before for the same request, that is it, and the portal is
+    not asked. Its voxels are mapped from the cache, not read.
 
     Raises
     ------
     InputError
         Not one tomogram is meant, or it cannot be had, or the cache cannot be written.
     """
+    found = list(_cached(request))
+    known = _recalled(found, report) if len(found) == 1 else None
+    if known is not None:
+        return known
     record = catalogue.select(request, patience)
     chosen = _complete(request, record)
-    known = _recalled(list(_cached(chosen)), report)
+    known = _recalled(list(_cached(chosen)), report) if len(found) > 1 else None
     if known is not None:
-        report.say(f"{chosen} is in the cache already")
         return known
     with Bucket(urlparse(_location(chosen, record)).netloc, patience) as bucket:
         plan_ = _planned(chosen, bucket, record)
         report.say(plan_)
         with transfer.transfer_dir(_folder(chosen, plan_), plan_.version) as folder:
-            volume = transfer.carry_out(plan_, bucket, folder, report)
-            name = _stored(volume, _provenance(chosen, record, plan_), plan_)
+            volume, verified = transfer.carry_out(plan_, bucket, folder, report)
+            provenance = _provenance(chosen, record, plan_) | {"verified": verified}
+            name = _stored(volume, provenance, plan_)
     return cache.load(name, in_memory=False)
 
 
@@ -101,11 +105,15 @@ def _cached(request: Request) -> Iterator[cache.Entry]:
 
 
 def _recalled(found: list[cache.Entry], report: Report) -> Tomogram | None:
+    if not found:
+        return None
     try:
-        return cache.load(found[0].name, in_memory=False) if found else None
+        tomogram = cache.load(found[0].name, in_memory=False)
     except cache.DamagedEntryError as error:
         report.say(f"{error.finding}; it is fetched again")
         return None
+    report.say(f"{found[0].provenance[_SPEC]} is in the cache already")
+    return tomogram
 
 
 def _complete(request: Request, record: Record) -> Request:

@@ -43,7 +43,7 @@ class Contents:
     @property
     def size(self) -> int:
         """Bytes to be transferred."""
-        return sum(it.size for it in self.pieces)
+        return sum(it.reads * it.size for it in self.pieces)
 
 
 class StoredArray(Protocol):

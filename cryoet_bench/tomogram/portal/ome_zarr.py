@@ -12,7 +12,7 @@ import numpy.typing as npt
 import zarr
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.tomogram.portal.bucket import Bucket, Piece
+from cryoet_bench.tomogram.portal.bucket import DIGEST, Bucket, Piece
 from cryoet_bench.tomogram.portal.grid import Contents, Grid
 from cryoet_bench.tomogram.portal.placement import Shape, chunk_indices, chunk_part
 from cryoet_bench.volume.region import Region
@@ -87,6 +87,9 @@ class OmeZarrLevel:
             return np.asarray(array[part])
         except (RuntimeError, ValueError) as error:
             (folder / file).unlink()
+            # What an ETag did not prove is doubtful now, so a rerun fetches it again.
+            for noted in folder.rglob(f"*{DIGEST}"):
+                noted.unlink()
             raise InputError(
                 f"the chunk {self.address}/{file} cannot be decoded: {error}"
             ) from error

@@ -40,6 +40,8 @@ class Plan:
             f"  z {z}, y {y}, x {x} of {whole} voxels: {_cost(self.contents)}; "
             f"a centred one: {_cost(self.centred)}"
         )
+        if any(it.reads > 1 for it in self.contents.pieces):
+            text += "\n  read twice: no checksum of the bucket covers what is read"
         if missing := self.contents.missing:
             text += (
                 f"\n  {missing} of {self.contents.chunks} {self.contents.unit}s are not stored: "

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,8 +56,15 @@ def transfer_dir(name: str, version: str) -> Iterator[Path]:
             os.close(lock)
 
 
-def carry_out(plan: Plan, bucket: Bucket, folder: Path, report: Report) -> Path:
-    """Transfer what `folder` does not have yet, and return the finished volume in it.
+def carry_out(plan: Plan, bucket: Bucket, folder: Path, report: Report) -> tuple[Path, str]:
+    """Transfer what `folder` does not have yet.
+
+    Returns
+    -------
+    volume : pathlib.Path
+        The finished volume in the folder.
+    verified : str
+        How its bytes were verified.
 
     Raises
     ------
@@ -66,13 +74,22 @@ def carry_out(plan: Plan, bucket: Bucket, folder: Path, report: Report) -> Path:
         The folder cannot be written.
     """
     pieces = plan.contents.pieces
-    open_ = [it for it in pieces if not it.is_whole(folder / it.file)]
-    done = plan.contents.size - sum(it.size for it in open_)
+    verified = [it.verified(folder / it.file) for it in pieces]
+    open_ = [it for it, how in zip(pieces, verified, strict=True) if how is None]
+    done = plan.contents.size - sum(it.reads * it.size for it in open_)
     if done:
         report.say(f"  {len(pieces) - len(open_)} of {len(pieces)} pieces are there already")
     with report.transfer(plan.contents.size, done) as advance:
-        bucket.download(open_, folder, advance)
-    return _assembled(plan, folder)
+        fetched = bucket.download(open_, folder, advance)
+    return _assembled(plan, folder), _summary([*filter(None, verified), *fetched])
+
+
+def _summary(verified: list[str]) -> str:
+    """Return how the pieces of a transfer were verified."""
+    counts = Counter(verified)
+    if len(counts) > 1:
+        return ", ".join(f"{how} ({count} of {len(verified)})" for how, count in counts.items())
+    return verified[0] if verified else "nothing is stored"
 
 
 def _assembled(plan: Plan, folder: Path) -> Path:

@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -25,7 +25,7 @@ from cryoet_bench.tomogram import Tomogram, cache
 from cryoet_bench.tomogram.portal import Report, fetch
 from cryoet_bench.tomogram.portal.patience import Patience
 from cryoet_bench.tomogram.portal.placement import chunk_indices
-from cryoet_bench.tomogram.portal.request import parse
+from cryoet_bench.tomogram.portal.request import Request, parse
 from tests.tomogram.portal import proxy, server, volumes
 from tests.tomogram.portal.bucket_server import BUCKET
 from tests.tomogram.portal.proxy import Fault, Kind, Proxy
@@ -39,13 +39,28 @@ STORED = Stored(
     processing="filtered",
     shape=(92, 157, 157),
     chunk=64,
-    mrc=False,
+    mrc=True,
 )
 REGION = (slice(40, 90), slice(30, 80), slice(100, 150))
 REQUEST = parse("portal:10445/TS_100_3/region=40:90,30:80,100:150")
-HASTE, CALM = Patience(timeout=0.4, attempts=3, wait=0.01), Patience()
-# Of a fetch without faults; the test of this module holds them.
-CATALOGUE_REQUESTS, BUCKET_REQUESTS = 3, 28
+HASTE = Patience(timeout=0.4, attempts=3, wait=0.01, window=0.4, answer=1.5)
+CALM = Patience()
+CATALOGUE_REQUESTS = 3
+
+# What is there to prove the bytes: MD5s, multipart ETags of known and of unknown parts, or, for
+# spans of the MRC twin, nothing. Each with the requests of a fetch without faults, which the test
+# of this module holds.
+Form = Literal["md5", "multipart", "unknown parts", "mrc"]
+BUCKET_REQUESTS: dict[Form, int] = {"md5": 28, "multipart": 28, "unknown parts": 48, "mrc": 9}
+ETAGS: dict[Form, Callable[[str], str]] = {
+    "multipart": proxy.of_parts,
+    "unknown parts": proxy.of_unknown_parts,
+}
+# Other bytes, or other ones than were asked for: faults of a bucket's answers.
+_CONTENT = {
+    "garbled", "flips", "zeros", "swapped", "changed", "precondition", "gone", "no etag",
+    "elsewhere", "login page", "other region", "whole for range", "shifted range",
+}  # fmt: skip
 
 Scenario = (
     Kind
@@ -81,6 +96,7 @@ class Stage:
         self.catalogue.reset()
         self.bucket.reset()
         self.bucket.on_sent = None
+        self.bucket.etag = None
 
 
 @contextlib.contextmanager
@@ -99,7 +115,12 @@ def stage(root: Path) -> Iterator[Stage]:
         yield Stage(root, catalogue, bucket, STORED.voxels()[REGION])
 
 
-def outcome(scenario: Scenario, seed: int, on: Stage, folder: Path) -> Outcome:
+def request(form: Form) -> Request:
+    """The same voxels, of the OME-Zarr or of its MRC twin."""
+    return REQUEST.model_copy(update={"source": "mrc"}) if form == "mrc" else REQUEST
+
+
+def outcome(scenario: Scenario, seed: int, on: Stage, folder: Path, form: Form = "md5") -> Outcome:
     """Run one fetch with a fault at the point that the seed chooses.
 
     Raises
@@ -111,20 +132,22 @@ def outcome(scenario: Scenario, seed: int, on: Stage, folder: Path) -> Outcome:
     """
     rng = np.random.default_rng([seed, SCENARIOS.index(scenario)])
     on.clear()
-    with _injected(scenario, rng, on, folder) as truths:
-        end = _end(truths)
+    on.bucket.etag = ETAGS.get(form)
+    with _injected(scenario, rng, on, folder, form) as truths:
+        end = _end(truths, form)
     on.clear()
+    on.bucket.etag = ETAGS.get(form)
     if end == "sentence":
         if cache.entries():
             raise WrongEndError("a failed fetch left something in the cache")
         if scenario != "replaced":
-            _check(fetch(REQUEST, Report(Console(quiet=True)), CALM), [on.truth])
+            _check(fetch(request(form), Report(Console(quiet=True)), CALM), [on.truth])
     return end
 
 
-def _end(truths: list[Volume]) -> Outcome:
+def _end(truths: list[Volume], form: Form) -> Outcome:
     try:
-        tomogram = fetch(REQUEST, Report(Console(quiet=True)), HASTE)
+        tomogram = fetch(request(form), Report(Console(quiet=True)), HASTE)
     except InputError as error:
         if not str(error) or "Traceback" in str(error):
             raise WrongEndError(f"no sentence: {error}") from error
@@ -142,7 +165,7 @@ def _check(tomogram: Tomogram, truths: list[Volume]) -> None:
 
 @contextlib.contextmanager
 def _injected(
-    scenario: Scenario, rng: np.random.Generator, on: Stage, folder: Path
+    scenario: Scenario, rng: np.random.Generator, on: Stage, folder: Path, form: Form
 ) -> Iterator[list[Volume]]:
     """Inject a fault and yield the voxels that are true then."""
     truths = [on.truth]
@@ -158,21 +181,33 @@ def _injected(
             case "disk full":
                 after.enter_context(_small_disk(rng, folder))
             case _:
-                _faulty(scenario, rng, on)
+                _faulty(scenario, rng, on, form)
         yield truths
 
 
-def _faulty(kind: Kind, rng: np.random.Generator, on: Stage) -> None:
+def _faulty(kind: Kind, rng: np.random.Generator, on: Stage, form: Form) -> None:
     """One request fails, or two, or all from one on."""
     # Plain JSON on loopback has no checksum; over the network TLS guards it.
-    in_bucket = kind in ("garbled", "changed", "precondition", "gone") or rng.random() < 0.8
-    first = int(rng.integers(BUCKET_REQUESTS if in_bucket else CATALOGUE_REQUESTS))
+    in_bucket = kind in _CONTENT or form != "md5" or rng.random() < 0.8
+    first = int(rng.integers(BUCKET_REQUESTS[form] if in_bucket else CATALOGUE_REQUESTS))
+    if form != "md5":
+        first %= 4
     last = first + int(rng.choice([0, 1, 1000]))
+    if kind == "zeros" and form == "mrc":
+        # A server that sends the same wrong bytes whatever it is asked is not found out.
+        last = min(last, first + 1)
     fault = Fault(kind, first, last, float(rng.random()))
     if kind in ("gone", "precondition"):
         # What is not there when it is planned is the scenario "missing".
         fault = replace(fault, first=first % 10, only=lambda method, _path: method == "GET")
+    elif form != "md5":
+        # Where the bytes are.
+        fault = replace(fault, only=_reads_voxels)
     (on.bucket if in_bucket else on.catalogue).reset(fault)
+
+
+def _reads_voxels(method: str, path: str) -> bool:
+    return method == "GET" and (proxy.is_chunk(path) or path.endswith(".mrc"))
 
 
 def _missing(rng: np.random.Generator, on: Stage) -> Volume:
@@ -230,7 +265,7 @@ def _down(scenario: Scenario, rng: np.random.Generator, on: Stage) -> None:
         first = int(rng.integers(CATALOGUE_REQUESTS)) if scenario == "catalogue down" else 0
         on.catalogue.reset(Fault("reset", first, 10**6, 0.0))
     if scenario != "catalogue down":
-        on.bucket.reset(Fault("reset", int(rng.integers(BUCKET_REQUESTS)), 10**6, 0.0))
+        on.bucket.reset(Fault("reset", int(rng.integers(BUCKET_REQUESTS["md5"])), 10**6, 0.0))
 
 
 @contextlib.contextmanager
