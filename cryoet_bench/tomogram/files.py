@@ -101,13 +101,15 @@ def read(
 def _reduced(path: Path, volume: Volume, region: Region, part: Part) -> str:
     shape = tuple(volume.array.shape)
     size = math.prod(shape) * np.dtype(volume.array.dtype).itemsize
-    hint = (
-        "; --whole takes all of it, --subset and --region another part (of scripts/bench and "
-        "'cryoet-bench tomogram add')"
-    )
-    return (
+    said = (
         f"{path} has {' x '.join(map(str, shape))} voxels ({size / 1e6:,.0f} MB): the part "
-        f"{format_region(region)} (z, y, x) near its centre is taken{'' if part.is_chosen else hint}"
+        f"{format_region(region)} (z, y, x) near its centre is taken"
+    )
+    if part.is_chosen:
+        return said
+    return (
+        f"{said}; --whole takes all of it, --subset and --region another part (of scripts/bench "
+        "and 'cryoet-bench tomogram add')"
     )
 
 
