@@ -85,7 +85,7 @@ class Visit:
     origin : str
         What measured it: ``scripts/bench``, ``asv run``, ``cryoet-bench noise``.
     quick : bool
-        Whether each case was called once only, as by ``asv run --quick``.
+        Whether cases were sampled otherwise than the suite asks for, as by ``asv run --quick``.
     installed : tuple of mapping
         Each distribution: name, version, origin, digest.
     project : mapping

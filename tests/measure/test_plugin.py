@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from asv import util
-from asv.commands import compare, continuous, publish, rm, run
+from asv.commands import check, compare, continuous, publish, rm, run, setup, show
 from asv.config import Config
 from asv.environment import get_environments
 from asv.machine import Machine
@@ -23,6 +23,7 @@ from asv.repo import get_repo
 from cryoet_bench.harness import turn
 from cryoet_bench.measure import machine, plugin
 from cryoet_bench.measure.asv import commands
+from cryoet_bench.measure.asv import environment as adapted
 from cryoet_bench.measure.asv.environment import ROOT, ReleaseEnvironment
 from cryoet_bench.record.record import Record
 from cryoet_bench.timeline import environment, installers, releases, repository
@@ -223,6 +224,89 @@ class TestAsv:
         assert row["result"][0] == outcome.value
         assert row["samples"][0] == outcome.levels
 
+    def test_another_way_of_sampling_counts_as_quick(self, timeline: Timeline) -> None:
+        plugin.setup()
+        chosen = {"attribute": {"repeat": 1, "rounds": 1}, "bench": ["time_read"]}
+        assert asv_run(configuration(), "zarr-2.1..zarr-2.2", **chosen) == 0
+        chosen["attribute"] = {"rounds": 1}
+        assert asv_run(configuration(), "zarr-2.1..zarr-2.2", **chosen) == 0
+        read = "tiny.Read.time_read"
+        assert rounds("zarr-2.2", read) == [(1, "asv run -a repeat", True), (1, "asv run", False)]
+
+    def test_a_hooks_repository_is_not_the_timeline(
+        self, timeline: Timeline, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("GIT_DIR", "/nowhere")
+        monkeypatch.setenv("GIT_INDEX_FILE", "/nowhere/index")
+        plugin.setup()
+        assert asv_run(configuration(), "zarr-2.1..zarr-2.2", bench=["version"]) == 0
+        assert results(configuration()) == {"zarr-2.2": {"version": [2.2]}}
+
+    @pytest.mark.parametrize("command", [check.Check, setup.Setup])
+    def test_what_moves_the_environment_waits_its_turn(
+        self, command: Any, timeline: Timeline
+    ) -> None:
+        plugin.setup()
+        with (
+            turn.measuring("scripts/bench"),
+            pytest.raises(util.UserError, match="measuring already: scripts/bench since"),
+        ):
+            command.run(configuration())
+
+    def test_setup_is_a_success(self, timeline: Timeline) -> None:
+        plugin.setup()
+        assert setup.Setup.run(configuration(), parallel=1) is None, "asv exits with it"
+
+    def test_show_names_a_revision_that_is_not_there(self, timeline: Timeline) -> None:
+        plugin.setup()
+        with pytest.raises(util.UserError, match="no release or candidate named 'nosuch'"):
+            show.Show.run(configuration(), commit="nosuch")
+
+    def test_compare_keeps_to_the_machine_that_is_named(
+        self, timeline: Timeline, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plugin.setup()
+        asked: list[list[str]] = []
+
+        def judged(command: list[str], **_: Any) -> Any:
+            asked.append(command)
+            return subprocess.CompletedProcess(command, 0)
+
+        monkeypatch.setattr(commands.subprocess, "run", _unless_judging(judged))
+        assert compare.Compare.run(configuration(), "zarr-2.1", "zarr-2.2", machine="other") == 0
+        assert asked[0][-2:] == ["--machine", "other"]
+
+    def test_an_interruption_is_one_sentence(
+        self, timeline: Timeline, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupt(*_: Any) -> None:
+            raise KeyboardInterrupt
+
+        plugin.setup()
+        monkeypatch.setattr(commands, "provide_tomogram", interrupt)
+        with pytest.raises(util.UserError, match="interrupted: what was measured so far is kept"):
+            asv_run(configuration(), "zarr-2.1..zarr-2.2")
+
+    def test_asv_alone_says_that_it_cannot_compare(
+        self, timeline: Timeline, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plugin.setup()
+        monkeypatch.setattr(commands.importlib.util, "find_spec", lambda _: None)
+        with pytest.raises(util.UserError, match="measure but not compare"):
+            compare.Compare.run(configuration(), "zarr-2.1", "zarr-2.2")
+
+    def test_asv_without_numpy_makes_its_environment_first(
+        self, timeline: Timeline, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plugin.setup()
+        monkeypatch.setattr(commands.importlib.util, "find_spec", lambda _: None)
+        # The numpy of this index is a stub, so it prepares nothing.
+        monkeypatch.setattr(adapted, "provide_tomogram", lambda *_: {})
+        python = commands._python_with_numpy(configuration(), "phantom-tiny")
+        assert python
+        assert python.is_file()
+        assert python.is_relative_to(Path(configuration().env_dir).absolute())
+
     def test_the_core_tier_is_the_default(self, timeline: Timeline) -> None:
         plugin.setup()
         conf = configuration()
@@ -272,6 +356,12 @@ class TestAsv:
             (None, {"env_spec": ["existing"]}, "leave out -E and --python"),
             ("main^!", {"env_spec": ["release:3.10"]}, "Python 3.12 only"),
             ("main^!", {"env_spec": ["virtualenv"]}, "leave out -E and --python"),
+            ("zarr-9.9^!", {}, "zarr-9.9^! is no range of releases"),
+            ("zarr-9.9..main", {}, "is no range of releases"),
+            ("main'", {}, "is no range of releases"),
+            ("main^!", {"bench": ["["]}, "--bench [ is no regular expression"),
+            ("main^!", {"attribute": {"cpu_affinity": [0]}}, "cpu_affinity cannot be set"),
+            ("main^!", {"attribute": {"version": "9"}}, "version cannot be set"),
         ],
     )
     def test_what_would_be_labelled_wrongly_is_refused(
@@ -514,4 +604,5 @@ def test_asv_has_what_the_adapter_leans_on() -> None:
     assert run.Results is commands._Recorded
     assert run.environment.get_environments is commands._get_environments
     names = {"run", "find", "discover", "get_environments", "continuous", "preview", "rm"}
+    names |= {"check", "setup", "profile", "show", "get_hashes_from_range"}
     assert names == set(commands._original)

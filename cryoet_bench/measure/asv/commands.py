@@ -6,7 +6,9 @@ of its commands that would keep a value under a wrong label, lose one, or judge 
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -20,8 +22,21 @@ import asv.environment
 from asv import results as asv_results
 from asv import util
 from asv.benchmarks import Benchmarks
-from asv.commands import compare, continuous, find, preview, publish, rm, run
+from asv.commands import (
+    asv_profiling,
+    check,
+    compare,
+    continuous,
+    find,
+    preview,
+    publish,
+    rm,
+    run,
+    setup,
+    show,
+)
 from asv.console import log
+from asv.plugins.git import Git
 
 from cryoet_bench import variables
 from cryoet_bench.errors import InputError
@@ -33,10 +48,15 @@ from cryoet_bench.measure.asv.processes import measured
 from cryoet_bench.record.benchmark import Benchmark
 from cryoet_bench.record.journal import Journal, Round, Visit, now
 from cryoet_bench.record.record import Record, Series
-from cryoet_bench.timeline import releases
+from cryoet_bench.timeline import releases, repository
+from cryoet_bench.timeline.environment import PYTHON
 from cryoet_bench.timeline.revisions import Revision, Revisions
 
 _original: dict[str, Any] = {}
+_ATTRIBUTES = frozenset({"rounds", "timeout"})
+"""What may be overridden and leaves a sample what it is."""
+_SAMPLING = frozenset({"repeat", "number", "sample_time", "warmup_time"})
+"""What makes samples unlike those that the suite asks for."""
 
 
 def take_charge() -> None:
@@ -46,15 +66,24 @@ def take_charge() -> None:
     _original.update(
         run=run.Run.run.__func__,
         find=find.Find.run.__func__,
+        check=check.Check.run.__func__,
+        setup=setup.Setup.run.__func__,
+        profile=asv_profiling.Profile.run.__func__,
+        show=show.Show.run.__func__,
         continuous=continuous.Continuous.run.__func__,
         preview=preview.Preview.run.__func__,
         rm=rm.Rm.run.__func__,
         discover=Benchmarks.discover.__func__,
         get_environments=asv.environment.get_environments,
+        get_hashes_from_range=Git.get_hashes_from_range,
     )
     run.Run.run = classmethod(_run)
     run.Results = _Recorded
     find.Find.run = classmethod(_measuring("asv find", _original["find"]))
+    check.Check.run = classmethod(_measuring("asv check", _original["check"]))
+    setup.Setup.run = classmethod(_measuring("asv setup", _setup))
+    asv_profiling.Profile.run = classmethod(_measuring("asv profile", _original["profile"]))
+    show.Show.run = classmethod(_show)
     continuous.Continuous.run = classmethod(_continuous)
     compare.Compare.run = classmethod(_compare)
     publish.Publish.run = classmethod(_publish)
@@ -62,6 +91,13 @@ def take_charge() -> None:
     rm.Rm.run = classmethod(_rm)
     Benchmarks.discover = classmethod(_discover)
     asv.environment.get_environments = _get_environments
+    Git.get_hashes_from_range = _hashes_from_range
+
+
+def forget_other_repositories() -> None:
+    """Drop what a hook or a script tells git to work on: asv's git works on the timeline."""
+    for name in repository.git(Path.cwd(), "rev-parse", "--local-env-vars").split():
+        os.environ.pop(name, None)
 
 
 @contextmanager
@@ -71,6 +107,8 @@ def in_asvs_words() -> Iterator[None]:
         yield
     except InputError as error:
         raise util.UserError(str(error)) from error
+    except KeyboardInterrupt as error:
+        raise util.UserError("interrupted: what was measured so far is kept") from error
 
 
 class _State:
@@ -102,14 +140,23 @@ def _run(cls: Any, /, conf: Any, range_spec: Any = None, **options: Any) -> Any:
             "--set-commit-hash would keep what is installed under another release's name: leave "
             "it out, or measure unreleased code with scripts/bench --candidate"
         )
+    attributes = set(options.get("attribute") or {})
+    if foreign := attributes - _ATTRIBUTES - _SAMPLING:
+        raise util.UserError(
+            f"the conditions of a measurement are fixed, so {', '.join(sorted(foreign))} cannot "
+            f"be set: --attribute takes {', '.join(sorted(_ATTRIBUTES | _SAMPLING))}"
+        )
     with in_asvs_words():
         state = _State(conf)
         name = machine.identify(state.record, options.pop("machine", None))
         machine.introduce(name)
-        _resolve_tomogram(conf)
-        state.write()
-        _Recorded.begin(state, name, quick=bool(options.get("quick")))
+        quick = bool(options.get("quick"))
+        changed = sorted(attributes & _SAMPLING)
+        origin = " ".join(["asv run", *["--quick"] * quick, *[f"-a {name}" for name in changed]])
+        _Recorded.begin(state, name, origin, quick=quick or bool(changed))
         with turn.measuring(f"asv run in {Path.cwd()}"):
+            _resolve_tomogram(conf)
+            state.write()
             try:
                 return _original["run"](cls, conf, range_spec, machine=name, **options)
             finally:
@@ -120,12 +167,37 @@ def _measuring(what: str, original: Callable[..., Any]) -> Callable[..., Any]:
     """Return a command that measures alone on this machine."""
 
     def measure(cls: Any, /, conf: Any, *arguments: Any, **options: Any) -> Any:
-        with in_asvs_words():
+        with in_asvs_words(), turn.measuring(f"{what} in {Path.cwd()}"):
             _resolve_tomogram(conf)
-            with turn.measuring(f"{what} in {Path.cwd()}"):
-                return original(cls, conf, *arguments, **options)
+            return original(cls, conf, *arguments, **options)
 
     return measure
+
+
+def _setup(cls: Any, /, *arguments: Any, **options: Any) -> None:
+    """Make the environment; asv would end with what its method returns as the exit code."""
+    _original["setup"](cls, *arguments, **options)
+
+
+def _show(cls: Any, /, conf: Any, commit: str | None = None, **options: Any) -> Any:
+    """Show what the record holds of a revision, by any of its names."""
+    with in_asvs_words():
+        state = _State(conf)
+        state.write()
+        if commit:
+            commit = state.revisions.find(commit).commit
+    return _original["show"](cls, conf, commit=commit, **options)
+
+
+def _hashes_from_range(self: Any, range_spec: str) -> Any:
+    """Return the commits of a range, or say that there is none such."""
+    try:
+        return _original["get_hashes_from_range"](self, range_spec)
+    except (util.ProcessError, ValueError) as error:
+        raise util.UserError(
+            f"{range_spec} is no range of releases: write a release as 'zarr-3.4.2^!' and several "
+            "as 'zarr-3.4.0..zarr-3.4.2' ('cryoet-bench timeline list' names them)"
+        ) from error
 
 
 def _resolve_tomogram(conf: Any) -> None:
@@ -145,12 +217,22 @@ def _resolve_tomogram(conf: Any) -> None:
     record = Record.of(Path.cwd())
     found = []
     for name in named:
-        facts = provide_tomogram(name)
+        facts = provide_tomogram(name, _python_with_numpy(conf, name))
         record.describe_tomogram(facts)
         found.append(facts["name"])
     if chosen:
         os.environ[variables.TOMOGRAM] = found[0]
     matrix[variables.TOMOGRAM] = list(dict.fromkeys(found))
+
+
+def _python_with_numpy(conf: Any, tomogram: str) -> Path | None:
+    """Return what can prepare a tomogram where asv's own interpreter has no numpy."""
+    if importlib.util.find_spec("numpy"):
+        return None
+    tagged = {("nobuild", variables.TOMOGRAM): tomogram}
+    measured = ReleaseEnvironment(conf, PYTHON, {}, tagged)
+    measured.create()
+    return measured.python_path
 
 
 def _get_environments(conf: Any, env_spec: Any, verbose: bool = True) -> Iterator[Any]:
@@ -166,6 +248,11 @@ def _get_environments(conf: Any, env_spec: Any, verbose: bool = True) -> Iterato
 
 def _discover(cls: Any, /, *arguments: Any, regex: Any = None, **options: Any) -> Any:
     """Return the benchmarks asked for: the cases of the core tier, unless a pattern is given."""
+    for pattern in [regex] if isinstance(regex, str) else regex or []:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise util.UserError(f"--bench {pattern} is no regular expression: {error}") from error
     found = _original["discover"](cls, *arguments, regex=regex, **options)
     suite_ = {name: Benchmark(it) for name, it in found._all_benchmarks.items()}
     with in_asvs_words():
@@ -193,10 +280,9 @@ class _Recorded(asv_results.Results):  # type: ignore[misc]
     quick: bool
 
     @classmethod
-    def begin(cls, state: _State, name: str, *, quick: bool) -> None:
+    def begin(cls, state: _State, name: str, origin: str, *, quick: bool) -> None:
         """Say where what follows belongs."""
-        cls.state, cls.machine_name, cls.quick = state, name, quick
-        cls.origin = "asv run --quick" if quick else "asv run"
+        cls.state, cls.machine_name, cls.origin, cls.quick = state, name, origin, quick
 
     def load_data(self, result_dir: str) -> None:
         """Load what is known; asv does so where it will save."""
@@ -275,35 +361,37 @@ def _continuous(
     taken = {"factor", "split", "only_changed", "sort", "use_stats"}
     kept = {name: value for name, value in options.items() if name not in taken}
     result = run.Run.run(conf, range_spec=[after.commit, before.commit], **kept)
-    return result or _judge(state, before, after, conf)
+    return result or _judge(before, after, conf, options.get("machine"))
 
 
-def _compare(cls: Any, /, conf: Any, hash_1: str, hash_2: str, *_: Any, **__: Any) -> Any:
+def _compare(
+    cls: Any, /, conf: Any, hash_1: str, hash_2: str, *_: Any, machine: Any = None, **__: Any
+) -> Any:
     """Compare two revisions by the record, as everything else does."""
     del cls
     with in_asvs_words():
         state = _State(conf)
         before, after = state.revisions.find(hash_1), state.revisions.find(hash_2)
-    return _judge(state, before, after, conf)
+    return _judge(before, after, conf, machine)
 
 
-def _judge(state: _State, before: Revision, after: Revision, conf: Any) -> int:
+def _judge(before: Revision, after: Revision, conf: Any, machine_name: str | None) -> int:
     """Print what changed between two revisions by the project's own comparison."""
-    del state
     chosen = conf.matrix.get("env_nobuild", {}).get(variables.TOMOGRAM)
     names = [chosen] if isinstance(chosen, str) else list(chosen or [])
     command = [sys.executable, "-m", "cryoet_bench", "changes", "--between"]
     command += [before.name, after.name]
     if os.environ.get(variables.TOMOGRAM) or names:
         command += ["--tomogram", os.environ.get(variables.TOMOGRAM) or names[0]]
-    log.flush()
-    done = subprocess.run(command, cwd=ROOT, check=False)
-    if done.returncode not in {0, 1}:
-        log.error(
-            "what was measured is in the record; this Python cannot judge it: run "
-            f"'.venv/bin/cryoet-bench changes --between {before.name} {after.name}'"
+    if not all(map(importlib.util.find_spec, ("typer", "pandas"))):
+        raise util.UserError(
+            "this Python can measure but not compare: what was measured is in the record, so run "
+            f"'scripts/bench {before.name} {after.name}'"
         )
-    return done.returncode
+    if machine_name:
+        command += ["--machine", machine_name]
+    log.flush()
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
 def _publish(cls: Any, /, conf: Any, **options: Any) -> Any:

@@ -79,6 +79,11 @@ class ReleaseEnvironment(Environment):  # type: ignore[misc]
         """Tell asv that this is for the timeline's Python."""
         return python == environment.PYTHON
 
+    @property
+    def python_path(self) -> Path:
+        """The interpreter of the environment."""
+        return self._environment.python
+
     def check_presence(self) -> bool:
         """Tell whether the environment is there and works."""
         if not self._environment.python.exists():
