@@ -19,7 +19,6 @@ import pytest
 from cryoet_bench.harness import conditions, s3
 from cryoet_bench.storage import arrays, stores
 from cryoet_bench.storage.arrays import Storage
-from cryoet_bench.storage.engines import ENGINES
 
 VOLUME = np.random.default_rng(0).normal(size=(64, 64, 64)).astype(np.float32)
 
@@ -174,14 +173,3 @@ def test_cold_files_are_still_there(tmp_path: Path) -> None:
     (tmp_path / "chunk").write_bytes(b"bytes")
     conditions.drop_from_page_cache(tmp_path)
     assert (tmp_path / "chunk").read_bytes() == b"bytes"
-
-
-@pytest.mark.parametrize("engine", [name for name in ENGINES if name != "zarrs"])
-@pytest.mark.parametrize(("layout", "form"), [("cube-32", "v2"), ("shard-32-in-128", "v3")])
-def test_engines_read_what_zarr_wrote(engine: str, layout: str, form: str, tmp_path: Path) -> None:
-    pytest.importorskip(ENGINES[engine].package)
-    storage = Storage.named("blosc-lz4-5", layout, form)
-    ENGINES[engine].require(storage)
-    ENGINES[engine].create(tmp_path, VOLUME.shape, VOLUME.dtype, storage)[...] = VOLUME
-    np.testing.assert_array_equal(arrays.open_array(stores.local(tmp_path))[...], VOLUME)
-    np.testing.assert_array_equal(ENGINES[engine].open(tmp_path, storage)[3], VOLUME[3])
