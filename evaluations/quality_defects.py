@@ -1,7 +1,7 @@
 """Plant every defect in three strengths in sound volumes and print which the checks find.
 
     python evaluations/quality_defects.py [--seeds 3] [--clean 20] [--phantom phantom-10A]
-                                          [--defect WORD]
+                                          [--defect WORD] [--first-seed N]
 
 The volumes are the real microtubule where it is at hand, and phantoms of seeds that no threshold
 was chosen on. A defect is found when the damaged volume gives a finding that the sound one does
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import mrcfile
@@ -28,6 +29,7 @@ from cryoet_bench.tomogram.phantom import PHANTOMS, make
 from cryoet_bench.tomogram.sources import open_volume
 
 PHANTOM_NAMES = ("phantom-10A", "phantom-4.99A")
+FIRST_SEED = 700
 REAL = Path(__file__).resolve().parents[2] / "shared" / "tomograms" / "13pf_MT.tif"
 WANTED = 0.95
 # Of the real tomogram, 8 bits of protein in noise, these cannot be made or are what it is like.
@@ -41,18 +43,20 @@ def main() -> int:
     options.add_argument("--clean", type=int, default=20, help="untouched phantoms of either kind")
     options.add_argument("--phantom", choices=sorted(PHANTOMS), default="phantom-10A")
     options.add_argument("--defect", default="", help="only defects whose name holds this word")
+    options.add_argument("--first-seed", type=int, default=FIRST_SEED)
     chosen = options.parse_args()
-    good = planted(chosen.phantom, chosen.seeds, chosen.defect)
+    seeds = range(chosen.first_seed, chosen.first_seed + chosen.seeds)
+    good = planted(chosen.phantom, seeds, chosen.defect)
     if chosen.defect:
         return 0 if good else 1
     good &= truncated(chosen.phantom)
     return 0 if clean(chosen.clean) and good else 1
 
 
-def planted(name: str, seeds: int, word: str) -> bool:
+def planted(name: str, seeds: Sequence[int], word: str) -> bool:
     """Print how many of the volumes each defect is rightly named in, and the misses."""
     phantom = PHANTOMS[name]
-    volumes = {f"seed {seed}": make(phantom, seed=seed).data for seed in range(400, 400 + seeds)}
+    volumes = {f"seed {seed}": make(phantom, seed=seed).data for seed in seeds}
     if REAL.exists():
         volumes["real"] = np.asarray(open_volume(str(REAL)).array)
     before = {key: set(_examined(volume).findings) for key, volume in volumes.items()}

@@ -7,9 +7,23 @@ pass (and a temporary volume) for every operation; measured on the 3-D SSIM of a
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import cast
+
+if "numba" not in sys.modules:
+    # A user's settings for other programs would interpret every loop (NUMBA_DISABLE_JIT) or
+    # compile it for another processor (NUMBA_CPU_NAME). numba reads them again whenever it
+    # compiles, so they go for good.
+    for _name in [name for name in os.environ if name.startswith("NUMBA_")]:
+        del os.environ[_name]
+    if not os.access(Path(__file__).parent, os.W_OK):
+        from platformdirs import user_cache_path
+
+        os.environ["NUMBA_CACHE_DIR"] = str(user_cache_path("cryoet-bench", appauthor=False))
 
 import numba
 
@@ -23,9 +37,7 @@ _REORDERED = {"reassoc", "contract", "nsz", "arcp"}
 
 def compiled_for_finite[Loop: Callable[..., object]](function: Loop) -> Loop:
     """Compile a loop that is never given NaN or infinity: minima and maxima use vectors too."""
-    return cast(
-        "Loop", numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=True)(function)
-    )
+    return _compiled(function, fastmath=True)
 
 
 def compiled[Loop: Callable[..., object]](function: Loop) -> Loop:
@@ -34,5 +46,13 @@ def compiled[Loop: Callable[..., object]](function: Loop) -> Loop:
     The interpreter's lock is released while it runs, so that threads work on different parts.
     The Python source stays callable as ``py_func``.
     """
-    compiler = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_REORDERED)
-    return cast("Loop", compiler(function))
+    return _compiled(function, fastmath=_REORDERED)
+
+
+def _compiled[Loop: Callable[..., object]](function: Loop, fastmath: bool | set[str]) -> Loop:
+    compiler = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)
+    loop = compiler(function)
+    # Where no folder can be written to, each process compiles for itself.
+    with contextlib.suppress(RuntimeError):
+        loop.enable_caching()
+    return cast("Loop", loop)

@@ -10,7 +10,8 @@
 from cryoet_bench.quality.qc.checks import half_set_ratio
 from cryoet_bench.quality.qc.inspection import Inspection, examine, inspect
 from cryoet_bench.quality.qc.viewer import view
-from cryoet_bench.quality.qc.volume import Volume, open_volume
+from cryoet_bench.tomogram.sources import open_volume
+from cryoet_bench.volume import Volume
 
 __all__ = [
     "Inspection",

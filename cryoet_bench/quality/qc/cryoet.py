@@ -12,8 +12,8 @@ from cryoet_bench.quality.qc.checks import is_segmentation
 from cryoet_bench.quality.qc.kernels import BLOCK
 from cryoet_bench.quality.qc.spectrum import Spectrum
 from cryoet_bench.quality.qc.survey import PILOT_EDGE, ArrayLike, Survey, within
-from cryoet_bench.quality.qc.volume import Volume
 from cryoet_bench.quality.thresholds import LIMITS, Limits
+from cryoet_bench.volume import Volume
 from cryoet_bench.volume.boxes import read_box
 
 Array = npt.NDArray[Any]
@@ -260,10 +260,7 @@ def stored_chunks(volume: Volume, survey: Survey, limits: Limits = LIMITS) -> Ch
     unwritten = bool(missing) and _like_padding(volume, survey)
     if unwritten:
         verdict = "warn"
-        sentence = (
-            f"{len(missing)} chunks are not in the store, all in padding: they were left unwritten "
-            "because they hold nothing but fill, or are lost; the store cannot tell the two apart."
-        )
+        sentence += ". All of them lie in padding, where unwritten chunks are normal."
     return Check(
         "stored-chunks", "Chunks in the store", len(missing), "missing", str(limit), verdict,
         sentence, "unwritten-chunks" if unwritten else "missing-chunk" if missing else "",

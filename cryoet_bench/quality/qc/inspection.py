@@ -12,9 +12,12 @@ from cryoet_bench.quality.qc.checks import seven_checks
 from cryoet_bench.quality.qc.cryoet import cryoet_checks
 from cryoet_bench.quality.qc.spectrum import EDGE, Spectrum, spectrum
 from cryoet_bench.quality.qc.survey import ArrayLike, Progress, Survey, survey, within
-from cryoet_bench.quality.qc.volume import Spacing, Volume, open_volume, readable
 from cryoet_bench.quality.thresholds import LIMITS, Limits
+from cryoet_bench.tomogram.sources import open_volume
+from cryoet_bench.volume import Volume
 from cryoet_bench.volume.boxes import read_box
+from cryoet_bench.volume.reading import readable
+from cryoet_bench.volume.spacing import Spacing
 
 
 @dataclass(frozen=True)

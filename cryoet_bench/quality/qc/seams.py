@@ -371,7 +371,8 @@ def _measures(planes: Planes) -> list[Array]:
     jump, texture = np.full((2, *change.shape), np.nan)
     jump[1:-1] = change[1:-1] - np.maximum(change[:-2], change[2:])
     texture[1:-1] = change[2:] - change[:-2]
-    if (_mean(step)) < 2 * (1 - _ALIKE) * (_mean(variance)):
+    # In a volume this smooth a tile holds part of one feature, whose spread says nothing.
+    if _median(profile(planes).correlation) > _ALIKE:
         return [jump]
     return [jump, _sharp(texture), _sharp(np.diff(spread, axis=0))]
 
@@ -387,24 +388,25 @@ def _faces(planes: Planes, axis: int) -> list[_Face]:
     """Return the rectangles of tiles at which something begins or ends, strongest first."""
     candidates = []
     for number, measure in enumerate(_measures(planes)):
-        tiles = measure - _median(measure)
-        tiles = np.nan_to_num(np.clip(tiles, -8 * _width(tiles), 8 * _width(tiles)), nan=0.0)
+        usual = _median(measure)
+        tiles = measure - usual
+        reach = 8 * _width(tiles)
+        tiles = np.nan_to_num(np.clip(tiles, -reach, reach), nan=0.0)
         for size in _SIZES:
-            shape = tuple(min(size, n) for n in tiles.shape[1:])
-            if max(shape) < size:
+            rows, columns = (min(size, n) for n in tiles.shape[1:])
+            if max(rows, columns) < size:
                 continue
-            windows = np.lib.stride_tricks.sliding_window_view(tiles, shape, axis=(1, 2))
-            score = windows.mean(axis=(3, 4))
-            width = _width(score)
+            mean = _windowed(tiles, rows, columns)
+            width = _width(mean)
             if width <= 0:
                 continue
-            sudden = windows.mean(axis=(3, 4)) + _median(measure) > _LEAST_JUMP
-            score = score / width * sudden if number == 0 else np.abs(score) / width
+            sudden = mean + usual > _LEAST_JUMP
+            score = mean / width * sudden if number == 0 else np.abs(mean) / width
             # At the ends a filter has nothing to go on with.
             score[:_MARGIN] = score[len(score) - _MARGIN :] = 0
             for plane, u, v in np.argwhere(score > _SEEN).tolist():
                 candidates.append(
-                    _Face(axis, plane, (u, v), (u + shape[0], v + shape[1]),
+                    _Face(axis, plane, (u, v), (u + rows, v + columns),
                           float(score[plane, u, v]), number == 0)
                 )  # fmt: skip
     found: list[_Face] = []
@@ -415,6 +417,20 @@ def _faces(planes: Planes, axis: int) -> list[_Face]:
         if len(found) == _MOST:
             break
     return found
+
+
+def _windowed(tiles: Array, rows: int, columns: int) -> Array:
+    """Return the mean of every rectangle of tiles of each plane, from cumulative sums."""
+    for axis, size in ((1, rows), (2, columns)):
+        if size > 1:
+            total = np.cumsum(tiles, axis=axis, dtype=np.float64)
+            first = np.take(total, [size - 1], axis=axis)
+            count = total.shape[axis]
+            rest = np.take(total, range(size, count), axis=axis) - np.take(
+                total, range(count - size), axis=axis
+            )
+            tiles = np.concatenate([first, rest], axis=axis) / size
+    return tiles
 
 
 def _width(values: Array) -> float:

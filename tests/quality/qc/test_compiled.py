@@ -1,0 +1,35 @@
+"""Loops are compiled whatever a user has set for other programs, and wherever nothing is kept."""
+
+import os
+import subprocess
+import sys
+
+SUM = """
+import numpy as np
+from cryoet_bench.quality.qc.padding import _blank_runs
+row = np.array([[[0, 0, 0, 0, 5, 0, 6, 7]]], np.float32)
+_blank_runs(row, 0.0)
+print(np.isnan(row).sum(), bool(_blank_runs.signatures))
+"""
+
+
+SETTINGS = {
+    "NUMBA_DISABLE_JIT": "1",
+    "NUMBA_CPU_NAME": "no-such-processor",
+    "NUMBA_CACHE_DIR": os.devnull,
+    "NUMBA_OPT": "no number",
+    "NUMBA_NUM_THREADS": "-3",
+}
+
+
+def test_settings_of_a_user_are_not_ours():
+    done = subprocess.run(
+        [sys.executable, "-c", SUM],
+        env={**os.environ, **SETTINGS},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    # The four at the start of the row are a run that touches its end; the single one is not.
+    assert done.stdout.split() == ["4", "True"]
