@@ -612,7 +612,7 @@ def empty_parts(survey: Survey, limits: Limits = LIMITS) -> Check:
     count = sum(len(indices) for indices in slices)
     verdict: Verdict = "fail" if (count or len(lone)) and survey.sd > 0 else "pass"
     # Empty slices along every axis are what lies between objects in vacuum, too.
-    vacuum = verdict == "fail" and (survey.uniform > _VACUUM or all(slices))
+    vacuum = verdict == "fail" and (_uniform_elsewhere(survey, slices[0]) > _VACUUM or all(slices))
     if vacuum:
         verdict = "n/a"
     rule = f"slices {limits['empty slices']}; blocks {limits['empty blocks']}"
@@ -655,6 +655,12 @@ def empty_parts(survey: Survey, limits: Limits = LIMITS) -> Check:
         "empty-parts", "Empty slices and blocks", count + len(lone), "", rule, verdict, sentence,
         finding, details,
     )  # fmt: skip
+
+
+def _uniform_elsewhere(survey: Survey, constant: list[int]) -> float:
+    """Return the share of equal neighbours outside constant slices along z."""
+    share = len(constant) / survey.shape[0]
+    return (survey.uniform - share) / (1 - share) if share < 1 else survey.uniform
 
 
 def constant_slices(survey: Survey) -> list[list[int]]:

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from cryoet_bench.quality.check import Check, Verdict
 from cryoet_bench.quality.qc.copies import Copy
 from cryoet_bench.quality.qc.lines import Line, Stripe, hot_lines, stripes
-from cryoet_bench.quality.qc.seams import Block, Break, blocks, breaks, lost_likeness
+from cryoet_bench.quality.qc.seams import Block, Break, blocks, breaks, likeness, lost_likeness
+from cryoet_bench.quality.qc.seams import suspects as suspects_of
 from cryoet_bench.quality.qc.slices import duplicates, read_slice
 from cryoet_bench.quality.qc.survey import ArrayLike, Survey
 from cryoet_bench.quality.thresholds import LIMITS, Limits
@@ -21,6 +22,7 @@ from cryoet_bench.quality.thresholds import LIMITS, Limits
 Array = npt.NDArray[Any]
 AXES = "zyx"
 _SUSPECTS = 8
+_FAINT_SUSPECTS = 12
 # Two breaks at most so far apart enclose a slab from elsewhere.
 _SLAB = 32
 # Faces that meet must stand out by so many sd in sum to be a block beyond doubt.
@@ -48,10 +50,12 @@ def continuity(survey: Survey, array: ArrayLike, limits: Limits = LIMITS) -> lis
     # The outline of a mask is no seam.
     masked = survey.padding.fill is not None and survey.padded > _MASKED * survey.size
     torn = [] if masked else blocks(survey.tiles, broken)
+    bright = hot_lines(survey.tiles)
+    torn = [block for block in torn if not any(_beside_face(line, block) for line in bright)]
     return [
         slice_order(survey, array, broken, limits),
         block_order(survey, torn, limits),
-        line_order(survey, broken, torn, limits),
+        line_order(survey, bright, broken, torn, limits),
     ]
 
 
@@ -102,6 +106,9 @@ def slice_order(
     place = None
     if copies:
         place = _across(survey, AXES.index(copies[0][0]), copies[0][1])
+    elif swapped:
+        where = f"{AXES[swapped[0]]} = {swapped[1]}"
+        place = _across(survey, swapped[0], swapped[1])
     elif broken:
         where = f"{AXES[broken[0].axis]} = {broken[0].slices[0]}"
         place = _across(survey, broken[0].axis, broken[0].slices[0])
@@ -188,6 +195,14 @@ def _swapped(survey: Survey, array: ArrayLike, broken: list[Break]) -> tuple[int
             continue
         enough = lost_likeness(survey.tiles.axes[axis], items) / 2
         pair = _pair_that_mends(array, axis, suspects, enough)
+        if pair:
+            return axis, *pair
+    if broken:
+        return None
+    for axis, planes in enumerate(survey.tiles.axes):
+        faint = suspects_of(planes, _FAINT_SUSPECTS)
+        # Put in place, two slices regain what they share with four neighbours.
+        pair = _pair_that_mends(array, axis, faint, 2 * likeness(planes)) if faint else None
         if pair:
             return axis, *pair
     return None
@@ -303,7 +318,11 @@ def _box(spans: Iterable[tuple[int, int]]) -> str:
 
 
 def line_order(
-    survey: Survey, broken: list[Break], torn: list[Block], limits: Limits = LIMITS
+    survey: Survey,
+    bright: list[Line],
+    broken: list[Break],
+    torn: list[Block],
+    limits: Limits = LIMITS,
 ) -> Check:
     """Judge whether lines stand out, or rows of a slice are rougher than those around."""
     limit = limits["lines"]
@@ -311,7 +330,7 @@ def line_order(
     # Many damaged rows side by side are a stripe, a single one may be a line.
     hot = [
         line
-        for line in hot_lines(survey.tiles)
+        for line in bright
         if not _crosses(line, torn) and not any(_belongs(line, stripe) for stripe in damaged)
     ]
     known = {index for item in broken if item.axis == 0 for index in range(*_wide(item))}
@@ -378,6 +397,15 @@ def _belongs(line: Line, stripe: Stripe) -> bool:
 
 def _wide(item: Break) -> tuple[int, int]:
     return item.slices[0] - 1, item.slices[1] + 2
+
+
+def _beside_face(line: Line, block: Block) -> bool:
+    """Tell whether a block is torn off where a line stands out: the line is what tears it."""
+    others = [axis for axis in range(3) if axis != line.axis]
+    return _crosses(line, [block]) and any(
+        min(abs(at - block.start[axis]), abs(at + 1 - block.stop[axis])) <= 1
+        for axis, at in zip(others, line.at, strict=True)
+    )
 
 
 def _crosses(line: Line, torn: list[Block]) -> bool:

@@ -30,6 +30,11 @@ _ALIKE, _SMOOTH = 0.97, 3.0
 _FEW = 20
 # A break takes at least this part of what neighbouring slices share (as a logarithm).
 _SHARED = 0.3
+# Where slices share so little that one from elsewhere hardly exceeds the limit, it is enough to
+# exceed this many noises, and by this factor all that is natural there.
+_HARDLY, _FAINT, _AHEAD = 0.75, 3.5, 1.6
+# Slices that stand out by so many noises may have been exchanged; exchanging them back tells.
+_SUSPECT = 2.3
 # This share of a tile's voxels must be there for it to be judged.
 _FULL = 0.8
 # Windows of so many tiles are held against each other; one that stands out by so many of its own
@@ -212,11 +217,14 @@ def _broken(found: _Profile, axis: int) -> list[Break]:
     usual = _median(apart)
     least = max(_LEAST, -_SHARED * usual)
     limit = max(least, _NOISES * noise)
+    weak = limit > _HARDLY * -usual
+    if weak:
+        limit = max(_FAINT * noise, _AHEAD * _largest_elsewhere(excess))
     # One slice from elsewhere is unlike both of its neighbours: the two add up.
     both = (excess[1:] + excess[:-1]) / 2
     low, high = np.minimum(excess[1:], excess[:-1]), np.maximum(excess[1:], excess[:-1])
     lone = (low > 2.5 * noise) & (low > 0.35 * high)
-    limit_both = max(least, 0.9 * _NOISES * noise)
+    limit_both = 0.85 * limit if weak else max(least, 0.9 * _NOISES * noise)
     items = [
         Break(axis, (int(pair) + 1, int(pair) + 1), "slice", float(both[pair]), limit_both)
         for pair in np.flatnonzero((both > limit_both) & lone & _peak(both))
@@ -229,6 +237,36 @@ def _broken(found: _Profile, axis: int) -> list[Break]:
     ]
     # Most slices cannot be out of order: such a volume is irregular throughout.
     return items if len(items) < max(4, len(apart) / 4) else []
+
+
+def suspects(planes: Planes, most: int) -> list[int]:
+    """Return the slices beside the least alike pairs, where a break is hard to tell from noise.
+
+    Empty where neighbouring slices share so much that `breaks` finds what is out of place.
+    """
+    correlation = profile(planes).correlation
+    if np.count_nonzero(np.isfinite(correlation)) < _FEW:
+        return []
+    apart = np.log(np.maximum(1 - correlation, 1e-9))
+    excess = np.nan_to_num(apart - _around(apart))
+    excess[:_END] = excess[len(excess) - _END :] = 0
+    noise = _noise(excess)
+    if not _NOISES * noise > _HARDLY * -_median(apart):
+        return []
+    pairs = [int(pair) for pair in np.argsort(-excess) if excess[pair] > _SUSPECT * noise]
+    found = list(dict.fromkeys(index for pair in pairs for index in (pair, pair + 1)))
+    return sorted(found[:most])
+
+
+def likeness(planes: Planes) -> float:
+    """Return the typical correlation of neighbouring slices, NaN where there is none."""
+    return _median(profile(planes).correlation)
+
+
+def _largest_elsewhere(excess: Array) -> float:
+    """Return the largest excess, those of the four largest left out: a swap makes four."""
+    known = np.sort(excess[np.isfinite(excess)])
+    return float(known[-5]) if known.size > 4 else math.inf
 
 
 def _peak(values: Array) -> Array:
@@ -527,7 +565,7 @@ def _content(tiles: Tiles, spans: list[tuple[int, int]], *, sudden: bool) -> tup
     # The roughness, change over spread, is the same after scaling; white noise has 2.
     rough = np.array(inside[1]) / inside[0]
     usual = np.array(around[1]) / max(around[0], _TINY)
-    if (rough > 1.6).all() and (usual < 0.8 * rough).any():
+    if (rough > 1.6).all() and (usual < 0.9 * rough).any():
         return "noise", ratio
     change = np.sqrt(np.array(inside[1]) / np.maximum(around[1], _TINY))
     if sudden:
