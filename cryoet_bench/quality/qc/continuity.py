@@ -13,7 +13,15 @@ import numpy.typing as npt
 from cryoet_bench.quality.check import Check, Verdict
 from cryoet_bench.quality.qc.copies import Copy
 from cryoet_bench.quality.qc.lines import Line, Stripe, hot_lines, stripes
-from cryoet_bench.quality.qc.seams import Block, Break, blocks, breaks, likeness, lost_likeness
+from cryoet_bench.quality.qc.seams import (
+    Block,
+    Break,
+    blocks,
+    breaks,
+    likeness,
+    lost_likeness,
+    uncertain,
+)
 from cryoet_bench.quality.qc.seams import suspects as suspects_of
 from cryoet_bench.quality.qc.slices import duplicates, read_slice
 from cryoet_bench.quality.qc.survey import ArrayLike, Survey
@@ -197,9 +205,11 @@ def _swapped(survey: Survey, array: ArrayLike, broken: list[Break]) -> tuple[int
         pair = _pair_that_mends(array, axis, suspects, enough)
         if pair:
             return axis, *pair
-    if broken:
-        return None
+    torn = {item.axis for item in broken if item.kind in {"slice", "break"}}
     for axis, planes in enumerate(survey.tiles.axes):
+        # One of the two may hide in the noise.
+        if not (axis in torn or (not broken and uncertain(planes))):
+            continue
         faint = suspects_of(planes, _FAINT_SUSPECTS)
         # Put in place, two slices regain what they share with four neighbours.
         pair = _pair_that_mends(array, axis, faint, 2 * likeness(planes)) if faint else None

@@ -18,6 +18,8 @@ _LEAST = 0.3
 _WIDEST = 32
 # Rows rougher by less than this natural logarithm are not told from ones that cross a particle.
 _ROUGHER = 0.5
+# The part of a stripe's excess that half of its length shows, and the part of it that shows any.
+_EVEN, _ALL_ALONG = 0.3, 0.7
 
 
 @dataclass(frozen=True)
@@ -133,11 +135,34 @@ def stripes(tiles: Tiles) -> list[Stripe]:
     edge = np.where(np.abs(edge) > 2 * np.nan_to_num(around), edge, 0.0)
     found = []
     for plane in np.flatnonzero((edge > limit).any(axis=1)).tolist():
-        ups, downs = np.flatnonzero(edge[plane] > limit), np.flatnonzero(edge[plane] < -limit)
+        rise = edge[plane]
+        ups, downs = np.flatnonzero(rise > 0.8 * limit), np.flatnonzero(rise < -0.8 * limit)
         for up in ups.tolist():
             after = downs[(downs > up) & (downs <= up + _WIDEST)]
-            if after.size:
+            # Where it begins and where it ends tell together.
+            if after.size and (rise[up] - rise[after[0]]) / 2 > limit:
                 stop = int(after[0])
-                excess = float(min(edge[plane, up], -edge[plane, stop]))
-                found.append(Stripe(plane, (up + 1, stop + 1), excess))
+                excess = float(min(rise[up], -rise[stop]))
+                stripe = Stripe(plane, (up + 1, stop + 1), excess)
+                found += [stripe] if _whole_rows(stripe, tiles) else []
     return sorted(found, key=lambda stripe: -stripe.excess)
+
+
+def _whole_rows(stripe: Stripe, tiles: Tiles) -> bool:
+    """Tell whether rows are rough all along x: a bead or an edge makes them so in one place."""
+    planes, (first, stop) = tiles.axes[0], stripe.rows
+    bands = slice(first // tiles.edge, -(-stop // tiles.edge))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        level = np.log(planes.step[:, bands].sum(axis=1) / planes.pairs[:, bands].sum(axis=1))
+    near = [
+        pair
+        for pair in range(stripe.plane - 4, stripe.plane + 4)
+        if pair not in {stripe.plane - 1, stripe.plane} and 0 <= pair < len(level) - 1
+    ]
+    rise = level[stripe.plane - 1 : stripe.plane + 1].mean(axis=0) - np.median(level[near], axis=0)
+    rise = rise[np.isfinite(rise)]
+    if not rise.size:
+        return False
+    share = (stop - first) / ((bands.stop - bands.start) * tiles.edge)
+    expected = np.log1p(share * np.expm1(stripe.excess))
+    return bool(np.median(rise) > _EVEN * expected and np.mean(rise > 0) > _ALL_ALONG)

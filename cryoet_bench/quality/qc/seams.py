@@ -33,6 +33,8 @@ _SHARED = 0.3
 # Where slices share so little that one from elsewhere hardly exceeds the limit, it is enough to
 # exceed this many noises, and by this factor all that is natural there.
 _HARDLY, _FAINT, _AHEAD = 0.75, 3.5, 1.6
+# Spread and texture that jump together count for more than either alone.
+_BOTH = 1.15
 # Slices that stand out by so many noises may have been exchanged; exchanging them back tells.
 _SUSPECT = 2.3
 # This share of a tile's voxels must be there for it to be judged.
@@ -230,20 +232,18 @@ def _broken(found: _Profile, axis: int) -> list[Break]:
         for pair in np.flatnonzero((both > limit_both) & lone & _peak(both))
     ]
     taken = {index for item in items for index in (item.slices[0] - 1, item.slices[0])}
+    # A single pair that is hardly beyond the noise may be an edge in the specimen.
     items += [
         Break(axis, (int(pair), int(pair) + 1), "break", float(excess[pair]), limit)
         for pair in np.flatnonzero(excess > limit)
-        if pair not in taken
+        if pair not in taken and not weak
     ]
     # Most slices cannot be out of order: such a volume is irregular throughout.
     return items if len(items) < max(4, len(apart) / 4) else []
 
 
 def suspects(planes: Planes, most: int) -> list[int]:
-    """Return the slices beside the least alike pairs, where a break is hard to tell from noise.
-
-    Empty where neighbouring slices share so much that `breaks` finds what is out of place.
-    """
+    """Return the slices beside the least alike pairs, at most so many."""
     correlation = profile(planes).correlation
     if np.count_nonzero(np.isfinite(correlation)) < _FEW:
         return []
@@ -251,11 +251,18 @@ def suspects(planes: Planes, most: int) -> list[int]:
     excess = np.nan_to_num(apart - _around(apart))
     excess[:_END] = excess[len(excess) - _END :] = 0
     noise = _noise(excess)
-    if not _NOISES * noise > _HARDLY * -_median(apart):
-        return []
     pairs = [int(pair) for pair in np.argsort(-excess) if excess[pair] > _SUSPECT * noise]
     found = list(dict.fromkeys(index for pair in pairs for index in (pair, pair + 1)))
     return sorted(found[:most])
+
+
+def uncertain(planes: Planes) -> bool:
+    """Tell whether neighbours share so little that a slice from elsewhere hardly stands out."""
+    correlation = profile(planes).correlation
+    if np.count_nonzero(np.isfinite(correlation)) < _FEW:
+        return False
+    apart = np.log(np.maximum(1 - correlation, 1e-9))
+    return _NOISES * _noise(apart - _around(apart)) > _HARDLY * -_median(apart)
 
 
 def likeness(planes: Planes) -> float:
@@ -288,8 +295,10 @@ def _steps(found: _Profile, axis: int, kind: str) -> list[Break]:
         texture = np.full(jump.shape, np.nan)
         texture[1:-1] = (found.change[2:] - found.change[:-2]) / 2
         finer = texture - _around(texture)
-        agreed = np.minimum(
-            np.abs(finer) / max(least, _NOISES * _noise(finer)), 3 * np.abs(level) / limit
+        one, other = np.abs(level) / limit, np.abs(finer) / max(least, _NOISES * _noise(finer))
+        agreed = np.maximum(
+            np.minimum(other, 3 * one),
+            np.where(level * finer > 0, _BOTH * (one + other) / 2, 0.0),
         )
         level = np.where(agreed > np.abs(level) / limit, np.sign(level) * agreed * limit, level)
     items: list[Break] = []
@@ -385,8 +394,8 @@ def blocks(tiles: Tiles, slices: list[Break]) -> list[Block]:
         if block is not None:
             found.append(block)
     # Where as much stands out in many places, it is what the specimen is like.
-    total = sum(face.strength for face in faces)
-    if sum(block.strength for block in found) < _SHARE * total:
+    total = sum(face.strength - _SEEN for face in faces)
+    if sum(block.strength - _SEEN * block.faces for block in found) < _SHARE * total:
         return []
     return sorted(found, key=lambda block: -block.strength)
 
@@ -535,10 +544,12 @@ def _block(group: list[_Face], tiles: Tiles, others: float) -> Block | None:
     spans = []
     for axis in range(3):
         rough = [_span(face, axis, tiles.edge) for face in group if face.axis != axis]
-        rough = rough or [(0, shape[axis])]
-        low, high = (int(np.median([span[i] for span in rough])) for i in (0, 1))
         strongest = sorted(group, key=lambda face: -face.strength)
         exact = [face.plane + 1 for face in strongest if face.axis == axis]
+        if not rough:
+            spans.append(_along(strongest[0], exact, shape[axis], tiles))
+            continue
+        low, high = (int(np.median([span[i] for span in rough])) for i in (0, 1))
         # The strongest face near an end says where it is; further ones are its echoes.
         ends: dict[str, int] = {}
         for at in exact:
@@ -553,6 +564,29 @@ def _block(group: list[_Face], tiles: Tiles, others: float) -> Block | None:
     kind, ratio = _content(tiles, spans, sudden=sudden)
     start, stop = ((s[0][i], s[1][i], s[2][i]) for s in (spans,) for i in (0, 1))
     return Block(start, stop, len(group), sum(face.strength for face in group), kind, ratio)
+
+
+def _along(face: _Face, exact: list[int], size: int, tiles: Tiles) -> tuple[int, int]:
+    """Return what a cuboid of which only parallel faces are seen covers across them.
+
+    Of one face, that is as far as it is wide, on the side where the texture is less usual.
+    """
+    if len(exact) > 1:
+        return min(exact), max(exact)
+    at, reach = exact[0], (face.stop[0] - face.start[0]) * tiles.edge
+    planes = tiles.axes[face.axis]
+    place = tuple(slice(a, b) for a, b in zip(face.start, face.stop, strict=True))
+    sides = [(max(0, at - reach), at), (at, min(size, at + reach))]
+    usual = math.log(float(planes.step.sum()) / max(float(planes.pairs.sum()), 1) + _TINY)
+    levels = [
+        math.log(
+            float(planes.step[low : high - 1, *place].sum())
+            / max(float(planes.pairs[low : high - 1, *place].sum()), 1)
+            + _TINY
+        )
+        for low, high in sides
+    ]
+    return max(zip(sides, levels, strict=True), key=lambda item: abs(item[1] - usual))[0]
 
 
 def _content(tiles: Tiles, spans: list[tuple[int, int]], *, sudden: bool) -> tuple[str, float]:
