@@ -72,17 +72,14 @@ def sampled(data: Array, origin: Sequence[int], sparse: int) -> tuple[Array, Arr
     """
     bits = data.view(f"u{data.dtype.itemsize}")
     room = min(data.size, 8 * (data.size // sparse) + 1024)
-    places = np.empty(room, np.int64)
-    count = _sample(data, bits, sparse, places)
-    z, y, x = np.unravel_index(places[:count], data.shape)
-    around = np.stack(
-        [data[z + i, y + j, x + k] for i, j, k in itertools.product((-1, 0, 1), repeat=3)], axis=1
-    ) if count else np.empty((0, 27), data.dtype)  # fmt: skip
-    return around, (np.stack([z, y, x], axis=1) + np.array(origin)).astype(np.int32)
+    # Room that is never written to costs nothing.
+    places, around = np.empty((room, 3), np.int32), np.empty((room, 27), data.dtype)
+    count = _sample(data, bits, sparse, places, around)
+    return around[:count].copy(), places[:count] + np.array(origin, np.int32)
 
 
 @compiled
-def _sample(data: Array, bits: Array, sparse: int, places: Array) -> int:
+def _sample(data: Array, bits: Array, sparse: int, places: Array, around: Array) -> int:
     depth, height, width = data.shape
     factor = np.uint32(2654435761)
     limit = np.uint32(0xFFFFFFFF) // np.uint32(sparse)
@@ -108,8 +105,14 @@ def _sample(data: Array, bits: Array, sparse: int, places: Array) -> int:
                         and data[z, y - 1, x] == value
                         and data[z + 1, y, x] == value
                     )
-                    if not flat and np.isfinite(value) and count < places.size:
-                        places[count] = (z * height + y) * width + x
+                    if not flat and np.isfinite(value) and count < len(places):
+                        places[count, 0], places[count, 1], places[count, 2] = z, y, x
+                        at = 0
+                        for i in range(z - 1, z + 2):
+                            for j in range(y - 1, y + 2):
+                                for k in range(x - 1, x + 2):
+                                    around[count, at] = data[i, j, k]
+                                    at += 1
                         count += 1
     return count
 
@@ -126,9 +129,10 @@ def copies(around: Array, places: Array) -> list[Copy]:
     """
     if len(places) < _VOTES:
         return []
-    # Sorted values are the same in every orientation.
-    keys = np.sort(around, axis=1)
-    keys = np.ascontiguousarray(keys).view(np.dtype((np.void, keys.itemsize * 27))).ravel()
+    # A sum over hashed values is the same in every orientation.
+    bits = around.view(f"u{around.itemsize}").astype(np.uint64)
+    keys = ((bits ^ (bits >> np.uint64(15))) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(7)
+    keys = (keys * keys).sum(axis=1)
     _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
     # Few grey values make surroundings equal by chance, in large groups.
     wanted = np.flatnonzero((counts[inverse] > 1) & (counts[inverse] <= 4))

@@ -33,8 +33,6 @@ _SHARED = 0.3
 # Where slices share so little that one from elsewhere hardly exceeds the limit, it is enough to
 # exceed this many noises, and by this factor all that is natural there.
 _HARDLY, _FAINT, _AHEAD = 0.75, 3.5, 1.6
-# Spread and texture that jump together count for more than either alone.
-_BOTH = 1.15
 # Slices that stand out by so many noises may have been exchanged; exchanging them back tells.
 _SUSPECT = 2.3
 # This share of a tile's voxels must be there for it to be judged.
@@ -295,10 +293,8 @@ def _steps(found: _Profile, axis: int, kind: str) -> list[Break]:
         texture = np.full(jump.shape, np.nan)
         texture[1:-1] = (found.change[2:] - found.change[:-2]) / 2
         finer = texture - _around(texture)
-        one, other = np.abs(level) / limit, np.abs(finer) / max(least, _NOISES * _noise(finer))
-        agreed = np.maximum(
-            np.minimum(other, 3 * one),
-            np.where(level * finer > 0, _BOTH * (one + other) / 2, 0.0),
+        agreed = np.minimum(
+            np.abs(finer) / max(least, _NOISES * _noise(finer)), 3 * np.abs(level) / limit
         )
         level = np.where(agreed > np.abs(level) / limit, np.sign(level) * agreed * limit, level)
     items: list[Break] = []
