@@ -703,7 +703,7 @@ def drift(survey: Survey, limits: Limits = LIMITS) -> Check:
         # Chance crowding makes the steeper trends, the fewer slices there are.
         few = min(1.0, math.sqrt(usable.sum() / _USUAL))
         steps_of_mean[axis] = few * _trend(slices.mean[usable] / survey.sd)
-        steps_of_sd[axis] = _trend(np.log(slices.sd[usable]))
+        steps_of_sd[axis] = few * _trend(np.log(slices.sd[usable]))
     if not steps_of_mean:
         return Check(
             "drift", "Drift across the volume", None, "sd", str(density), "n/a",

@@ -216,7 +216,7 @@ def _broken(found: _Profile, axis: int) -> list[Break]:
     # A slice from elsewhere shares nothing with its neighbours, where usually they share much.
     usual = _median(apart)
     least = max(_LEAST, -_SHARED * usual)
-    limit = max(least, _NOISES * noise)
+    limit = lone_limit = max(least, _NOISES * noise)
     weak = limit > _HARDLY * -usual
     if weak:
         limit = max(_FAINT * noise, _AHEAD * _largest_elsewhere(excess))
@@ -232,9 +232,9 @@ def _broken(found: _Profile, axis: int) -> list[Break]:
     taken = {index for item in items for index in (item.slices[0] - 1, item.slices[0])}
     # A single pair that is hardly beyond the noise may be an edge in the specimen.
     items += [
-        Break(axis, (int(pair), int(pair) + 1), "break", float(excess[pair]), limit)
-        for pair in np.flatnonzero(excess > limit)
-        if pair not in taken and not weak
+        Break(axis, (int(pair), int(pair) + 1), "break", float(excess[pair]), lone_limit)
+        for pair in np.flatnonzero(excess > lone_limit)
+        if pair not in taken
     ]
     # Most slices cannot be out of order: such a volume is irregular throughout.
     return items if len(items) < max(4, len(apart) / 4) else []

@@ -11,6 +11,7 @@ from cryoet_bench.quality.defects import PLANTS, Defect
 from cryoet_bench.quality.qc import examine, inspect
 from cryoet_bench.quality.qc.checks import half_set_ratio
 from cryoet_bench.quality.thresholds import LIMITS
+from cryoet_bench.tomogram.sources import open_volume
 
 Array = npt.NDArray[Any]
 PLANTED = [
@@ -56,6 +57,24 @@ def test_the_real_tomogram_does_not_fail(microtubule: Path) -> None:
     assert inspection.findings == ["inverted-contrast"]
     assert inspection.verdict == "warn"
     assert inspection["voxel-spacing"].value == pytest.approx(10.52)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "swapped slices along y",
+        "swapped slices along x",
+        "foreign slices along y",
+        "hot line along z",
+        "constant slab",
+    ],
+)
+def test_defects_are_named_in_the_real_tomogram_too(microtubule: Path, name: str) -> None:
+    # Its slices along y share a sixth of their variance, and it holds 8 bits.
+    volume = np.asarray(open_volume(str(microtubule)).array)
+    defect = next(defect for defect in PLANTS if defect.name == name)
+    damaged = defect.strengths[0][1](volume, np.random.default_rng(3))
+    assert set(examine(damaged).findings) & set(defect.findings)
 
 
 def test_half_sets_follow_frank_and_al_ali() -> None:
