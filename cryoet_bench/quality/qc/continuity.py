@@ -31,6 +31,7 @@ Array = npt.NDArray[Any]
 AXES = "zyx"
 _SUSPECTS = 8
 _FAINT_SUSPECTS = 12
+_SIGNIFICANT = 6.0
 # Two breaks at most so far apart enclose a slab from elsewhere.
 _SLAB = 32
 # Faces that meet must stand out by so many sd in sum to be a block beyond doubt.
@@ -211,8 +212,11 @@ def _swapped(survey: Survey, array: ArrayLike, broken: list[Break]) -> tuple[int
         if not (axis in torn or (not broken and uncertain(planes))):
             continue
         faint = suspects_of(planes, _FAINT_SUSPECTS)
-        # Put in place, two slices regain what they share with four neighbours.
-        pair = _pair_that_mends(array, axis, faint, 2 * likeness(planes)) if faint else None
+        # Put in place, two slices regain what they share with four neighbours; the correlations of
+        # noise are 1 / sqrt(voxels) wide, and eight of them enter.
+        voxels = survey.size // survey.shape[axis]
+        enough = max(2 * likeness(planes), _SIGNIFICANT * math.sqrt(8 / voxels))
+        pair = _pair_that_mends(array, axis, faint, enough) if faint else None
         if pair:
             return axis, *pair
     return None

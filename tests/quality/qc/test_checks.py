@@ -90,6 +90,11 @@ def test_swapped_slices_are_named_by_index(clean: Array) -> None:
     assert "Slices 40 and 60 along z" in examine(damaged)["slice-order"].sentence
 
 
+def test_slices_of_noise_are_in_no_order() -> None:
+    noise = np.random.default_rng(5).standard_normal((48, 48, 48)).astype(np.float32)
+    assert examine(noise)["slice-order"].finding == ""
+
+
 def test_lost_and_reversed_slices_are_breaks_and_no_exchange(clean: Array) -> None:
     lost = examine(np.delete(clean, np.s_[50:60], axis=0))["slice-order"]
     assert lost.finding == "lost-slices"
