@@ -18,6 +18,7 @@ from cryoet_bench import extras
 ROOT = Path(__file__).parents[2]
 # The names of modules whose distribution is called otherwise.
 DISTRIBUTIONS = {
+    "mpl_toolkits": "matplotlib",
     "fsspec": "s3fs",
     "aiohttp": "s3fs",
     "botocore": "s3fs",
