@@ -384,8 +384,6 @@ class _Sweeper:
             tiles=Tiles.empty(self.shape, edge),
         )
         edges = np.asarray(windows, self.dtype)
-        edges[:, 0] = np.nextafter(edges[:, 0], self.dtype.type(-np.inf))
-        edges[:, 1] = np.nextafter(edges[:, 1], self.dtype.type(np.inf))
         bounds = np.array(limits, self.dtype)
         ends = np.array(extremes, self.dtype)
         faces: dict[tuple[int, int, tuple[slice, ...]], Array] = {}
@@ -924,6 +922,11 @@ def _exact_centre(
             [m1 + o1, m2 + o2],
         ]
     )
+    # Voxels are compared in their own type, so the windows are numbers of that type, too: both
+    # sweeps must agree on which voxels lie in them.
+    windows = np.nextafter(
+        windows.astype(sweeper.dtype), np.array([-np.inf, np.inf], sweeper.dtype)
+    ).astype(np.float64)
     found = sweeper.collect(windows, ends, ((m1 + m2) / 2, m2 - o1, m1 + o1), unit)
     below = found.below - int(sums.special[2])
     values, counts = found.values
