@@ -14,6 +14,7 @@ import pytest
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.harness import turn
+from cryoet_bench.measure.asv import commands
 from cryoet_bench.measure.plan import Selection
 from cryoet_bench.record.journal import Journal, Outcome
 from cryoet_bench.record.record import coverage, failures
@@ -251,3 +252,8 @@ def test_progress_ends_with_nothing_left(fresh: Path) -> None:
     assert fractions[0] == 0
     assert told[-1].fraction == pytest.approx(7 / 8)
     assert all(0 < step.seconds_left < 600 for step in told)
+
+
+def test_the_suite_is_whole_where_asv_selects_the_core(fresh: Path) -> None:
+    commands.take_charge()
+    assert set(campaign(fresh).suite) == {READ, BYTES, RATIO, "volume.Control.time_sleep"}

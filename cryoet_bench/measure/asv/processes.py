@@ -170,7 +170,8 @@ class Laboratory:
             raise InputError(
                 f"the benchmarks cannot be imported beside any release: {last_line(why[-1])}"
             ) from error
-        return {name: Benchmark(found._all_benchmarks[name]) for name in sorted(found)}
+        # All of them: asv's own selection is that of plain `asv run`.
+        return {name: Benchmark(it) for name, it in sorted(found._all_benchmarks.items())}
 
     def measure(self, benchmark: Benchmark, case: Case, number: int | None = None) -> Measured:
         """Measure one case in a process of its own.
