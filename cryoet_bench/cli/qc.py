@@ -96,7 +96,9 @@ def _found(sources: list[str]) -> list[str]:
         if path.is_dir():
             from cryoet_bench.quality.qc.batch import is_zarr, volumes_in  # noqa: PLC0415
 
-            found += [source] if is_zarr(path) else volumes_in(path)
+            # A folder within a Zarr holds its chunks, and no volumes.
+            within = any(map(is_zarr, (path, *path.absolute().parents)))
+            found += [source] if within else volumes_in(path)
         else:
             found.append(source)
     return list(dict.fromkeys(found))

@@ -19,7 +19,7 @@ _WIDEST = 32
 # Rows rougher by less than this natural logarithm are not told from ones that cross a particle.
 _ROUGHER = 0.5
 # The part of a stripe's excess that half of its length shows, and the part of it that shows any.
-_EVEN, _ALL_ALONG = 0.3, 0.7
+_EVEN, _ALL_ALONG = 0.12, 0.7
 
 
 @dataclass(frozen=True)
