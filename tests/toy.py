@@ -121,7 +121,7 @@ class Control:
 
     def time_sleep(self):
         """How long does the machine sleep?"""
-        time.sleep(0.12 if (Path(os.environ["TOY_LOG"]).parent / "busy").exists() else 0.04)
+        time.sleep(0.3 if (Path(os.environ["TOY_LOG"]).parent / "busy").exists() else 0.1)
 
     time_sleep.control = True
     time_sleep.core = [""]
