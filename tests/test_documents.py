@@ -176,7 +176,7 @@ def _serves(command: str, clone: Path) -> bool:
         try:
             for _ in range(100):
                 try:
-                    with urllib.request.urlopen("http://127.0.0.1:18765/index.json") as answer:
+                    with urllib.request.urlopen("http://127.0.0.1:18765/index.html") as answer:
                         return bool(answer.read())
                 except OSError:
                     time.sleep(0.1)

@@ -13,6 +13,8 @@ from cryoet_bench.errors import InputError
 
 app = typer.Typer(help="What was measured on this machine.", no_args_is_help=True)
 _console = Console(highlight=False)
+if not _console.is_terminal:
+    _console.width = 140
 
 
 @app.command("list")
