@@ -160,7 +160,9 @@ def _run(document: str, command: str, clone: Path) -> None:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, (
+    # Two releases may differ: that is a finding, and the command did its work.
+    judges = any(word in command for word in ("asv compare", "asv continuous", " changes "))
+    assert done.returncode in ({0, 1} if judges else {0}), (
         f"{document}: {command}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
     )
 
