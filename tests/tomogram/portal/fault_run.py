@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -245,18 +246,25 @@ def _replaced(rng: np.random.Generator, on: Stage) -> Iterator[Volume]:
     other[:, :, 157 - 128 :] = 0
     place[...] = other[: place.shape[0], : place.shape[1], : place.shape[2]]
 
+    # A proxy's thread may still be about to swap when the fetch has ended.
+    swapping = threading.Lock()
+    over = False
+
     def swap(sent: int) -> None:
-        if sent >= moment and path.read_bytes() != new:
-            fresh = path.with_name("fresh")
-            fresh.write_bytes(new)
-            fresh.rename(path)
+        with swapping:
+            if not over and sent >= moment and path.read_bytes() != new:
+                fresh = path.with_name("fresh")
+                fresh.write_bytes(new)
+                fresh.rename(path)
 
     on.bucket.on_sent = swap
     try:
         yield truth[REGION]
     finally:
-        on.bucket.on_sent = None
-        path.write_bytes(old)
+        with swapping:
+            over = True
+            on.bucket.on_sent = None
+            path.write_bytes(old)
 
 
 def _down(scenario: Scenario, rng: np.random.Generator, on: Stage) -> None:
