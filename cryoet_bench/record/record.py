@@ -31,6 +31,9 @@ OWN = Path("results")
 REFERENCE = Path("record")
 """Where the recorded history of the reference machine lies, below the checkout."""
 
+CONFIRMATIONS = "confirmations.jsonl"
+"""The verdicts of paired measurements, a file among the journals of a machine and tomogram."""
+
 _SUITE = "suite.json"
 _MACHINE = "machine.json"
 _TOMOGRAMS = "tomograms.json"
@@ -95,7 +98,8 @@ class Record:
             Series(parts[0], parts[1], "/".join(parts[2:]))
             for folder in self.folders
             for path in folder.glob("*/*/**/*.jsonl")
-            if (parts := path.relative_to(folder).with_suffix("").parts)
+            if path.name != CONFIRMATIONS
+            and (parts := path.relative_to(folder).with_suffix("").parts)
         }
         return sorted(found)
 

@@ -1,0 +1,272 @@
+"""What paired measurements of two revisions have shown: blocks of processes and their verdicts.
+
+They lie in one file beside the journals of a machine and a tomogram, which is only appended to.
+Each block is on the disk as soon as it was measured; a verdict is on all blocks of its pair and
+case that stand before it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.record.benchmark import Case
+from cryoet_bench.record.journal import Visit
+from cryoet_bench.record.record import CONFIRMATIONS, Record
+
+Verdict = Literal["changed", "equivalent", "undecided"]
+Samples = tuple[tuple[float, ...], ...]
+"""Of each process, in the order of their measurement: seconds per call, or the one value."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two revisions on one case.
+
+    Attributes
+    ----------
+    before, after : str
+        The revisions' names.
+    benchmark, version : str
+        asv's name of the benchmark, and its version.
+    case : tuple of str
+        Its parameters as asv writes them.
+    """
+
+    before: str
+    after: str
+    benchmark: str
+    version: str
+    case: Case
+
+
+@dataclass(frozen=True)
+class Block:
+    """A few processes of each revision, measured one after the other in an order drawn by lot.
+
+    Attributes
+    ----------
+    pair : Pair
+        Of what.
+    at : str
+        When it was begun, in UTC.
+    seconds : float
+        How long it took.
+    order : str
+        Of its processes: ``ABBA`` or ``BAAB``, A being the older revision.
+    number : int or None
+        Calls per sample.
+    before, after : tuple of tuple of float
+        The samples of each process.
+    visits : tuple of str
+        Names of the visits to both revisions, which say what was installed.
+    """
+
+    pair: Pair
+    at: str
+    seconds: float
+    order: str
+    number: int | None
+    before: Samples
+    after: Samples
+    visits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The verdict on one case of two revisions.
+
+    Attributes
+    ----------
+    before, after : str
+        The revisions' names.
+    benchmark, version : str
+        asv's name of the benchmark, and its version.
+    case : tuple of str
+        Its parameters as asv writes them.
+    verdict : {"changed", "equivalent", "undecided"}
+        Changed: the interval excludes 1. Equivalent: it lies within the margin.
+    ratio : float
+        `after` over `before`: above 1 is slower or larger.
+    low, high : float
+        The interval of the ratio, which holds at every moment at once.
+    margin : float
+        The relative difference said beforehand not to matter.
+    level : float
+        The probability at most that the interval does not hold.
+    blocks : int
+        How many were measured.
+    correlation : float or None
+        Of neighbouring blocks' log ratios; None for fewer than three blocks.
+    minutes : float
+        What the measurement took.
+    machine, tomogram : str
+        Where and on what.
+    at : str
+        When it was decided, in UTC.
+    before_samples, after_samples : tuple of tuple of float
+        Of each process.
+    """
+
+    before: str
+    after: str
+    benchmark: str
+    version: str
+    case: Case
+    verdict: Verdict
+    ratio: float
+    low: float
+    high: float
+    margin: float
+    level: float
+    blocks: int
+    correlation: float | None
+    minutes: float
+    machine: str
+    tomogram: str
+    at: str
+    before_samples: Samples = ()
+    after_samples: Samples = ()
+
+    @property
+    def pair(self) -> Pair:
+        """What the verdict is on."""
+        return Pair(self.before, self.after, self.benchmark, self.version, self.case)
+
+
+class Ledger:
+    """The blocks and verdicts of one machine and tomogram.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; it need not exist yet.
+
+    Raises
+    ------
+    InputError
+        A line cannot be read. A last line without its end is a run that was killed while writing,
+        and is dropped.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.visits: dict[str, Visit] = {}
+        self.blocks: dict[Pair, list[Block]] = {}
+        self.confirmations: list[Confirmation] = []
+        self._seen: set[bytes] = set()
+        self._whole_bytes = 0
+        number = 0
+        try:
+            content = path.read_bytes() if path.exists() else b""
+            whole, _, torn = content.rpartition(b"\n")
+            self._whole_bytes = len(content) - len(torn)
+            for number, line in enumerate(whole.splitlines(), 1):  # noqa: B007  (for the sentence)
+                self._take(line)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"line {number} of {path} is no confirmation ({error}): restore the file, or "
+                "remove that line"
+            ) from error
+
+    def append(self, entry: Visit | Block | Confirmation) -> None:
+        """Add a visit, a block or a verdict, on the disk before this returns."""
+        content = asdict(entry)
+        for name in ("before_samples", "after_samples"):  # its blocks hold them
+            content.pop(name, None)
+        kind = type(entry).__name__.lower()
+        line = json.dumps({"kind": kind, **content}, separators=(",", ":"), allow_nan=False)
+        data = line.encode() + b"\n"
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("r+b" if self.path.exists() else "wb") as file:
+                file.truncate(self._whole_bytes)
+                file.seek(self._whole_bytes)
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise InputError(
+                f"cannot write {self.path}: {error.strerror}; make the checkout writable and free "
+                "some space, then rerun to resume"
+            ) from error
+        self._whole_bytes += len(data)
+        self._take(data.rstrip())
+
+    def _take(self, line: bytes) -> None:
+        if line in self._seen:  # files were merged twice: a block counts once
+            return
+        self._seen.add(line)
+        content = json.loads(line)
+        match content.pop("kind"):
+            case "visit":
+                visit = Visit(**{**content, "installed": tuple(content["installed"])})
+                self.visits[visit.id] = visit
+            case "block":
+                block = _block(content)
+                self.blocks.setdefault(block.pair, []).append(block)
+            case "confirmation":
+                self.confirmations.append(self._confirmation(content))
+            case kind:
+                raise ValueError(f"no line is of the kind {kind!r}")
+
+    def _confirmation(self, content: dict[str, Any]) -> Confirmation:
+        content["case"] = tuple(content["case"])
+        pair = Pair(*(content[field.name] for field in fields(Pair)))
+        known = self.blocks.get(pair, [])[: content["blocks"]]
+        content["before_samples"] = tuple(one for block in known for one in block.before)
+        content["after_samples"] = tuple(one for block in known for one in block.after)
+        return Confirmation(**content)
+
+
+def confirmations(record: Record, machine: str, tomogram: str) -> list[Confirmation]:
+    """Return the verdicts of a machine on a tomogram: its own and the reference machine's.
+
+    Parameters
+    ----------
+    record : Record
+        Where they lie.
+    machine, tomogram : str
+        Their names.
+
+    Returns
+    -------
+    list of Confirmation
+        The latest of each pair of revisions and case, in the order in which they were reached.
+
+    Raises
+    ------
+    InputError
+        A line of a file cannot be read.
+    """
+    latest: dict[Pair, Confirmation] = {}
+    found = [
+        one
+        for folder in record.folders
+        for one in Ledger(folder / machine / tomogram / CONFIRMATIONS).confirmations
+    ]
+    for one in sorted(found, key=lambda one: one.at):
+        latest.pop(one.pair, None)
+        latest[one.pair] = one
+    return list(latest.values())
+
+
+def levels(samples: Sequence[Sequence[float]]) -> Iterator[float]:
+    """Yield the level of each process: its least sample, as the record's one estimator has it."""
+    return map(min, samples)
+
+
+def _block(content: dict[str, Any]) -> Block:
+    pair = content.pop("pair")
+    return Block(
+        pair=Pair(**{**pair, "case": tuple(pair["case"])}),
+        before=tuple(map(tuple, content.pop("before"))),
+        after=tuple(map(tuple, content.pop("after"))),
+        visits=tuple(content.pop("visits")),
+        **content,
+    )
