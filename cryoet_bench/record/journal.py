@@ -195,11 +195,21 @@ class Journal:
         self._append({"kind": "discarded", "at": now(), "benchmarks": names})
         return before - len(self.rounds)
 
-    def outcomes(self, benchmark: Benchmark) -> dict[Case, Outcome]:
-        """Return what is known of each case of a benchmark in its present version."""
+    def outcomes(self, benchmark: Benchmark, suite: str | None = None) -> dict[Case, Outcome]:
+        """Return what is known of each case of a benchmark in its present version.
+
+        Parameters
+        ----------
+        benchmark : Benchmark
+            Which.
+        suite : str, optional
+            Only what the suite of this checksum measured.
+        """
         known: dict[Case, list[tuple[Grade, Measured]]] = {}
         for entry in self.rounds:
-            if entry.benchmark == benchmark.name and entry.version == benchmark.version:
+            if (entry.benchmark, entry.version) == (benchmark.name, benchmark.version) and (
+                suite is None or suite == self.suite_of(entry)
+            ):
                 for measured in entry.cases:
                     known.setdefault(measured.case, []).append((self._grade(entry), measured))
         return {case: _outcome(rounds, benchmark.is_timed) for case, rounds in known.items()}
@@ -221,11 +231,16 @@ class Journal:
     def suites(self, benchmark: Benchmark) -> set[str]:
         """Return the checksums of the suites that measured a benchmark in its present version."""
         return {
-            str(self.visits[entry.visit].project.get("suite", ""))
+            self.suite_of(entry)
             for entry in self.rounds
             if entry.visit in self.visits
             and (entry.benchmark, entry.version) == (benchmark.name, benchmark.version)
         }
+
+    def suite_of(self, entry: Round) -> str:
+        """Return the checksum of the suite that measured a round; empty where it is unknown."""
+        visit = self.visits.get(entry.visit)
+        return str(visit.project.get("suite", "")) if visit else ""
 
     def seconds_per_case(self) -> dict[str, float]:
         """Return how long a case of each benchmark took in the mean."""

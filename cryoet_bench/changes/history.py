@@ -1,0 +1,148 @@
+"""What a record knows of every series: read once, whatever is in it.
+
+Whoever judges a history needs all of it at once, and one bad file must not hide the rest. What
+cannot be used is named and counted instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryoet_bench.changes.finding import Skipped
+from cryoet_bench.errors import InputError
+from cryoet_bench.record.benchmark import Benchmark, Case
+from cryoet_bench.record.journal import Journal, Outcome
+from cryoet_bench.record.record import Record
+from cryoet_bench.timeline.revisions import Revision
+
+Values = Mapping[str, Outcome]
+"""What is known of one case, by the name of the revision."""
+
+
+@dataclass
+class History:
+    """The outcomes of one machine and tomogram.
+
+    Attributes
+    ----------
+    outcomes : dict
+        By benchmark, suite and case: the outcome by the name of the revision. What different
+        versions of the suite measured is never compared, so each has a history of its own.
+    skipped : list of Skipped
+        What could not be used.
+    """
+
+    outcomes: dict[tuple[str, str], dict[Case, dict[str, Outcome]]] = field(default_factory=dict)
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def of(self, benchmark: Benchmark) -> Iterator[Mapping[Case, Values]]:
+        """Yield the histories of a benchmark's cases, those of the newest suite first."""
+        for name, suite in reversed(self.outcomes):
+            if name == benchmark.name:
+                yield self.outcomes[name, suite]
+
+
+def read(record: Record, revisions: Iterable[Revision], machine: str, tomogram: str) -> History:
+    """Return everything that is known of some revisions.
+
+    Parameters
+    ----------
+    record : Record
+        Where.
+    revisions : iterable of Revision
+        All that the timeline knows.
+    machine, tomogram : str
+        Measured on which.
+    """
+    history = History()
+    known = {revision.name: revision for revision in revisions}
+    benchmarks = record.suite()
+    journals: dict[str, Journal] = {}
+    for series in record.series():
+        if (series.machine, series.tomogram) != (machine, tomogram):
+            continue
+        path = record.journal_path(series)
+        if series.revision not in known:
+            history.skipped.append(Skipped(what=path.name, reason="not in the timeline"))
+            continue
+        journal = _journal(history, path)
+        if journal is not None:
+            _drop_foreign(history, journal, known[series.revision])
+            journals[series.revision] = journal
+    for suite in _suites(journals.values()):
+        for name, journal in journals.items():
+            _take(history, journal, name, suite, benchmarks)
+    return history
+
+
+def _journal(history: History, path: Path) -> Journal | None:
+    try:
+        return Journal(path)
+    except InputError as error:
+        history.skipped.append(Skipped(what=path.name, reason=str(error)))
+        return None
+
+
+def _drop_foreign(history: History, journal: Journal, revision: Revision) -> None:
+    """Leave out the visits during which another version was installed."""
+    foreign = {
+        visit.id
+        for visit in journal.visits.values()
+        for one in visit.installed
+        if one.get("name") == revision.package
+        and not revision.is_candidate
+        and one.get("version") != revision.version
+    }
+    kept = [entry for entry in journal.rounds if entry.visit not in foreign]
+    if len(kept) < len(journal.rounds):
+        reason = f"rounds during which another version of {revision.package} was installed"
+        lost = len(journal.rounds) - len(kept)
+        history.skipped.append(Skipped(what=journal.path.name, reason=reason, count=lost))
+    journal.rounds = kept
+
+
+def _suites(journals: Iterable[Journal]) -> list[str]:
+    """Return the checksums of all suites, in the order in which they last measured."""
+    last: dict[str, str] = {}
+    for journal in journals:
+        for entry in journal.rounds:
+            suite = journal.suite_of(entry)
+            last[suite] = max(last.get(suite, ""), entry.started_at)
+    return sorted(last, key=last.__getitem__)
+
+
+def _take(
+    history: History,
+    journal: Journal,
+    revision: str,
+    suite: str,
+    benchmarks: Mapping[str, Benchmark],
+) -> None:
+    impossible = 0
+    for benchmark in benchmarks.values():
+        for case, outcome in journal.outcomes(benchmark, suite).items():
+            if not _is_possible(benchmark, outcome):
+                impossible += 1
+                continue
+            cases = history.outcomes.setdefault((benchmark.name, suite), {})
+            cases.setdefault(case, {})[revision] = outcome
+    if impossible:
+        reason = "values that nothing can have"
+        history.skipped.append(Skipped(what=journal.path.name, reason=reason, count=impossible))
+
+
+def _is_possible(benchmark: Benchmark, outcome: Outcome) -> bool:
+    """Tell whether the levels are finite numbers, positive where they are times."""
+    if outcome.status != "passed":
+        return True
+    levels: list[Any] = list(outcome.levels)  # whatever a hand has put there
+    return bool(levels) and all(
+        isinstance(level, int | float)
+        and math.isfinite(level)
+        and (level > 0 or not benchmark.is_timed)
+        for level in levels
+    )
