@@ -8,6 +8,7 @@ case that stand before it.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -76,6 +77,14 @@ class Block:
     after: Samples
     visits: tuple[str, ...] = ()
 
+    @property
+    def log_ratio(self) -> float:
+        """How the revisions differ in this block: the least level of each side's processes.
+
+        About one process in ten is 10 to 25 % slower as a whole; the lesser of two seldom is.
+        """
+        return math.log(min(levels(self.after)) / min(levels(self.before)))
+
 
 @dataclass(frozen=True)
 class Confirmation:
@@ -93,8 +102,8 @@ class Confirmation:
         Changed: the interval excludes 1. Equivalent: it lies within the margin.
     ratio : float
         `after` over `before`: above 1 is slower or larger.
-    low, high : float
-        The interval of the ratio, which holds at every moment at once.
+    low, high : float or None
+        The interval of the ratio, which holds at every moment at once; None before it has ends.
     margin : float
         The relative difference said beforehand not to matter.
     level : float
@@ -120,8 +129,8 @@ class Confirmation:
     case: Case
     verdict: Verdict
     ratio: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     margin: float
     level: float
     blocks: int

@@ -22,7 +22,11 @@ if not re.fullmatch(r"[1-9][0-9]{1,3}", os.environ.get("COLUMNS", "80")):
 from cryoet_bench import __version__
 from cryoet_bench.cli import bench, noise, portal, record, timeline, tomogram
 from cryoet_bench.cli.changes import changes
+from cryoet_bench.cli.confirm import confirm
+from cryoet_bench.cli.find import find
+from cryoet_bench.cli.gate import gate
 from cryoet_bench.cli.qc import qc
+from cryoet_bench.cli.report import report
 from cryoet_bench.cli.verify import verify
 from cryoet_bench.conclusion import NOT_DONE, conclude
 
@@ -44,8 +48,12 @@ app.add_typer(tomogram.app, name="tomogram")
 app.add_typer(record.app, name="record")
 app.command()(bench.bench)
 app.command()(changes)
+app.command()(confirm)
+app.command()(find)
+app.command()(gate)
 app.command()(noise.noise)
 app.command()(qc)
+app.command()(report)
 app.command()(verify)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import chdir, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -287,9 +287,14 @@ def _before(after: Revision, measured: Sequence[Revision], revisions: Revisions)
 
 def measure(campaign: Campaign, chosen: list[Revision]) -> bool:
     """Measure what is missing, showing progress; return whether the user interrupted it."""
+    return follow(campaign.measure(chosen))
+
+
+def follow(steps: Iterable[Progress]) -> bool:
+    """Take steps, showing progress; return whether the user interrupted them."""
     try:
-        with _terminated_like_ctrl_c(), _progress_display() as tell:
-            for progress in campaign.measure(chosen):
+        with terminated_like_ctrl_c(), _progress_display() as tell:
+            for progress in steps:
                 tell(progress)
     except KeyboardInterrupt:
         return True
@@ -297,7 +302,9 @@ def measure(campaign: Campaign, chosen: list[Revision]) -> bool:
 
 
 @contextmanager
-def _terminated_like_ctrl_c() -> Iterator[None]:
+def terminated_like_ctrl_c() -> Iterator[None]:
+    """Let the block end as by ctrl-C where the process is asked to end."""
+
     def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 

@@ -71,10 +71,14 @@ class Laboratory:
         What is measured on.
     tier : str
         Whose cases the measured processes prepare.
+    place : str
+        Folder of the environment within asv's own; two laboratories with two folders stand side
+        by side.
     """
 
-    def __init__(self, root: Path, tomogram: str, tier: str) -> None:
+    def __init__(self, root: Path, tomogram: str, tier: str, place: str = "") -> None:
         self.configuration = load_configuration(root, tomogram)
+        self.configuration.env_dir = str(Path(self.configuration.env_dir) / place)
         self._tier = tier
         self._repository = get_repo(self.configuration)
         self._spawners: dict[str, Any] = {}
@@ -133,6 +137,10 @@ class Laboratory:
         except util.ProcessError as error:
             return last_line(error)
         return ""
+
+    def set_hash_seed(self, hash_seed: int) -> None:
+        """Let the processes that start from now on hash strings with this seed."""
+        ReleaseEnvironment.hash_seed = hash_seed
 
     def import_failure(self) -> str:
         """Return why the installed revision cannot even be imported, or nothing."""

@@ -1,0 +1,333 @@
+"""``cryoet-bench confirm``: two revisions side by side, until it is clear what differs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import chdir, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.files import Kind, output
+from cryoet_bench.variables import DEFAULT_TOMOGRAM
+
+if TYPE_CHECKING:
+    from cryoet_bench.changes.confirm import Step, Subject
+    from cryoet_bench.changes.confirmation import Confirmation
+    from cryoet_bench.measure.run import Campaign
+    from cryoet_bench.record.benchmark import Benchmark, Case
+    from cryoet_bench.timeline.revisions import Revision, Revisions
+
+VERDICTS = Kind("JSON file of verdicts", b'"format": "cryoet-bench-confirm"')
+_console = Console(highlight=False)
+_aside = Console(stderr=True, highlight=False)
+if not _console.is_terminal:
+    _console.width = 140
+
+Minutes = Annotated[
+    float, typer.Option(min=0.1, help="How long it may take, installation included.")
+]
+Margin = Annotated[str, typer.Option(help="The difference that does not matter.")]
+
+
+def confirm(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[BEFORE] AFTER | FINDING",
+            help="Releases or candidates; BEFORE is what AFTER follows, unless it is named. Or the "
+            "id of a finding of 'cryoet-bench changes'.",
+        ),
+    ],
+    pattern: Annotated[
+        str | None,
+        typer.Option("--bench", metavar="REGEX", help="Only benchmarks that match.  [core]"),
+    ] = None,
+    proposed: Annotated[
+        bool,
+        typer.Option("--proposed", help="Only what stands out between the two in the record."),
+    ] = False,
+    minutes: Minutes = 10.0,
+    margin: Margin = "3%",
+    tomogram: Annotated[
+        str, typer.Option(help="What to measure on, as for scripts/bench.")
+    ] = DEFAULT_TOMOGRAM,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write the verdicts as JSON; - prints them."),
+    ] = None,
+) -> None:
+    """Measure two releases side by side until it is clear which times differ.
+
+    \b
+    cryoet-bench confirm zarr-3.4.2 --proposed
+    cryoet-bench confirm zarr-3.0.8 zarr-3.1.0 --bench read.Opening --margin 5%
+    cryoet-bench confirm numcodecs-0.15.1 numcodecs-0.16.1 --bench 'time_decode' --minutes 3
+
+    Both stand in environments of their own and are measured in blocks: two fresh processes of
+    each, in an order drawn by lot. A verdict is "changed", "equivalent" (within the margin) or
+    "undecided"; all intervals together hold with 99 %. Interrupt it at any time: every block is
+    kept in results/, and a rerun resumes.
+
+    The exit code is 1 when something is confirmed to be slower or larger, 2 when nothing could be
+    decided.
+    """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
+    from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
+
+    root = project_root()
+    from cryoet_bench.changes import confirm as confirming  # noqa: PLC0415
+    from cryoet_bench.tomogram.cache import cache_dir  # noqa: PLC0415
+
+    share = percentage(margin)
+    verdicts = output(json_file, VERDICTS, [tomogram, cache_dir()]) if json_file else None
+    if verdicts and verdicts.is_printed:
+        _console.stderr = True
+    revisions = known_revisions(root)
+    pair, of_finding = _pair(names, revisions, root, tomogram)
+    with chdir(root):
+        campaign = prepared(root, tomogram, pattern or of_finding)
+        chosen = confirming.timed(campaign.chosen, campaign.suite)
+        if proposed:
+            chosen = standing_out(campaign, pair, chosen)
+        budget = confirming.Budget(minutes)
+        _aside.print(
+            f"Measuring {len(chosen)} cases of {pair[0].label} and {pair[1].label} side by side, "
+            f"for {minutes:g} min at most.",
+            soft_wrap=True,
+        )
+        where = campaign.machine, campaign.tomogram
+        with confirming.Pairing(root, campaign.record, where, pair) as pairing:
+            subjects = pairing.subjects(chosen, margin=share)
+            interrupted = follow(confirming.measure(pairing, subjects, budget))
+            found = pairing.conclude(subjects)
+    if verdicts:
+        verdicts.write(_as_json(pair, found, subjects))
+    print_confirmations(_console, found, subjects)
+    if interrupted:
+        _aside.print("Interrupted. What was measured is kept: rerun the same command to resume.")
+        raise typer.Exit(130)
+    decided = [one for one in found if one.verdict != "undecided"]
+    if not decided:
+        raise typer.Exit(2)
+    raise typer.Exit(int(any(one.verdict == "changed" and one.ratio > 1 for one in decided)))
+
+
+def _pair(
+    names: Sequence[str], revisions: Revisions, root: Path, tomogram: str
+) -> tuple[tuple[Revision, Revision], str | None]:
+    """Return the two revisions that are named, and of a finding the pattern of its benchmark.
+
+    A single revision is compared with what it follows.
+    """
+    from cryoet_bench.cli.report import known_finding  # noqa: PLC0415
+
+    if len(names) > 2:
+        raise InputError(f"{len(names)} releases are named: give two, or the newer one alone")
+    known = [one.name for one in revisions.by_commit.values()]
+    if (
+        len(names) == 1
+        and names[0] not in known
+        and names[0].startswith(tuple(f"{one}." for one in known))
+    ):
+        finding = known_finding(root, names[0], tomogram)
+        pair = revisions.find(finding.previous), revisions.find(finding.revision)
+        return pair, f"^{re.escape(finding.benchmark)}\\b"
+    found = [revisions.find(name) for name in names]
+    if len(found) == 2:
+        return (found[0], found[1]), None
+    before = revisions.before(found[0])
+    if before is None:
+        raise InputError(f"{found[0].label} is the first release: there is nothing before it")
+    return (before, found[0]), None
+
+
+def percentage(text: str) -> float:
+    """Return a relative difference from how it is written: ``3%`` or ``0.03``.
+
+    Raises
+    ------
+    InputError
+        It is no such thing, or not between 0 and 100 %.
+    """
+    found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(%?)\s*", text)
+    share = float(found[1]) / (100 if found[2] else 1) if found else 0.0
+    if not 0 < share < 1:
+        raise InputError(f"{text!r} is no margin: give a percentage such as 3%")
+    return share
+
+
+def prepared(root: Path, tomogram: str, pattern: str | None = None) -> Campaign:
+    """Return what a command measures with: the suite, the machine and the tomogram."""
+    from cryoet_bench.cli.bench import known_revisions  # noqa: PLC0415
+    from cryoet_bench.measure.plan import Selection  # noqa: PLC0415
+    from cryoet_bench.measure.run import Campaign  # noqa: PLC0415
+    from cryoet_bench.record.record import Record  # noqa: PLC0415
+    from cryoet_bench.tomogram.sources import obtain  # noqa: PLC0415
+
+    facts = obtain(tomogram).facts
+    record = Record.of(root)
+    record.describe_tomogram(facts)
+    selection = Selection("core", pattern)
+    return Campaign(root, known_revisions(root), str(facts["name"]), record, selection)
+
+
+def standing_out(
+    campaign: Campaign,
+    pair: tuple[Revision, Revision],
+    chosen: Iterable[tuple[Benchmark, Case]],
+) -> list[tuple[Benchmark, Case]]:
+    """Return the cases among some whose recorded times differ between two revisions.
+
+    Raises
+    ------
+    InputError
+        There are none.
+    """
+    from cryoet_bench.changes.comparison import compare  # noqa: PLC0415
+    from cryoet_bench.record.benchmark import words  # noqa: PLC0415
+    from cryoet_bench.record.record import Series  # noqa: PLC0415
+
+    journals = [
+        campaign.record.journal(Series(campaign.machine, campaign.tomogram, revision.name))
+        for revision in pair
+    ]
+    changes = compare(campaign.suite.values(), *journals)
+    outstanding = {(one.benchmark, one.case) for one in changes if one.stands_out}
+    found = [one for one in chosen if (one[0].name, words(one[1])) in outstanding]
+    if not found:
+        raise InputError(
+            f"no time stands out between {pair[0].label} and {pair[1].label} in the record: "
+            "leave out --proposed, or measure both first with "
+            f"'scripts/bench {pair[0].name} {pair[1].name}'"
+        )
+    return found
+
+
+def follow(steps: Iterator[Step]) -> bool:
+    """Measure, showing progress; return whether the user interrupted it."""
+    from cryoet_bench.cli.bench import terminated_like_ctrl_c  # noqa: PLC0415
+
+    try:
+        with terminated_like_ctrl_c(), _display() as show:
+            for step in steps:
+                show(step)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+@contextmanager
+def _display() -> Iterator[Any]:
+    """Yield what shows a step: a bar on a terminal, elsewhere a line every half minute."""
+    import time  # noqa: PLC0415
+
+    from rich import progress as display  # noqa: PLC0415
+
+    if not _aside.is_terminal:
+        last = 0.0
+
+        def say(step: Step) -> None:
+            nonlocal last
+            if time.monotonic() - last > 30:
+                last = time.monotonic()
+                _aside.print(_where(step), soft_wrap=True, markup=False)
+
+        yield say
+        return
+    columns = [
+        display.BarColumn(),
+        display.TextColumn("{task.percentage:3.0f} %, {task.description}"),
+    ]
+    with display.Progress(*columns, console=_aside, transient=True) as bar:
+        task = bar.add_task("installing", total=1.0)
+
+        def show(step: Step) -> None:
+            text = f"{_where(step)}\n  {step.subject.title}"
+            bar.update(task, completed=step.fraction, description=escape(text))
+
+        yield show
+
+
+def _where(step: Step) -> str:
+    left = max(5, 5 * round(step.seconds_left / 5))
+    time_left = f"{left} s" if left < 90 else f"{round(left / 60)} min"
+    return f"{step.decided} of {step.subjects} decided, at most {time_left} left"
+
+
+def print_confirmations(
+    console: Console, found: Sequence[Confirmation], subjects: Sequence[Subject]
+) -> None:
+    """Print the verdicts, the largest changes first, and what could not be measured."""
+    titles = {subject.pair: subject.title for subject in subjects}
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("case", "ratio", "interval", "verdict", "blocks"):
+        table.add_column(heading, justify="left" if heading in {"case", "verdict"} else "right")
+    for one in sorted(found, key=prominence):
+        cells = [titles[one.pair], f"{one.ratio:.3f}", interval(one), in_words(one)]
+        table.add_row(*map(escape, cells), str(one.blocks))
+    if found:
+        console.print(table)
+    for subject in subjects:
+        if subject.reason:
+            console.print(f"{subject.title}: {subject.reason}", markup=False, soft_wrap=True)
+    undecided = [one for one in found if one.verdict == "undecided"]
+    if undecided:
+        console.print(f"{len(undecided)} undecided: rerun the same command to go on from here.")
+    alike = [one for one in found if one.correlation is not None and is_correlated(one)]
+    if alike:
+        console.print(
+            f"{len(alike)} with blocks that follow their neighbours: the machine is not quiet, and "
+            "no verdict is given on these."
+        )
+
+
+def is_correlated(one: Confirmation) -> bool:
+    """Tell whether neighbouring blocks were too alike for a verdict."""
+    from cryoet_bench.changes.sequence import Estimate  # noqa: PLC0415
+
+    return Estimate(0.0, 0.0, one.blocks, one.correlation).is_correlated
+
+
+def prominence(one: Confirmation) -> tuple[int, float]:
+    """Order verdicts: changes by their size, then the undecided, then the equivalent."""
+    order = ("changed", "undecided", "equivalent")
+    return order.index(one.verdict), -abs(one.ratio - 1)
+
+
+def interval(one: Confirmation) -> str:
+    """Return an interval as it is printed."""
+    return "" if one.low is None or one.high is None else f"{one.low:.3f}-{one.high:.3f}"
+
+
+def in_words(one: Confirmation) -> str:
+    """Return a verdict in words."""
+    if one.verdict == "changed":
+        return "slower or larger" if one.ratio > 1 else "faster or smaller"
+    if one.verdict == "equivalent":
+        return f"equivalent within {one.margin:.0%}"
+    return "undecided"
+
+
+def _as_json(
+    pair: tuple[Revision, Revision], found: Sequence[Confirmation], subjects: Sequence[Subject]
+) -> str:
+    document = {
+        "format": "cryoet-bench-confirm",
+        "before": pair[0].name,
+        "after": pair[1].name,
+        "confirmations": [asdict(one) for one in found],
+        "not_measured": [
+            {"benchmark": one.benchmark.name, "case": one.case, "reason": one.reason}
+            for one in subjects
+            if one.reason
+        ],
+    }
+    return json.dumps(document, indent=2) + "\n"

@@ -1,0 +1,287 @@
+"""``cryoet-bench gate``: does unreleased code do worse than a release?"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import chdir
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cryoet_bench.cli import bench
+from cryoet_bench.cli.confirm import Margin, Minutes, follow, percentage, prepared
+from cryoet_bench.files import Kind, outputs
+from cryoet_bench.variables import DEFAULT_TOMOGRAM
+
+if TYPE_CHECKING:
+    from cryoet_bench.changes.gate import Gate, Judgement, Outcome, Sensitivity
+    from cryoet_bench.measure.plan import Progress
+
+JSON = Kind("JSON file of a gate", b'"format": "cryoet-bench-gate"')
+MARKDOWN = Kind("Markdown file of a gate", b"<!-- cryoet-bench gate -->")
+_SHOWN = 25
+_console = Console(highlight=False)
+_aside = Console(stderr=True, highlight=False)
+if not _console.is_terminal:
+    _console.width = 140
+
+
+def gate(  # noqa: PLR0913, PLR0917  (each is an option of the command)
+    candidate: Annotated[
+        str,
+        typer.Argument(
+            help="Unreleased zarr or numcodecs: a checkout, a wheel, an sdist, a version, or a "
+            "requirement such as 'zarr @ git+https://…@BRANCH'."
+        ),
+    ],
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="RELEASE", help="What to compare with.  [the newest release]"),
+    ] = None,
+    minutes: Minutes = 10.0,
+    tomogram: Annotated[
+        str, typer.Option(help="What to measure on, as for scripts/bench.")
+    ] = DEFAULT_TOMOGRAM,
+    pattern: Annotated[
+        str | None,
+        typer.Option("--bench", metavar="REGEX", help="Only benchmarks that match.  [core]"),
+    ] = None,
+    margin: Margin = "3%",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write JSON; - prints it.")
+    ] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option("--markdown", metavar="FILE", help="Write Markdown for a pull request."),
+    ] = None,
+) -> None:
+    """Judge unreleased code of zarr or numcodecs: is anything worse than in a release?
+
+    \b
+    cryoet-bench gate ~/src/zarr-python
+    cryoet-bench gate dist/numcodecs-0.17.2-cp312-cp312-linux_x86_64.whl --minutes 5
+    cryoet-bench gate 'zarr @ git+https://github.com/zarr-developers/zarr-python@main'
+    cryoet-bench gate . --against zarr-3.4.2 --markdown comment.md --json gate.json
+
+    Exact values come first: stored bytes, requests, calls, whether every codec returns every bit.
+    Then times, both side by side, until each is judged or the time is up. Only what an interval
+    of 99 % over all of them confirms is called slower.
+
+    The exit code is 0 without a regression, 1 with one, 2 when the candidate cannot be built or
+    too little could be measured.
+    """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
+    root = bench.project_root()
+    from cryoet_bench.changes.gate import Gate  # noqa: PLC0415
+    from cryoet_bench.tomogram.cache import cache_dir  # noqa: PLC0415
+
+    share = percentage(margin)
+    written = outputs({JSON: json_file, MARKDOWN: markdown}, [tomogram, cache_dir()])
+    if any(one.is_printed for one in written.values()):
+        _console.stderr = True
+    revisions = bench.known_revisions(root)
+    if against:
+        revisions.find(against)
+    with _aside.status("Preparing the candidate ..."):
+        proposed = bench.propose(candidate, revisions)
+    with chdir(root):
+        campaign = prepared(root, tomogram, pattern)
+        judged = campaign.revisions.find(proposed.name)
+        base = campaign.revisions.find(against) if against else campaign.revisions.before(judged)
+        assert base is not None  # a candidate stands on a release
+        found = Gate(campaign, base, judged, minutes, share)
+        interrupted = _run(found)
+    outcome = found.outcome()
+    command = ["cryoet-bench", "gate", candidate, "--against", base.name]
+    if tomogram != DEFAULT_TOMOGRAM:
+        command += ["--tomogram", tomogram]
+    reproduce = shlex.join(command)
+    for kind, target in written.items():
+        render = as_json if kind == JSON else as_markdown
+        target.write(render(outcome, reproduce))
+    _print(outcome, reproduce)
+    if interrupted:
+        _aside.print("Interrupted. What was measured is kept: rerun the same command to resume.")
+        raise typer.Exit(130)
+    raise typer.Exit(outcome.exit_code)
+
+
+def _run(found: Gate) -> bool:
+    """Measure, showing progress; return whether the user interrupted it."""
+    _aside.print(
+        f"Judging {found.candidate.label} against {found.against.label}: exact values, then times "
+        f"side by side, {found.minutes:g} min in all at most.",
+        markup=False,
+        soft_wrap=True,
+    )
+    if bench.follow(_exactly(found)):
+        return True
+    if found.is_broken:
+        return False
+    _aside.print("The exact values are known; now the times.")
+    return follow(found.measure_times())
+
+
+def _exactly(found: Gate) -> Iterator[Progress]:
+    """Yield the progress of the exact values, saying first how long they take."""
+    for number, progress in enumerate(found.measure_exact()):
+        if not number:
+            seconds = max(5, 5 * round(progress.seconds_left / 5))
+            _aside.print(f"The exact values take about {seconds} s.")
+        yield progress
+
+
+def _print(outcome: Outcome, reproduce: str) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("verdict", "benchmark", "case", "ratio", "interval", "reproduce with"):
+        table.add_column(heading, justify="right" if heading in {"ratio", "interval"} else "left")
+    for one in outcome.judgements[:_SHOWN]:
+        cells = [one.verdict, one.title, one.case, _ratio(one), _interval(one)]
+        table.add_row(*map(escape, cells), escape(f"--bench '{one.pattern}'"))
+    _console.print(f"\n{outcome.candidate.label} against {outcome.against.label}", markup=False)
+    if outcome.candidate.moved:
+        _console.print(f"Moved with it: {', '.join(outcome.candidate.moved)}.", markup=False)
+    if outcome.judgements:
+        _console.print(table)
+        for reason in _reasons(outcome):
+            _console.print(f"  {reason}", markup=False, soft_wrap=True)
+        _console.print(f"To reproduce one: {reproduce} --bench …", markup=False, soft_wrap=True)
+    if len(outcome.judgements) > _SHOWN:
+        _console.print(f"{len(outcome.judgements) - _SHOWN} more are in the JSON file.")
+    _console.print(summary(outcome), markup=False, soft_wrap=True)
+    sensitivity = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("times of", "cases", "blocks", "found in all", "found in one"):
+        sensitivity.add_column(heading, justify="left" if heading == "times of" else "right")
+    for question in outcome.sensitivity:
+        sensitivity.add_row(*map(escape, _sensitivity(question)))
+    if outcome.sensitivity:
+        _console.print("The smallest slowdown that would have been found:")
+        _console.print(sensitivity)
+
+
+def summary(outcome: Outcome) -> str:
+    """Return the verdict in one sentence."""
+    count = len(outcome.regressions)
+    words = {0: "no regression", 1: "1 regression"}.get(count, f"{count} regressions")
+    text = (
+        f"{words}: {outcome.exact} exact values and {outcome.timed} times compared in "
+        f"{outcome.minutes:.1f} min"
+    )
+    if outcome.missed:
+        text += f"; there was no time for {outcome.missed} more: give --minutes"
+    if not count and not outcome.is_enough:
+        text = f"too little was measured to judge: {text}"
+    return f"{text}."
+
+
+def as_json(outcome: Outcome, reproduce: str) -> str:
+    """Return the outcome for machines."""
+    document = {
+        "format": "cryoet-bench-gate",
+        "against": outcome.against.name,
+        "candidate": outcome.candidate.name,
+        "moved": outcome.candidate.moved,
+        "exit_code": outcome.exit_code,
+        "summary": summary(outcome),
+        "exact": outcome.exact,
+        "timed": outcome.timed,
+        "missed": outcome.missed,
+        "minutes": round(outcome.minutes, 2),
+        "judgements": [
+            {**vars(one), "command": f"{reproduce} --bench '{one.pattern}'"}
+            for one in outcome.judgements
+        ],
+        "sensitivity": [vars(one) for one in outcome.sensitivity],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def as_markdown(outcome: Outcome, reproduce: str) -> str:
+    """Return the outcome for a pull request.
+
+    What the candidate itself says, such as its exceptions, stands in code, where nothing is a
+    link, a mention or markup.
+    """
+    lines = [
+        "<!-- cryoet-bench gate -->",
+        f"### {code(outcome.candidate.label)} against {code(outcome.against.label)}",
+        "",
+        summary(outcome),
+    ]
+    if outcome.candidate.moved:
+        lines += ["", f"Moved with it: {code(', '.join(outcome.candidate.moved))}."]
+    if outcome.judgements:
+        lines += [
+            "",
+            "| verdict | benchmark | case | ratio | 99 % interval |",
+            "|---|---|---|--:|--:|",
+        ]
+        for one in outcome.judgements[:_SHOWN]:
+            mark = "🔴" if one.is_regression else "🟢"
+            cells = [
+                f"{mark} {one.verdict}",
+                one.title,
+                code(one.case),
+                _ratio(one),
+                _interval(one),
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+        if len(outcome.judgements) > _SHOWN:
+            lines += ["", f"{len(outcome.judgements) - _SHOWN} more are in the JSON file."]
+        lines += ["", *(f"- {code(reason)}" for reason in _reasons(outcome))]
+        lines += ["", "<details><summary>Reproduce</summary>", "", "```"]
+        for one in outcome.judgements[:_SHOWN]:
+            lines.append(_plain(f"{reproduce} --bench '{one.pattern}'", 400))
+        lines += ["```", "</details>"]
+    if outcome.sensitivity:
+        lines += [
+            "",
+            "<details><summary>The smallest slowdown that would have been found</summary>",
+            "",
+            "| times of | cases | blocks | in all cases | in one case |",
+            "|---|--:|--:|--:|--:|",
+            *(f"| {' | '.join(_sensitivity(one))} |" for one in outcome.sensitivity),
+            "",
+            "</details>",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def code(text: str) -> str:
+    """Return text as code in a line or a table of Markdown, whatever it holds."""
+    return f"`{_plain(text, 200)}`".replace("|", "\\|")
+
+
+def _plain(text: str, length: int) -> str:
+    """Return text in one line without what ends a piece of code."""
+    line = " ".join(re.sub(r"[^\x20-\x7e]", " ", text.replace("`", "'")).split())
+    return line if len(line) <= length else f"{line[: length - 3]}..."
+
+
+def _reasons(outcome: Outcome) -> list[str]:
+    """Return why what fails does, each reason once."""
+    found = [f"{one.title}: {one.reason}" for one in outcome.judgements if one.reason]
+    return list(dict.fromkeys(found))[:_SHOWN]
+
+
+def _ratio(one: Judgement) -> str:
+    if one.ratio is not None:
+        return f"{one.ratio:.3f}"
+    if one.before is not None and one.after is not None:
+        return f"{one.before:g} to {one.after:g}"
+    return ""
+
+
+def _interval(one: Judgement) -> str:
+    return "" if one.interval is None else f"{one.interval[0]:.3f}-{one.interval[1]:.3f}"
+
+
+def _sensitivity(one: Sensitivity) -> Sequence[str]:
+    sizes = ["-" if size is None else f"{size:.0%}" for size in (one.of_all, one.of_one)]
+    return [one.title, str(one.cases), str(one.blocks), *sizes]

@@ -1,0 +1,88 @@
+"""``cryoet-bench report``: a finding as the package's own tracker wants it."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.files import output
+from cryoet_bench.variables import DEFAULT_TOMOGRAM
+
+if TYPE_CHECKING:
+    from cryoet_bench.changes.finding import Finding
+
+
+def report(
+    finding: Annotated[
+        str, typer.Argument(help="The id of a finding, as 'cryoet-bench changes --json' has it.")
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where to write the two files.")
+    ] = Path(),
+    tomogram: Annotated[str, typer.Option(help="Measured on which tomogram.")] = DEFAULT_TOMOGRAM,
+    machine: Annotated[
+        str | None, typer.Option(help="Whose record; this machine's if none is named.")
+    ] = None,
+) -> None:
+    """Write a script that reproduces a finding, and the text of an issue for its package.
+
+    \b
+    cryoet-bench report FINDING --out reports
+    uv run reports/FINDING.py
+
+    The script needs uv alone, and nothing of this project. The issue follows the template of the
+    package's tracker, with the script in it.
+    """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
+    from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
+
+    root = project_root()
+    from cryoet_bench.changes import report as reporting  # noqa: PLC0415
+    from cryoet_bench.record.record import Record  # noqa: PLC0415
+
+    if not out.is_dir():
+        raise InputError(f"there is no folder {out}: make it first")
+    found = known_finding(root, finding, tomogram, machine)
+    revisions = known_revisions(root)
+    made = reporting.report(
+        found,
+        Record.of(root).suite()[found.benchmark],
+        revisions.find(found.previous),
+        revisions.find(found.revision),
+    )
+    script = output(out / f"{made.name}.py", reporting.SCRIPT)
+    issue = output(out / f"{made.name}.md", reporting.ISSUE)
+    script.write(made.script)
+    issue.write(made.issue)
+    typer.echo(f"uv run {script.path}")
+    typer.echo(f"The text of an issue for {found.package} is in {issue.path}.")
+
+
+def known_finding(root: Path, name: str, tomogram: str, machine: str | None = None) -> Finding:
+    """Return the finding of an id.
+
+    Raises
+    ------
+    InputError
+        There is none; close ids are named.
+    """
+    from cryoet_bench.changes.screen import screen  # noqa: PLC0415
+    from cryoet_bench.cli.bench import known_revisions  # noqa: PLC0415
+    from cryoet_bench.measure.machine import identify  # noqa: PLC0415
+    from cryoet_bench.record.record import Record  # noqa: PLC0415
+
+    record = Record.of(root)
+    where = machine or identify(record)
+    screening = screen(record, known_revisions(root), where, tomogram)
+    known = {one.id: one for one in screening.findings}
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=3)
+        hint = f"; did you mean {' or '.join(close)}?" if close else ":"
+        raise InputError(
+            f"there is no finding {name!r} on {tomogram} on {where}{hint} "
+            "'cryoet-bench changes --json' lists them"
+        )
+    return known[name]

@@ -1,0 +1,66 @@
+"""What the workflows run: the issues of the nightly gate, and the steps of the action."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+GH = """#!{python}
+import json, os, sys
+from pathlib import Path
+text = "" if "list" in sys.argv else sys.stdin.read() if "--body-file" in sys.argv else ""
+with Path(os.environ["CALLS"]).open("a") as calls:
+    calls.write(json.dumps([sys.argv[1:], text]) + "\\n")
+if "list" in sys.argv:
+    print(json.dumps([dict(number=7, title="zarr: Open a volume: fails (array, v2)")]))
+"""
+
+
+def test_each_regression_has_one_issue_of_plain_words(tmp_path: Path) -> None:
+    (tmp_path / "gh").write_text(GH.format(python=sys.executable))
+    (tmp_path / "gh").chmod(0o755)
+    known = {"ratio": None, "interval": None, "before": None, "after": None, "command": "x"}
+    report = {
+        "candidate": "candidate/zarr-git-1a2b3c4d",
+        "against": "zarr-3.4.2",
+        "judgements": [
+            {**known, "verdict": "fails", "title": "Open a volume", "case": "array, v2",
+             "reason": "Boom: ```\n@everyone $(rm -rf /)"},
+            {**known, "verdict": "slower", "title": "Read `x` @all", "case": "v3", "reason": ""},
+            {**known, "verdict": "faster", "title": "Write", "case": "v3", "reason": ""},
+        ],
+    }  # fmt: skip
+    (tmp_path / "gate.json").write_text(json.dumps(report))
+    subprocess.run(
+        [sys.executable, ROOT / ".github" / "issues.py", tmp_path / "gate.json"],
+        env={"PATH": str(tmp_path), "CALLS": str(tmp_path / "calls")},
+        check=True,
+    )
+    calls = [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
+    acted = [(arguments[:3], text) for arguments, text in calls[2:]]
+    assert [arguments for arguments, _ in acted] == [
+        ["issue", "comment", "7"],
+        ["issue", "create", "--title"],
+    ]
+    assert calls[3][0][3] == "zarr: Read x all: slower (v3)"
+    body = acted[0][1]
+    assert body.count("```") == 2, "what was said stays inside the code"
+    assert "@everyone" not in body.partition("```")[0] + body.rpartition("```")[2]
+
+
+def test_nothing_is_pasted_into_a_script_and_every_action_is_pinned() -> None:
+    files = [*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob(".github/actions/*/action.yml")]
+    assert len(files) >= 4
+    for file in files:
+        content = yaml.safe_load(file.read_text("utf-8"))
+        jobs = content["jobs"].values() if "jobs" in content else [content["runs"]]
+        for step in (step for job in jobs for step in job["steps"]):
+            assert "${{" not in step.get("run", ""), f"{file}: {step}"
+            uses = step.get("uses", "./")
+            pinned = len(uses.rpartition("@")[2]) == 40
+            assert pinned or uses.startswith("./"), f"{file}: {uses}"
