@@ -6,6 +6,7 @@ from cryoet_bench.errors import InputError
 
 EXTRAS = {
     "aiobotocore": "portal",
+    "altair": "study",
     "asv": "bench",
     "asv_runner": "bench",
     "asv_tachyon": "bench",
@@ -16,6 +17,7 @@ EXTRAS = {
     "pyarrow": "batch",
     "s3fs": "portal",
     "tenacity": "portal",
+    "vl_convert": "study",
 }
 """The extra by the name of the module; what is not here is always installed."""
 

@@ -27,6 +27,7 @@ from cryoet_bench.cli.find import find
 from cryoet_bench.cli.gate import gate
 from cryoet_bench.cli.qc import qc
 from cryoet_bench.cli.report import report
+from cryoet_bench.cli.study import recommend, study
 from cryoet_bench.cli.verify import verify
 from cryoet_bench.conclusion import NOT_DONE, conclude
 
@@ -53,7 +54,9 @@ app.command()(find)
 app.command()(gate)
 app.command()(noise.noise)
 app.command()(qc)
+app.command()(recommend)
 app.command()(report)
+app.command()(study)
 app.command()(verify)
 
 

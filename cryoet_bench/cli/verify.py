@@ -94,7 +94,7 @@ def verify(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         {"json": json_path, "html": html_path, "png": png_path},
         [reference, copy, cache.cache_dir()],
     )
-    with _Progress() as progress:
+    with Progress() as progress:
         verified = verification.verify_sources(
             reference, copy, chosen, voxel_spacing=voxel_spacing, progress=progress.tell
         )
@@ -141,7 +141,7 @@ def _list(
     target = output(table, migration.kind_of_table(table), [*sources, listed, cache.cache_dir()])
     console = Console(stderr=target.is_printed, highlight=False)
     verdicts: list[str] = []
-    with _Progress() as progress:
+    with Progress() as progress:
         progress.tell("Verifying", 0, len(pairs))
 
         def done(row: Row) -> None:
@@ -166,7 +166,7 @@ def _list(
         raise typer.Exit(1)
 
 
-class _Progress:
+class Progress:
     """A bar on standard error, for as long as something is measured."""
 
     def __init__(self) -> None:

@@ -1,0 +1,315 @@
+"""A study, from its sources to a ledger that holds everything: what was done before is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import json
+import random
+import statistics
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cryoet_bench.conclusion import sentence
+from cryoet_bench.errors import InputError
+from cryoet_bench.harness import turn
+from cryoet_bench.measure.controls import LIMIT, quiet_level
+from cryoet_bench.study import matrix as matrices
+from cryoet_bench.study.examination import Task, examine
+from cryoet_bench.study.ledger import NAME, Entry, Ledger, opened
+from cryoet_bench.study.matrix import Matrix
+from cryoet_bench.study.process import ask_once
+from cryoet_bench.study.subject import Subject, take, told_apart
+
+BOXES = "boxes"
+"""The folder of a study that holds the measured boxes."""
+
+_ATTEMPTS = 3
+"""How often a disturbed trial is measured at most."""
+
+_SOFTWARE = ("cryoet-bench", "zarr", "numcodecs", "numpy", "imagecodecs", "pcodec", "zfpy")
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how many steps of it are done, and how many there are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a study measures.
+
+    Parameters
+    ----------
+    matrix : Matrix
+        Which configurations.
+    subjects : tuple of Subject
+        On what.
+    folder : pathlib.Path
+        Where everything is kept.
+    store : str
+        ``local``, or ``s3:20ms`` for a server at that distance.
+    unreadable : mapping of str to str
+        Sources that are none, and why.
+    """
+
+    matrix: Matrix
+    subjects: tuple[Subject, ...]
+    folder: Path
+    store: str = "local"
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+
+    def tasks(self) -> Iterator[Task]:
+        """Yield every configuration of every subject."""
+        for subject in self.subjects:
+            choice = matrices.choose(
+                self.matrix, subject.box_shape, np.dtype(subject.dtype), subject.name
+            )
+            for configuration in choice.configurations:
+                yield Task(
+                    subject=subject,
+                    box=str(subject.file(self.folder / BOXES)),
+                    configuration=configuration,
+                    foreign=self.matrix.foreign.get(configuration.codec),
+                    access=tuple(self.matrix.access),
+                    python=self.matrix.python,
+                )
+
+    def excluded(self) -> dict[str, int]:
+        """Return how many combinations each rule left out, over all subjects."""
+        total: dict[str, int] = {}
+        for subject in self.subjects:
+            choice = matrices.choose(
+                self.matrix, subject.box_shape, np.dtype(subject.dtype), subject.name
+            )
+            for reason, count in choice.excluded.items():
+                total[reason] = total.get(reason, 0) + count
+        return total
+
+    def facts(self) -> dict[str, Any]:
+        """Return what makes it this study and no other, for the ledger."""
+        return {
+            "matrix": self.matrix.model_dump(mode="json", exclude={"repeats"}),
+            "repeats": self.matrix.repeats,
+            "tomograms": [subject.facts() for subject in self.subjects],
+            "store": self.store,
+            "software": installed(self.matrix.python),
+        }
+
+
+def installed(python: str = "") -> dict[str, str]:
+    """Return the versions of what is measured, here or in an environment of its own."""
+    if python:
+        listed = (
+            "import importlib.metadata as m, json; "
+            "print(json.dumps({d.name: d.version for d in m.distributions()}))"
+        )
+        try:
+            said = subprocess.run(
+                [python, "-c", listed], capture_output=True, text=True, check=True
+            )
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise InputError(
+                f"the matrix names the interpreter {python}, which does not run"
+            ) from error
+        found = json.loads(said.stdout)
+        return {name: found[name] for name in _SOFTWARE if name in found}
+    versions = {}
+    for name in _SOFTWARE:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def prepare(sources: Sequence[str], matrix: Matrix, folder: Path, *, store: str = "local") -> Plan:
+    """Return the plan of a study; its folder is made, and the boxes are read into it.
+
+    Raises
+    ------
+    InputError
+        No source can be read, or the folder holds something else.
+    """
+    require_folder(folder)
+    boxes = folder / BOXES
+    try:
+        boxes.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror}") from error
+    subjects, unreadable = [], {}
+    for source in dict.fromkeys(sources):
+        try:
+            subject = take(source, matrix.edge, boxes)
+            matrices.choose(matrix, subject.box_shape, np.dtype(subject.dtype), subject.name)
+            subjects.append(subject)
+        except InputError as error:
+            unreadable[source] = sentence(error)
+    if not subjects:
+        for left in (boxes, folder):
+            with contextlib.suppress(OSError):  # it holds something
+                left.rmdir()
+        raise InputError("; ".join(unreadable.values()) or "name at least one tomogram")
+    return Plan(
+        matrix=matrix,
+        subjects=tuple(told_apart(subjects)),
+        folder=folder,
+        store=store,
+        unreadable=unreadable,
+    )
+
+
+def require_folder(folder: Path) -> None:
+    """Raise InputError unless a folder is new, empty or that of a study."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise InputError(f"{folder} is no folder: choose another name with --out")
+    if folder.is_dir() and not (folder / NAME).exists():
+        others = sorted(path.name for path in folder.iterdir() if path.name != BOXES)
+        if others:
+            raise InputError(
+                f"{folder} holds other files ({', '.join(others[:3])}): nothing is written there; "
+                "choose another folder with --out"
+            )
+
+
+def run(
+    plan: Plan,
+    *,
+    scheduler: str | None = None,
+    progress: Progress = lambda _what, _done, _total: None,
+) -> Ledger:
+    """Measure what is not in the ledger yet, and return the ledger.
+
+    Parameters
+    ----------
+    plan : Plan
+        What.
+    scheduler : str, optional
+        Address of the Dask scheduler on whose workers exact values are measured; this process
+        otherwise. Times are always measured here, one at a time, after that.
+    progress : callable
+        Told how far the work is.
+
+    Raises
+    ------
+    InputError
+        The scheduler cannot be reached, this machine is measuring something else, or the ledger
+        cannot be written.
+    """
+    with opened(plan.folder, plan.facts()) as ledger:
+        tasks = list(plan.tasks())
+        _examine_all(tasks, ledger, scheduler, progress)
+        with turn.measuring(f"a study in {plan.folder}"):
+            _time_all(plan, tasks, ledger, progress)
+        return ledger
+
+
+def _examine_all(
+    tasks: Sequence[Task], ledger: Ledger, scheduler: str | None, progress: Progress
+) -> None:
+    known = set(ledger.entries)
+    waiting = [task for task in tasks if task.entry("exact").key not in known]
+    done = len(tasks) - len(waiting)
+    progress("Sizes and fidelity", done, len(tasks))
+    for number, entry in enumerate(examined(waiting, scheduler), done + 1):
+        ledger.add(entry)
+        progress("Sizes and fidelity", number, len(tasks))
+
+
+def examined(tasks: Sequence[Task], scheduler: str | None) -> Iterator[Entry]:
+    """Yield what is exact about configurations, as it is known.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        Which.
+    scheduler : str or None
+        Address of a Dask scheduler whose workers see the same files; ``local`` starts a worker a
+        core here; None is this process.
+
+    Raises
+    ------
+    InputError
+        The scheduler cannot be reached.
+    """
+    if scheduler is None or not tasks:
+        yield from map(examine, tasks)
+        return
+    from distributed import Client, LocalCluster, as_completed  # noqa: PLC0415
+
+    with contextlib.ExitStack() as stack:
+        address = scheduler
+        if scheduler == "local":
+            cluster = LocalCluster(  # type: ignore[no-untyped-call]
+                threads_per_worker=1, processes=True, dashboard_address=None
+            )
+            address = stack.enter_context(cluster).scheduler_address
+        try:
+            client = Client(  # type: ignore[no-untyped-call]
+                address, timeout="5s", set_as_default=False
+            )
+        except (OSError, ValueError, TimeoutError) as error:
+            raise InputError(f"the Dask scheduler {address} cannot be reached: {error}") from error
+        stack.enter_context(client)
+        stack.enter_context(client.as_current())
+        futures = {client.submit(examine, task, pure=False): task for task in tasks}
+        for future in as_completed(futures):  # type: ignore[no-untyped-call]
+            if lost := future.exception():  # of the worker: what a codec raises is an entry
+                why = f"the Dask worker failed: {lost}"
+                yield futures[future].entry("exact", status="failed", reason=why)
+            else:
+                yield future.result()
+
+
+def _time_all(plan: Plan, tasks: Sequence[Task], ledger: Ledger, progress: Progress) -> None:
+    """Measure rounds of all configurations, each round in an order of its own."""
+    good = [task for task in tasks if ledger.entries[task.entry("exact").key].status == "passed"]
+    total = len(good) * plan.matrix.repeats
+    done = 0
+    for number in range(1, plan.matrix.repeats + 1):
+        order = random.Random(number).sample(good, len(good))
+        for task in order:
+            done += 1
+            if task.entry("timed", round=number).key not in ledger.entries:
+                ledger.add(_timed(plan, task, number, ledger))
+            progress("Times", done, total)
+
+
+def _timed(plan: Plan, task: Task, number: int, ledger: Ledger) -> Entry:
+    """Return the times of a configuration; a trial that was disturbed is measured again."""
+    quiet = _quiet(ledger)
+    best: Entry | None = None
+    for _ in range(_ATTEMPTS):
+        answer = ask_once(
+            task.request("timed", store=plan.store), task.python or None, hash_seed=number
+        )
+        if answer["status"] != "passed":
+            return task.entry(
+                "timed", round=number, status=answer["status"], reason=answer["reason"]
+            )
+        samples = answer["samples"]
+        slower = control_level(samples) / quiet if quiet else 1.0
+        entry = task.entry(
+            "timed", round=number, samples=samples, values={"slower_controls": slower}
+        )
+        if best is None or slower < (best.values["slower_controls"] or 1.0):
+            best = entry
+        if slower <= LIMIT:
+            break
+    assert best is not None
+    return best
+
+
+def _quiet(ledger: Ledger) -> float:
+    levels = [control_level(entry.samples) for entry in ledger.entries.values() if entry.samples]
+    return quiet_level(levels) if levels else 0.0
+
+
+def control_level(samples: Mapping[str, list[float]]) -> float:
+    """Return what the controls of a trial took at least, in seconds: their geometric mean."""
+    return statistics.geometric_mean(
+        min(values) for name, values in samples.items() if name.startswith("control_")
+    )

@@ -1,0 +1,296 @@
+"""What a collection costs a year, and what it costs to rewrite it, with how far that may be off."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.study.configuration import Configuration
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cryoet_bench.study.subject import Subject
+
+NAMED = Path(__file__).with_name("prices.toml")
+DEFAULT_PRICE = "s3-standard"
+RATIO_ELSEWHERE = 0.03
+"""How far the ratio of another tomogram may be off, as a share, where a study has only one: the
+phantoms of 5 and 10 angstrom and the portal's TS_100_3 lie within 2 % of each other."""
+
+_UNITS = {"KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+_Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Price(BaseModel):
+    """What a store charges, in US dollars; GB is 1e9 bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    storage_per_GB_month: _Amount  # noqa: N815  (the unit as it is written)
+    write_per_1000: _Amount = 0
+    read_per_1000: _Amount = 0
+    write_per_GB: _Amount = 0  # noqa: N815
+    read_per_GB: _Amount = 0  # noqa: N815
+    egress_per_GB: _Amount = 0  # noqa: N815
+    core_hour: _Amount = 0
+    uncertainty: Annotated[float, Field(ge=0, lt=1)] = 0
+    dated: dt.date
+    source: str
+
+    @property
+    def label(self) -> str:
+        """Its title and date."""
+        return f"{self.title} ({self.dated:%Y-%m-%d})"
+
+
+def flat(per_terabyte_month: float) -> Price:
+    """Return a price that is known for storage alone.
+
+    Raises
+    ------
+    InputError
+        It is no price.
+    """
+    if not 0 <= per_terabyte_month < math.inf:
+        raise InputError(f"{per_terabyte_month} is no price of a TB for a month: give dollars")
+    return Price(
+        title=f"${per_terabyte_month:g} a TB and month",
+        storage_per_GB_month=per_terabyte_month / 1000,
+        dated=dt.datetime.now(dt.UTC).date(),
+        source="given on the command line",
+    )
+
+
+def read_price(name: str) -> Price:
+    """Return a named price, or that of a TOML file with the same keys.
+
+    Raises
+    ------
+    InputError
+        There is none, or it is not one.
+    """
+    named = tomllib.loads(NAMED.read_text("utf-8"))
+    if name in named:
+        return Price.model_validate(named[name])
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise InputError(
+            f"there is no price {name!r}: name a TOML file or one of {', '.join(named)}"
+        )
+    try:
+        return Price.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise InputError(f"the price {path}: {place}: {first['msg']}") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"the price {path} cannot be read as TOML: {error}") from error
+
+
+def parse_size(text: str) -> float:
+    """Return bytes from text such as ``2.3GB``.
+
+    Raises
+    ------
+    InputError
+        It is no size.
+    """
+    match = re.fullmatch(r"\s*([0-9.]+)\s*([KMGT]i?B)\s*", text, re.IGNORECASE)
+    try:
+        number = float(match[1]) if match else 0.0
+    except ValueError:
+        number = 0.0
+    if not match or not 0 < number < math.inf:
+        raise InputError(f"{text!r} is no size: write it as in 2.3GB")
+    return number * _UNITS[match[2].upper()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collection:
+    """What is stored, and how it is used.
+
+    Parameters
+    ----------
+    volumes : int
+        How many.
+    mean_bytes : float
+        Of a volume without compression.
+    reads : float
+        How often each volume is read as a whole in a year.
+    downloaded : float
+        Share of those reads that leaves the cloud.
+    """
+
+    volumes: int
+    mean_bytes: float
+    reads: float = 1.0
+    downloaded: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse what is no collection."""
+        if self.volumes < 1 or not 0 < self.mean_bytes < math.inf:
+            raise InputError("a collection has at least one volume, of at least one byte")
+        if not 0 <= self.reads < math.inf or not 0 <= self.downloaded <= 1:
+            raise InputError("reads a year are 0 or more, and the share of downloads is 0 to 1")
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A number and how far it may be off.
+
+    Parameters
+    ----------
+    value : float
+        The best guess.
+    share : float
+        Relative uncertainty, two-sided 95 %.
+    """
+
+    value: float
+    share: float = 0.0
+
+    @property
+    def low(self) -> float:
+        """The lower end."""
+        return self.value * (1 - self.share)
+
+    @property
+    def high(self) -> float:
+        """The upper end."""
+        return self.value * (1 + self.share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bill:
+    """What a collection needs and costs in one configuration.
+
+    Parameters
+    ----------
+    configuration : str
+        Which.
+    stored_bytes, objects : Amount
+        Of the whole collection.
+    storage, requests, egress : Amount
+        Dollars a year.
+    rewriting : Amount
+        Dollars, once: cores that decode and encode, and requests that write.
+    core_hours : float
+        Of the rewriting.
+    """
+
+    configuration: str
+    stored_bytes: Amount
+    objects: Amount
+    storage: Amount
+    requests: Amount
+    egress: Amount
+    rewriting: Amount
+    core_hours: float
+
+    @property
+    def yearly(self) -> Amount:
+        """Dollars a year."""
+        parts = (self.storage, self.requests, self.egress)
+        total = sum(part.value for part in parts)
+        # They share the ratio and the price list, so that their errors add up.
+        return Amount(total, sum(part.value * part.share for part in parts) / total if total else 0)
+
+
+def ratio_uncertainty(rows: pd.DataFrame, configuration: str) -> float:
+    """Return how far the ratio of another volume may be off, as a share.
+
+    With several tomograms it is twice the relative standard deviation of their ratios; with one it
+    is stated (`RATIO_ELSEWHERE`), or twice what the objects of the box differ, if that is more.
+    """
+    own = rows[(rows["configuration"] == configuration) & ~rows["labels"]]
+    ratios = own["ratio"].to_numpy(np.float64)
+    if len(ratios) > 1:
+        return float(2 * ratios.std(ddof=1) / ratios.mean())
+    within = rows.loc[rows["configuration"] == configuration, "object_spread"].fillna(0).max()
+    return max(RATIO_ELSEWHERE, float(2 * within))
+
+
+def objects_of(configuration: Configuration, subject: Subject) -> int:
+    """Return how many objects the whole tomogram has, metadata included."""
+    cut = configuration.layout.objects
+    grid = zip(subject.shape, cut, strict=True)
+    return math.prod(-(-length // edge) for length, edge in grid) + 1
+
+
+def bill(
+    row: Mapping[str, Any],
+    configuration: Configuration,
+    subject: Subject,
+    collection: Collection,
+    price: Price,
+    uncertainty: float,
+) -> Bill:
+    """Return what a collection costs in a configuration.
+
+    Parameters
+    ----------
+    row : mapping
+        Of the summary.
+    configuration, subject
+        What was measured, and on what; bytes and objects of the box stand for the whole.
+    collection, price
+        What is stored, and where.
+    uncertainty : float
+        Of the ratio.
+    """
+    raw = collection.volumes * collection.mean_bytes
+    whole = math.prod(subject.shape) * np.dtype(subject.dtype).itemsize
+    stored = Amount(raw / row["ratio"], uncertainty)
+    objects = objects_of(configuration, subject) * max(1.0, collection.mean_bytes / whole)
+    count = Amount(collection.volumes * objects)
+    both = math.hypot(uncertainty, price.uncertainty)
+    gigabytes = stored.value / 1e9
+    box = math.prod(subject.box_shape) * np.dtype(subject.dtype).itemsize
+    seconds = (row.get("write_s") or 0.0) + (row.get("read_s") or 0.0)
+    core_hours = seconds * raw / box / 3600 if math.isfinite(seconds) else 0.0
+    reads = collection.reads
+    return Bill(
+        configuration=configuration.name,
+        stored_bytes=stored,
+        objects=count,
+        storage=Amount(gigabytes * price.storage_per_GB_month * 12, both),
+        requests=Amount(
+            reads * (count.value * price.read_per_1000 / 1000 + gigabytes * price.read_per_GB),
+            both,
+        ),
+        egress=Amount(reads * collection.downloaded * gigabytes * price.egress_per_GB, both),
+        rewriting=Amount(
+            core_hours * price.core_hour
+            + count.value * price.write_per_1000 / 1000
+            + gigabytes * price.write_per_GB,
+            both,
+        ),
+        core_hours=core_hours,
+    )
+
+
+def portal_layout(rows: pd.DataFrame) -> str | None:
+    """Return the configuration that is nearest to what the CryoET Data Portal writes, if any.
+
+    Blosc-lz4 level 5 with byte shuffle in format 2, in the largest chunks that were measured.
+    """
+    alike = rows[
+        (rows["encoding"] == "blosc-lz4-5-byteshuffle")
+        & (rows["zarr_format"] == 2)
+        & (rows["status"] == "passed")
+    ]
+    if alike.empty:
+        return None
+    return str(alike["objects"].idxmin())

@@ -1,0 +1,188 @@
+"""The ledger of a study: what was measured, a line each, on the disk as soon as it is known.
+
+A study that is killed resumes from it: a line that was not finished is cut off, and what has a line
+is not measured again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.files import locked
+
+FORMAT = "cryoet-bench-study"
+NAME = "ledger.jsonl"
+
+Kind = Literal["exact", "timed"]
+Key = tuple[Kind, str, str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One trial of a configuration on a subject.
+
+    Parameters
+    ----------
+    kind : {"exact", "timed"}
+        What was asked for.
+    subject, configuration : str
+        Their names.
+    round : int
+        Of times, from 1; 0 for exact values.
+    status : {"passed", "n/a", "failed", "broken"}
+        Broken is a configuration that did not keep its promise.
+    reason : str
+        Why it did not pass.
+    values : mapping of str to float
+        Exact values, with their units in the names.
+    samples : mapping of str to list of float
+        Times in seconds.
+    words : mapping of str to str
+        Promise and verdicts.
+    curves : mapping of str to list of float
+        Of the error: by frequency.
+    """
+
+    kind: Kind
+    subject: str
+    configuration: str
+    round: int = 0
+    status: str = "passed"
+    reason: str = ""
+    values: Mapping[str, float | None] = field(default_factory=dict)
+    samples: Mapping[str, list[float]] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+    curves: Mapping[str, list[float | None]] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        """What no other entry has."""
+        return self.kind, self.subject, self.configuration, self.round
+
+
+class Ledger:
+    """The entries of a study, and its plan.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Its file; `opened` makes and locks it.
+    plan : mapping
+        What is measured, and with which software.
+    entries : dict of tuple to Entry
+        What is known.
+    """
+
+    def __init__(self, path: Path, plan: Mapping[str, Any], entries: dict[Key, Entry]) -> None:
+        self.path = path
+        self.plan = plan
+        self.entries = entries
+
+    def add(self, entry: Entry) -> None:
+        """Put an entry on the disk.
+
+        Raises
+        ------
+        InputError
+            It cannot be written; what was there before still is.
+        """
+        if entry.key in self.entries:
+            raise ValueError(f"{entry.key} is known already")
+        _append(self.path, asdict(entry))
+        self.entries[entry.key] = entry
+
+
+@contextlib.contextmanager
+def opened(folder: Path, plan: Mapping[str, Any]) -> Iterator[Ledger]:
+    """Yield the ledger in a folder for a plan: a new one, or that of a study to resume.
+
+    Raises
+    ------
+    InputError
+        Another process has it, it belongs to another plan, or the folder cannot be written.
+    """
+    path = folder / NAME
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path, wait=False))
+        except BlockingIOError:
+            raise InputError(
+                f"another study is writing to {folder}: wait for it, or stop it"
+            ) from None
+        except OSError as error:
+            raise InputError(f"cannot write {path}: {error.strerror}") from error
+        if _cut(path) == 0:
+            _append(path, {"format": FORMAT, "plan": plan})
+        ledger = read(folder)
+        if different := _difference(ledger.plan, json.loads(json.dumps(plan))):
+            raise InputError(
+                f"{folder} holds a study with another {different}: choose another folder with "
+                "--out, or remove that one"
+            )
+        yield ledger
+
+
+def read(folder: Path) -> Ledger:
+    """Return the ledger of a study, finished or not.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    path = folder / NAME
+    try:
+        lines = path.read_bytes().split(b"\n")
+        head = json.loads(lines[0])
+        plan = head["plan"]
+        good = head["format"] == FORMAT
+    except (OSError, ValueError, KeyError, TypeError):
+        good = False
+    if not good:
+        raise InputError(
+            f"{folder} holds no study: 'cryoet-bench study SOURCE --out DIR' makes one"
+        )
+    entries = {}
+    for line in lines[1:-1]:  # after the last line break nothing is finished
+        entry = Entry(**json.loads(line))
+        entries[entry.key] = entry
+    return Ledger(path, plan, entries)
+
+
+def _cut(path: Path) -> int:
+    """Cut off a line that was not finished, and return how many bytes are left."""
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.truncate(path, whole)
+    return whole
+
+
+def _append(path: Path, content: Mapping[str, Any]) -> None:
+    line = json.dumps(content).encode() + b"\n"
+    size = path.stat().st_size
+    try:
+        with path.open("ab", buffering=0) as file:
+            file.write(line)
+            os.fsync(file.fileno())
+            if file.tell() != size + len(line):  # a full disk takes a part of it
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.truncate(path, size)
+        what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
+        raise InputError(f"cannot write {path}: {what}; what was measured is kept") from error
+
+
+def _difference(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """Return which parts of two plans differ; more repeats are no other study."""
+    parts = [key for key in wanted if key != "repeats" and known.get(key) != wanted[key]]
+    return " and ".join(parts)

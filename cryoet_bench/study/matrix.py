@@ -1,0 +1,355 @@
+"""A matrix: which configurations a study measures, read from a file that is checked by a schema.
+
+A file has blocks; each is the product of its axes, and the matrix is what all blocks give, each
+configuration once. What makes no sense is left out by rule, and counted.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import math
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.storage.codecs import Shuffle
+from cryoet_bench.storage.layouts import Shape
+from cryoet_bench.study.configuration import Configuration, Voxel
+from cryoet_bench.study.families import FAMILIES, Family, Foreign, LevelOf
+from cryoet_bench.study.trial import ACCESS
+
+NAMED = Path(__file__).with_name("matrices")
+"""The folder of the matrices that have a name."""
+
+_MOST_OBJECTS = 100_000
+
+
+def _shape(value: Any) -> Any:
+    """Read an edge of a cube, or the edges along z, y, x."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value,) * 3
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _positive(shape: Shape) -> Shape:
+    if min(shape) < 1:
+        raise ValueError("an edge is at least 1 voxel")
+    return shape
+
+
+def _list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _known(access: str) -> str:
+    if access in ACCESS:
+        return access
+    raise ValueError(f"there is no access pattern {access!r}: choose of {', '.join(ACCESS)}")
+
+
+Edges = Annotated[Shape, BeforeValidator(_shape), AfterValidator(_positive)]
+OneOrMore = BeforeValidator(_list)
+NoneWord = BeforeValidator(lambda value: None if value == "none" else value)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Block(_Strict):
+    """A product of axes; "none" on the axes of shards and kept bits is one of their values."""
+
+    codec: Annotated[list[str], OneOrMore]
+    level: Annotated[list[float], OneOrMore] = []
+    shuffle: Annotated[list[Shuffle], OneOrMore] = ["none"]
+    chunks: Annotated[list[Edges], OneOrMore]
+    shards: Annotated[list[Annotated[Edges | None, NoneWord]], OneOrMore] = [None]
+    format: Annotated[list[Literal[2, 3]], OneOrMore] = [3]
+    voxel: Annotated[list[Voxel], OneOrMore] = ["same"]
+    kept_bits: Annotated[
+        list[Annotated[Annotated[int, Field(ge=0)] | None, NoneWord]], OneOrMore
+    ] = [None]
+
+    def count(self) -> int:
+        """Return how many combinations there are, before any is made."""
+        axes: tuple[Sequence[Any], ...] = (
+            self.shuffle, self.chunks, self.shards, self.format, self.voxel, self.kept_bits,
+        )  # fmt: skip
+        return math.prod(map(len, axes)) * len(self.codec) * max(1, len(self.level))
+
+    def combinations(self) -> Iterator[Configuration]:
+        """Yield all of them."""
+        levels: Sequence[float | None] = self.level or [None]
+        for codec, level, shuffle, chunks, shards, number, voxel, bits in itertools.product(
+            self.codec, levels, self.shuffle, self.chunks, self.shards, self.format, self.voxel,
+            self.kept_bits,
+        ):  # fmt: skip
+            yield Configuration(
+                codec=codec,
+                level=level,
+                shuffle=shuffle,
+                chunks=chunks,
+                shards=shards,
+                zarr_format=number,
+                voxel=voxel,
+                kept_bits=bits,
+            )
+
+
+class Published(_Strict):
+    """Figures that others published, by configuration and measure, for a volume of theirs."""
+
+    source: str
+    tomogram: str
+    values: dict[str, dict[str, float]]
+
+
+class ForeignCodec(_Strict):
+    """A codec that a module of the user's registers; see `families.Foreign`."""
+
+    name: str
+    module: str
+    format2: str = ""
+    format3: str = ""
+    settings: dict[str, Any] = {}
+    level: str = "level"
+    level_of: LevelOf = "nothing"
+
+    @property
+    def foreign(self) -> Foreign:
+        """What the trial's process needs to know of it."""
+        return Foreign(**self.model_dump())
+
+
+class Matrix(_Strict):
+    """What a study measures.
+
+    Attributes
+    ----------
+    title : str
+        For people.
+    edge : int
+        The study measures a box of at most so many voxels a side.
+    repeats : int
+        Rounds of fresh processes.
+    access : list of str
+        Access patterns that are timed.
+    python : str
+        Interpreter of an environment of its own that has the codecs.
+    block : list of Block
+        The products.
+    codec : list of ForeignCodec
+        Codecs of the user's own.
+    published : Published or None
+        Figures to lay beside ours.
+    """
+
+    title: str
+    edge: Annotated[int, Field(ge=8)] = 128
+    repeats: Annotated[int, Field(ge=1, le=100)] = 3
+    access: list[Annotated[str, AfterValidator(_known)]] = ["xy-slices", "yz-slices"]
+    python: str = ""
+    block: Annotated[list[Block], Field(min_length=1)]
+    codec: list[ForeignCodec] = []
+    published: Published | None = None
+
+    @property
+    def foreign(self) -> dict[str, Foreign]:
+        """The user's own codecs by name."""
+        return {codec.name: codec.foreign for codec in self.codec}
+
+    @property
+    def families(self) -> dict[str, Family]:
+        """All families that its blocks may name."""
+        return FAMILIES | {name: foreign.family for name, foreign in self.foreign.items()}
+
+    def count(self) -> int:
+        """Return how many combinations there are, before any is made or left out."""
+        return sum(block.count() for block in self.block)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The configurations of a matrix for a volume.
+
+    Parameters
+    ----------
+    configurations : tuple of Configuration
+        Those that are measured, each once.
+    excluded : mapping of str to int
+        How many combinations each rule left out.
+    """
+
+    configurations: tuple[Configuration, ...]
+    excluded: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class _Place:
+    configuration: Configuration
+    family: Family
+    shape: Shape
+    kind: str
+    itemsize: int
+
+
+Rule = Callable[[_Place], bool]
+
+
+def _objects(place: _Place) -> int:
+    cut = place.configuration.layout.objects
+    return math.prod(-(-length // edge) for length, edge in zip(place.shape, cut, strict=True))
+
+
+def _mantissa(place: _Place) -> int:
+    return {2: 10, 4: 23, 8: 52}[place.itemsize]
+
+
+def _level_is_none(place: _Place) -> bool:
+    low, high = place.family.levels
+    level = place.configuration.level
+    if place.family.level_of == "nothing":
+        return False
+    return level is None or not low <= level <= high
+
+
+_RULES: dict[str, Rule] = {
+    "the codec has no such level": _level_is_none,
+    "the codec has no such shuffle": lambda p: p.configuration.shuffle not in p.family.shuffles,
+    "the format has no name for the codec": lambda p: (
+        p.configuration.zarr_format not in p.family.formats
+    ),
+    "the codec does not take this type of voxel": lambda p: (
+        ("i" if "int" in p.configuration.voxel else p.kind) not in p.family.kinds
+    ),
+    "format 2 has no shards": lambda p: (
+        p.configuration.shards is not None and p.configuration.zarr_format == 2
+    ),
+    "a shard holds whole chunks": lambda p: (
+        p.configuration.shards is not None
+        and any(a % b for a, b in zip(p.configuration.shards, p.configuration.chunks, strict=True))
+    ),
+    "a shard of one chunk is that chunk": lambda p: (
+        p.configuration.shards == p.configuration.chunks
+    ),
+    "the object is larger than the box": lambda p: any(
+        edge > length for edge, length in zip(p.configuration.layout.objects, p.shape, strict=True)
+    ),
+    f"there are more than {_MOST_OBJECTS:,} objects": lambda p: _objects(p) > _MOST_OBJECTS,
+    "integers are neither rounded nor scaled": lambda p: (
+        p.kind != "f" and (p.configuration.kept_bits is not None or p.configuration.voxel != "same")
+    ),
+    "integers are stored without loss": lambda p: p.kind != "f" and p.family.lossy,
+    "the voxels have no more bits than are kept": lambda p: (
+        p.kind == "f"
+        and p.configuration.kept_bits is not None
+        and p.configuration.kept_bits >= _mantissa(p)
+    ),
+    "a loss is not put on a loss": lambda p: (
+        sum(
+            (
+                p.configuration.kept_bits is not None,
+                p.configuration.voxel != "same",
+                p.family.lossy,
+            )
+        )
+        > 1
+    ),
+    "the voxels have this type already": lambda p: (
+        p.configuration.voxel == "float16" and p.itemsize == 2
+    ),
+}
+"""What makes no sense, by the reason; the first that holds counts."""
+
+
+def choose(matrix: Matrix, shape: Shape, dtype: np.dtype[Any], where: str) -> Choice:
+    """Return the configurations of a matrix that make sense for a volume.
+
+    Parameters
+    ----------
+    matrix : Matrix
+        As `read` returned it.
+    shape, dtype
+        Of the box that is measured.
+    where : str
+        The volume's name, for the message.
+
+    Raises
+    ------
+    InputError
+        None makes sense.
+    """
+    families = matrix.families
+    excluded: Counter[str] = Counter()
+    chosen: dict[Configuration, None] = {}
+    for block in matrix.block:
+        for one in block.combinations():
+            family = families[one.codec]
+            place = _Place(one, family, shape, dtype.kind.replace("u", "i"), dtype.itemsize)
+            reason = next((reason for reason, holds in _RULES.items() if holds(place)), None)
+            if reason is None and family.level_of == "nothing":
+                one = Configuration.of(one.facts() | {"level": None})  # noqa: PLW2901
+            if reason is None and one in chosen:
+                reason = "it is in the matrix already"
+            if reason is None:
+                chosen[one] = None
+            else:
+                excluded[reason] += 1
+    if not chosen:
+        reasons = "; ".join(f"{reason} ({count})" for reason, count in excluded.items())
+        size = " x ".join(map(str, shape))
+        raise InputError(
+            f"no configuration of {matrix.title!r} makes sense for {where} ({size} {dtype}): "
+            f"{reasons}"
+        )
+    return Choice(tuple(chosen), dict(excluded))
+
+
+def names() -> list[str]:
+    """Return the names of the matrices that have one."""
+    return sorted(path.stem for path in NAMED.glob("*.toml"))
+
+
+def read(name: str) -> Matrix:
+    """Return a named matrix, or that of a TOML file.
+
+    Raises
+    ------
+    InputError
+        There is none, or it does not keep to the schema.
+    """
+    path = NAMED / f"{name}.toml" if name in names() else Path(name).expanduser()
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        close = difflib.get_close_matches(name, names(), n=1)
+        hint = f"did you mean {close[0]}?" if close else f"named are {', '.join(names())}"
+        raise InputError(f"there is no matrix {name!r}: {hint}; a file is TOML") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"the matrix {path} cannot be read as TOML: {error}") from error
+    try:
+        matrix = Matrix.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InputError(f"the matrix {name}: {place}: {first['msg']}") from None
+    for block in matrix.block:
+        for codec in block.codec:
+            _require_known(codec, matrix, name)
+    return matrix
+
+
+def _require_known(codec: str, matrix: Matrix, name: str) -> None:
+    known = matrix.families
+    if codec not in known:
+        close = difflib.get_close_matches(codec, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+        raise InputError(f"the matrix {name} names the codec {codec!r}, which is not known: {hint}")

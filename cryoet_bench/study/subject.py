@@ -1,0 +1,141 @@
+"""What a study measures on: a box of a tomogram, and the whole that it stands for."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cryoet_bench.files import staged
+from cryoet_bench.storage.layouts import Shape
+from cryoet_bench.tomogram.part import Part
+from cryoet_bench.tomogram.sources import open_volume
+from cryoet_bench.tomogram.volume import checksum
+from cryoet_bench.volume.boxes import read_box
+from cryoet_bench.volume.reading import readable
+from cryoet_bench.volume.region import format_region
+
+_LABELS = 0.5
+"""Labels are integers of which more than this share equal their neighbour; densities are noisy."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A box of a tomogram.
+
+    Parameters
+    ----------
+    name : str
+        The tomogram's.
+    source : str
+        As the user gave it.
+    shape : tuple of int
+        Of the whole tomogram, along z, y, x.
+    box : str
+        What is measured of it, as `parse_region` reads it.
+    box_shape : tuple of int
+        Its voxels along z, y, x.
+    dtype : str
+        Of a voxel.
+    voxel_spacing : tuple of float or None
+        In angstrom.
+    labels : bool
+        Whether it holds labels rather than densities.
+    synthetic : bool
+        Whether it is a phantom.
+    sha256 : str
+        Of the box's voxels.
+    """
+
+    name: str
+    source: str
+    shape: Shape
+    box: str
+    box_shape: Shape
+    dtype: str
+    voxel_spacing: tuple[float, float, float] | None
+    labels: bool
+    synthetic: bool
+    sha256: str
+
+    def file(self, folder: Path) -> Path:
+        """Return where the box is kept in a folder."""
+        return folder / f"{self.sha256[:16]}.npy"
+
+    def facts(self) -> dict[str, Any]:
+        """Return it as JSON holds it."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, facts: dict[str, Any]) -> Subject:
+        """Return the subject that `facts` came from."""
+        spacing = facts["voxel_spacing"]
+        shapes = {key: tuple(facts[key]) for key in ("shape", "box_shape")}
+        return cls(**{**facts, **shapes, "voxel_spacing": spacing and tuple(spacing)})
+
+
+def take(source: str, edge: int, folder: Path) -> Subject:
+    """Read the box of a tomogram that is measured, and keep it as a file in a folder.
+
+    Parameters
+    ----------
+    source : str
+        As `open_volume` takes it.
+    edge : int
+        The box has at most so many voxels a side, near the middle.
+    folder : pathlib.Path
+        Where measured processes read it from.
+
+    Raises
+    ------
+    InputError
+        There is no such tomogram, or it cannot be read.
+    """
+    volume = open_volume(source)
+    region = Part(edge=edge).place(volume, source)
+    box = readable(lambda: read_box(volume.array, region), source)
+    box = np.ascontiguousarray(box, box.dtype.newbyteorder("="))
+    z, y, x = volume.array.shape
+    subject = Subject(
+        name=volume.name,
+        source=source,
+        shape=(z, y, x),
+        box=format_region(region),
+        box_shape=box.shape,
+        dtype=box.dtype.name,
+        voxel_spacing=volume.voxel_spacing,
+        labels=is_labels(box),
+        synthetic=volume.facts.get("source") == "synthetic",
+        sha256=checksum(box),
+    )
+    target = subject.file(folder)
+    if not target.exists():
+        with staged(target) as written:
+            np.save(written, box)
+    return subject
+
+
+def is_labels(box: npt.NDArray[Any]) -> bool:
+    """Tell whether voxels are labels: integers that mostly equal their neighbour."""
+    if box.dtype.kind not in "iu" or box.shape[2] < 2:
+        return False
+    return float(np.mean(box[..., 1:] == box[..., :-1])) > _LABELS
+
+
+def told_apart(subjects: list[Subject]) -> list[Subject]:
+    """Return subjects of which no two have one name: files in two folders may."""
+    names = [subject.name for subject in subjects]
+    return [
+        subject
+        if names.count(subject.name) == 1
+        else Subject.of(subject.facts() | {"name": f"{subject.name} {_short(subject.source)}"})
+        for subject in subjects
+    ]
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:6]

@@ -1,0 +1,254 @@
+"""The tables of a study: a row a measurement, and a row a configuration. Units are in the names."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.files import Kind, output
+from cryoet_bench.record.estimate import Noise, estimate, noise_of, pooled
+from cryoet_bench.storage.layouts import Shape
+from cryoet_bench.study import cost
+from cryoet_bench.study.configuration import Configuration, edges
+from cryoet_bench.study.ledger import Entry, Ledger
+from cryoet_bench.study.matrix import Matrix, choose
+from cryoet_bench.study.subject import Subject
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AXES = ("codec", "level", "shuffle", "chunks", "shards", "zarr_format", "voxel", "kept_bits")
+"""Columns that say what a configuration is."""
+
+_SLICED = {"xy_slices": 0, "xz_slices": 1, "yz_slices": 2}
+_MARK = b"cryoet_bench_study"
+PARQUET = Kind("table of a study", _MARK, binary=True)
+CSV = Kind("table of a study", _MARK)
+
+
+@dataclass(frozen=True)
+class Level:
+    """What the rounds of one time say.
+
+    Parameters
+    ----------
+    value : float
+        The estimate, in seconds.
+    error : float
+        Standard error of its natural logarithm.
+    rounds : int
+        How many there were.
+    """
+
+    value: float
+    error: float
+    rounds: int
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """A study that was read back: what it measured, on what, and how restless the times were.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        Everything that is known.
+    matrix : Matrix
+        What it measured.
+    subjects : tuple of Subject
+        On what.
+    summary : pandas.DataFrame
+        A row a configuration of a subject.
+    levels : mapping
+        The times of a subject's configuration by measure.
+    noise : mapping of str to Noise
+        Of one round, by measure.
+    """
+
+    ledger: Ledger
+    matrix: Matrix
+    subjects: tuple[Subject, ...]
+    summary: pd.DataFrame
+    levels: Mapping[tuple[str, str], Mapping[str, Level]]
+    noise: Mapping[str, Noise]
+
+    @property
+    def store(self) -> str:
+        """Where the volumes were stored."""
+        return str(self.ledger.plan["store"])
+
+    def of(self, subject: Subject) -> pd.DataFrame:
+        """Return the rows of a subject by configuration."""
+        rows = self.summary[self.summary["tomogram"] == subject.name]
+        return rows.set_index("configuration")
+
+    def configuration(self, subject: Subject, name: str) -> Configuration:
+        """Return the configuration of a name."""
+        return _configurations(self.matrix, subject)[name]
+
+
+def results(ledger: Ledger) -> Results:
+    """Return what a ledger holds as tables; an unfinished study gives what it has so far.
+
+    Raises
+    ------
+    InputError
+        It holds nothing.
+    """
+    import pandas as pd  # noqa: PLC0415
+
+    plan = ledger.plan
+    matrix = Matrix.model_validate(plan["matrix"] | {"repeats": plan["repeats"]})
+    subjects = tuple(Subject.of(facts) for facts in plan["tomograms"])
+    rounds = _rounds(ledger)
+    noise = _noise(rounds)
+    levels = {
+        key: {
+            measure: _level(values, noise[measure])
+            for measure, values in found.items()
+            if not measure.startswith("control_")
+        }
+        for key, found in rounds.items()
+    }
+    rows = []
+    for subject in subjects:
+        for name, configuration in _configurations(matrix, subject).items():
+            entry = ledger.entries.get(("exact", subject.name, name, 0))
+            if entry is not None:
+                rows.append(_row(subject, configuration, entry, levels.get((subject.name, name))))
+    if not rows:
+        raise InputError(f"the study in {ledger.path.parent} has measured nothing yet: rerun it")
+    return Results(ledger, matrix, subjects, pd.DataFrame(rows), levels, noise)
+
+
+def _configurations(matrix: Matrix, subject: Subject) -> dict[str, Configuration]:
+    choice = choose(matrix, subject.box_shape, np.dtype(subject.dtype), subject.name)
+    return {one.name: one for one in choice.configurations}
+
+
+def _rounds(ledger: Ledger) -> dict[tuple[str, str], dict[str, list[float]]]:
+    """Return the least sample of each round by subject, configuration and measure."""
+    found: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for entry in sorted(ledger.entries.values(), key=lambda entry: entry.round):
+        if entry.kind == "timed" and entry.status == "passed":
+            own = found.setdefault((entry.subject, entry.configuration), {})
+            for measure, samples in entry.samples.items():
+                own.setdefault(measure, []).append(min(samples))
+    return found
+
+
+def _noise(rounds: Mapping[tuple[str, str], Mapping[str, list[float]]]) -> dict[str, Noise]:
+    measures = {measure for found in rounds.values() for measure in found}
+    return {
+        measure: pooled(
+            [np.log(found[measure]).tolist() for found in rounds.values() if measure in found]
+        )
+        for measure in measures
+    }
+
+
+def _level(values: Sequence[float], shared: Noise) -> Level:
+    own = noise_of(np.log(values).tolist(), shared)
+    return Level(estimate(values), own.deviation / len(values) ** 0.5, len(values))
+
+
+def _row(
+    subject: Subject,
+    configuration: Configuration,
+    entry: Entry,
+    levels: Mapping[str, Level] | None,
+) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "tomogram": subject.name,
+        "labels": subject.labels,
+        "configuration": configuration.name,
+        **_axes(configuration),
+        "status": entry.status,
+        "reason": entry.reason,
+        **dict(entry.values),
+        "whole_objects": cost.objects_of(configuration, subject),
+    }
+    for measure, level in (levels or {}).items():
+        row[measure] = level.value
+        row[f"{measure.removesuffix('_s')}_spread_percent"] = 100 * level.error
+    for access, axis in _SLICED.items():
+        if f"{access}_s" in row:
+            # So many times more chunks are decoded for a slice of the whole volume.
+            more = _chunks(subject.shape, configuration, axis) / _chunks(
+                subject.box_shape, configuration, axis
+            )
+            row[f"whole_{access}_s"] = row[f"{access}_s"] * more
+    row["rounds"] = max((level.rounds for level in (levels or {}).values()), default=0)
+    return row | dict(entry.words)
+
+
+def _chunks(shape: Shape, configuration: Configuration, axis: int) -> int:
+    """Return how many chunks a slice across an axis touches."""
+    counts = [-(-n // edge) for n, edge in zip(shape, configuration.chunks, strict=True)]
+    return math.prod(counts) // counts[axis]
+
+
+def _axes(configuration: Configuration) -> dict[str, Any]:
+    facts = {axis: getattr(configuration, axis) for axis in AXES}
+    facts["chunks"] = edges(configuration.chunks)
+    facts["shards"] = edges(configuration.shards) if configuration.shards else None
+    return facts | {"encoding": configuration.encoding, "layout": configuration.cut}
+
+
+def measurements(found: Results) -> pd.DataFrame:
+    """Return a row a measurement: of a time one a round, of an exact value one."""
+    import pandas as pd  # noqa: PLC0415
+
+    named = found.summary.set_index(["tomogram", "configuration"])[["labels", *AXES]]
+    axes: Any = named.to_dict("index")
+    rows = []
+    for entry in found.ledger.entries.values():
+        common = {
+            "tomogram": entry.subject,
+            "configuration": entry.configuration,
+            **axes[entry.subject, entry.configuration],
+            "store": found.store,
+            "kind": entry.kind,
+            "round": entry.round,
+        }
+        values = {name: min(samples) for name, samples in entry.samples.items()} | dict(
+            entry.values
+        )
+        rows += [
+            {
+                **common,
+                "measure": name,
+                "value": value,
+                "samples": len(entry.samples.get(name, ())) or None,
+                "made_by": _MARK.decode(),
+            }
+            for name, value in values.items()
+        ]
+    return pd.DataFrame(rows)
+
+
+def write(found: Results, folder: Path) -> list[Path]:
+    """Write both tables as CSV and Parquet into a study's folder, and return the files."""
+    written = []
+    tables = {
+        "measurements": measurements(found),
+        "configurations": found.summary.assign(made_by=_MARK.decode()),
+    }
+    for name, table in tables.items():
+        for suffix, kind in ((".csv", CSV), (".parquet", PARQUET)):
+            target = output(folder / f"{name}{suffix}", kind)
+            buffer = io.BytesIO()
+            if suffix == ".csv":
+                table.to_csv(buffer, index=False)
+            else:
+                table.to_parquet(buffer, index=False)
+            target.write(buffer.getvalue())
+            written.append(target.path)
+    return written

@@ -1,0 +1,166 @@
+"""The commands study and recommend: what they print, write, refuse, and how the page works."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from playwright.sync_api import sync_playwright
+from typer.testing import CliRunner, Result
+
+from cryoet_bench.cli import app
+from cryoet_bench.errors import InputError
+from tests.study import synthetic
+from tests.study.studies import place
+
+RUNNER = CliRunner()
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def run(*arguments: object) -> Result:
+    return RUNNER.invoke(app, [str(one) for one in arguments], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of one good and one unreadable volume, by the command."""
+    folder = tmp_path_factory.mktemp("study")
+    source, matrix = place(folder)
+    (folder / "bad.mrc").write_text("no volume")
+    result = run(
+        "study", source, folder / "bad.mrc", "--matrix", matrix, "--out", folder / "out",
+        "--count", 2000, "--price-per-TB-month", 23,
+    )  # fmt: skip
+    assert result.exit_code == 2, "one of the two could not be read"
+    assert "blosc-zstd-5-byteshuffle-7bits 12 v3" in result.stdout
+    assert "2,000 volumes" in result.stdout
+    return folder / "out"
+
+
+def test_everything_is_written(finished: Path) -> None:
+    names = {path.name for path in finished.iterdir()}
+    assert names >= {
+        "study.html", "study.md", "recommendations.json", "measurements.csv",
+        "measurements.parquet", "configurations.csv", "configurations.parquet", "ledger.jsonl",
+        "plots",
+    }  # fmt: skip
+    csv = pd.read_csv(finished / "measurements.csv")
+    parquet = pd.read_parquet(finished / "measurements.parquet")
+    assert len(csv) == len(parquet)
+    assert np.allclose(csv["value"], parquet["value"], equal_nan=True)
+    advice = json.loads((finished / "recommendations.json").read_text())["recommendations"]
+    assert [one["recommendation"]["demand"]["use"]["name"] for one in advice] == [
+        "archive", "interactive", "training", "visualisation",
+    ]  # fmt: skip
+    assert "![" in (finished / "study.md").read_text()
+
+
+def test_the_code_to_paste_writes_what_was_measured(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import zarr
+
+    monkeypatch.chdir(tmp_path)
+    advice = json.loads((finished / "recommendations.json").read_text())["recommendations"]
+    volume = np.load(finished.parent / "v.npy")
+    for one in advice:
+        for library in ("zarr-python 3", "OME-Zarr (NGFF), zarr-python 3"):
+            shutil.rmtree("volume.zarr", ignore_errors=True)
+            exec(one["code"][library], {"volume": volume})
+            root = zarr.open("volume.zarr", mode="r")
+            array = root["0"] if "OME" in library else root
+            configuration = one["recommendation"]["choice"]
+            assert array.chunks == (12, 12, 12)
+            kept = np.abs(array[...] - volume).max() <= np.abs(volume).max() * 2.0**-8
+            assert kept if "bits" in configuration else np.array_equal(array[...], volume)
+        assert json.loads(one["code"]["metadata"])["shape"] == [24, 24, 24]
+
+
+def test_the_page_sorts_filters_and_needs_no_network(finished: Path) -> None:
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium to look at the page with")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        asked: list[str] = []
+        errors: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto((finished / "study.html").as_uri())
+        page.wait_for_selector("figure svg")
+        ratio = page.locator("thead button").nth(1)
+        ratio.click()
+        cells = [float(t) for t in page.locator("tbody tr td:nth-child(2)").all_inner_texts()]
+        assert cells == sorted(cells)
+        ratio.click()
+        cells = [float(t) for t in page.locator("tbody tr td:nth-child(2)").all_inner_texts()]
+        assert cells == sorted(cells, reverse=True)
+        page.fill(".filter", "lz4|none")
+        assert page.locator("tbody tr:visible").count() == 2
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        browser.close()
+    assert not errors
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+def test_recommend_says_what_and_how_sure(tmp_path: Path) -> None:
+    synthetic.written(tmp_path / "s", 5)
+    result = run(
+        "recommend", tmp_path / "s", "--for", "archive", "--volumes", 15000, "--mean-size", "2.3GB"
+    )
+    assert result.exit_code == 0
+    assert "archive" in result.stdout
+    assert "zarr.create_array" in result.stdout
+    assert "TB" in result.stdout
+    facts = json.loads(run("recommend", tmp_path / "s", "--lossless", "--json").stdout)
+    assert facts[0]["recommendation"]["certainty"] <= 1
+    assert "bits" not in facts[0]["recommendation"]["choice"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["study", "v.npy", "--matrix", "absent"], "there is no matrix"),
+        (["study", "absent.mrc", "--matrix", "matrix.toml", "--out", "o"], "absent.mrc"),
+        (["study", "v.npy", "--access", "diagonals"], "no access pattern diagonals"),
+        (["study", "v.npy", "--store", "gopher"], "no store 'gopher'"),
+        (["study", "v.npy", "--price", "absent"], "there is no price"),
+        (["study", "v.npy", "--price-per-TB-month", "-3"], "no price"),
+        (["study", "v.npy", "--price-per-TB-month", "nan"], "no price"),
+        (["study", "v.npy", "--matrix", "million.toml"], "give --yes"),
+        (["study", "v.npy", "--matrix", "matrix.toml", "--out", "foreign"], "holds other files"),
+        (["study", "v.npy", "--matrix", "matrix.toml", "--out", "v.npy"], "is no folder"),
+        (["recommend", "absent"], "holds no study"),
+        (["recommend", "foreign"], "holds no study"),
+        (["recommend", "s", "--for", "archiv"], "did you mean archive"),
+        (["recommend", "s", "--mean-size", "-1GB"], "is no size"),
+        (["recommend", "s", "--store", "tape"], "local or s3"),
+        (["recommend", "s", "--profile", "analyses"], "did you mean analysis"),
+        (["recommend", "s", "--min-fsc", "1.5"], "keeps to what was asked for"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    place(tmp_path)
+    synthetic.written(tmp_path / "s", 5)
+    axis = ", ".join(map(str, range(1, 101)))
+    (tmp_path / "million.toml").write_text(
+        'title = "m"\n[[block]]\ncodec = "zstd"\n'
+        f"level = [{axis}]\nchunks = [{axis}]\nshards = [{axis}]\n"
+    )
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "thesis.tex").write_text("precious")
+    with pytest.raises(InputError, match=sentence):
+        run(*arguments)
+    assert [path.name for path in (tmp_path / "foreign").iterdir()] == ["thesis.tex"]

@@ -1,0 +1,192 @@
+"""Fronts, recommendations and costs against brute force, an oracle, and sums done by hand."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import moocore
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.study import cost
+from cryoet_bench.study.pareto import front, shares
+from cryoet_bench.study.recommendation import Demand, UseCase, decide, recommend, use_cases
+from cryoet_bench.study.tables import results
+from cryoet_bench.study.transfer import transfer
+from tests.study import synthetic
+
+POINTS = arrays.arrays(
+    float,
+    st.tuples(st.integers(1, 30), st.integers(2, 4)),
+    elements=st.integers(0, 6).map(float),  # few values, so that many are equal
+)
+USE = UseCase("use", "for the test", "analysis", {"read_s": 0.5, "stored_bytes": 0.5})
+
+
+@given(POINTS)
+def test_the_front_is_that_of_brute_force_and_of_moocore(points: np.ndarray) -> None:
+    brute = [
+        not any((other <= one).all() and (other < one).any() for other in points) for one in points
+    ]
+    assert front(points).tolist() == brute
+    assert front(points).tolist() == moocore.is_nondominated(points, keep_weakly=True).tolist()
+
+
+def test_a_point_dominated_within_the_noise_stays_half_on_the_front() -> None:
+    draw = np.random.default_rng(0)
+    repeated = np.ones((400, 2, 2))
+    repeated[:, :, 1] = [1.0, 1.0]
+    repeated[:, :, 0] = draw.lognormal(0, 0.05, (400, 2))
+    assert shares(repeated) == pytest.approx([0.5, 0.5], abs=0.08)
+
+
+@given(st.integers(0, 10_000), st.integers(2, 12))
+def test_the_choice_has_the_least_weighted_product(seed: int, count: int) -> None:
+    draw = np.random.default_rng(seed)
+    measured = draw.lognormal(size=(count, 3))
+    repeated = measured * draw.lognormal(0, 0.1, (50, count, 3))
+    names = [f"c{number}" for number in range(count)]
+    weights = {"a_s": 0.5, "b_s": 0.3, "c": 0.2}
+    found = decide(Demand(use=USE), "v", names, measured, repeated, weights, {})
+    products = [a**0.5 * b**0.3 * c**0.2 for a, b, c in measured]
+    order = sorted(range(count), key=lambda one: products[one])
+    assert (found.choice, found.runner_up) == (names[order[0]], names[order[1]])
+    wins = losses = 0.0
+    for table in repeated:
+        again = [a**0.5 * b**0.3 * c**0.2 for a, b, c in table]
+        wins += min(range(count), key=again.__getitem__) == order[0]
+        losses += again[order[0]] / min(again) - 1
+    assert found.certainty == pytest.approx(wins / 50)
+    assert found.regret == pytest.approx(losses / 50)
+    assert set(found.tied) >= {found.choice}
+
+
+def test_the_stated_certainty_is_about_right() -> None:
+    """As often as studies of one truth claim, they name what is truly best."""
+    claimed, right = [], []
+    for truth in (3, 4):
+        true = results(synthetic.measured(truth, noise=1e-6, truth=truth))
+        best = recommend(true, synthetic.SUBJECT, Demand(use=USE)).choice
+        for seed in range(5):
+            run = synthetic.measured(100 + seed, truth=truth)
+            found = recommend(results(run), synthetic.SUBJECT, Demand(use=USE))
+            claimed.append(found.certainty)
+            right.append(found.choice == best)
+    assert np.mean(right) == pytest.approx(np.mean(claimed), abs=0.25)
+
+
+@pytest.fixture(scope="module")
+def study():
+    return results(synthetic.measured(5))
+
+
+def test_demands_leave_configurations_out(study) -> None:
+    free = recommend(study, synthetic.SUBJECT, Demand(use=USE))
+    assert "7bits" in free.choice, "half the size wins where nothing forbids it"
+    for demand in (
+        Demand(use=USE, lossless=True),
+        Demand(use=USE, profile="archival"),
+        Demand(use=USE, min_fsc=0.9999),
+    ):
+        strict = recommend(study, synthetic.SUBJECT, demand)
+        assert "7bits" not in strict.choice
+        assert sum(strict.rejected.values()) == 1
+    with pytest.raises(InputError, match="keeps to what was asked for"):
+        recommend(study, synthetic.SUBJECT, Demand(use=USE, min_fsc=1.1))
+
+
+def test_requests_cost_more_far_away(study) -> None:
+    near = recommend(study, synthetic.SUBJECT, Demand(use=USE))
+    far = recommend(study, synthetic.SUBJECT, Demand(use=USE, store="s3"))
+    # Seven rounds of at most ten requests, 30 ms each: read times drown, sizes decide.
+    assert far.certainty >= near.certainty
+
+
+def test_one_round_does_not_say_how_sure() -> None:
+    found = results(synthetic.measured(5, rounds=1))
+    advice = recommend(found, synthetic.SUBJECT, Demand(use=USE))
+    assert math.isnan(advice.certainty)
+    assert not advice.is_clear
+    assert "--repeats 3" in advice.sentence
+
+
+def test_a_bill_is_the_sum_done_by_hand(study) -> None:
+    rows = study.of(synthetic.SUBJECT)
+    name = "blosc-zstd-3-byteshuffle 32 v3"
+    price = cost.Price(
+        title="p", storage_per_GB_month=0.02, read_per_1000=0.4, write_per_1000=5,
+        egress_per_GB=0.1, core_hour=1, uncertainty=0.03, dated="2026-01-01", source="s",
+    )  # fmt: skip
+    size = 256 * 512 * 512 * 4
+    collection = cost.Collection(volumes=10, mean_bytes=size, reads=2, downloaded=0.25)
+    configuration = study.configuration(synthetic.SUBJECT, name)
+    bill = cost.bill(
+        rows.loc[name].to_dict(), configuration, synthetic.SUBJECT, collection, price, 0.04
+    )
+    gigabytes = 10 * size / rows.loc[name, "ratio"] / 1e9
+    objects = 10 * (8 * 16 * 16 + 1)
+    assert bill.objects.value == objects
+    assert bill.storage.value == pytest.approx(gigabytes * 0.02 * 12)
+    assert bill.requests.value == pytest.approx(2 * objects * 0.4 / 1000)
+    assert bill.egress.value == pytest.approx(2 * 0.25 * gigabytes * 0.1)
+    hours = (rows.loc[name, "read_s"] + rows.loc[name, "write_s"]) * 10 * size / 2**20 / 3600
+    assert bill.rewriting.value == pytest.approx(hours + objects * 5 / 1000)
+    assert bill.yearly.share == pytest.approx(0.05)
+    assert bill.yearly.high == pytest.approx(bill.yearly.value * 1.05)
+
+
+@pytest.mark.parametrize("text", ["", "2.3", "-1GB", "0GB", "nanGB", "2.3.4GB", "1e9GB", "big"])
+def test_a_bad_size_is_one_sentence(text: str) -> None:
+    with pytest.raises(InputError, match="is no size"):
+        cost.parse_size(text)
+
+
+def test_sizes_are_read() -> None:
+    assert cost.parse_size("2.3GB") == 2.3e9
+    assert cost.parse_size("512 MiB") == 512 * 2**20
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["storage_per_GB_month = -1", "storage_per_GB_month = nan", 'dated = "soon"', "color = 3"],
+)
+def test_a_nonsense_price_is_one_sentence(tmp_path: Path, change: str) -> None:
+    lines = {"title": '"t"', "storage_per_GB_month": "0.02", "dated": "2026-01-01", "source": '"s"'}
+    key, _, value = change.partition(" = ")
+    path = tmp_path / "p.toml"
+    path.write_text("\n".join(f"{k} = {v}" for k, v in (lines | {key: value}).items()))
+    with pytest.raises(InputError, match=f"p.toml: {key}"):
+        cost.read_price(str(path))
+    with pytest.raises(InputError):
+        cost.flat(-3)
+    with pytest.raises(InputError):
+        cost.flat(math.nan)
+
+
+def test_named_prices_are_dated_and_sourced() -> None:
+    import tomllib
+
+    for name in tomllib.loads(cost.NAMED.read_text()):
+        price = cost.read_price(name)
+        assert price.source.startswith("https://")
+        assert price.dated.year >= 2026
+
+
+def test_use_cases_weigh_what_a_study_can_measure() -> None:
+    from cryoet_bench.study.trial import ACCESS
+
+    known = {f"{access.replace('-', '_')}_s" for access in ACCESS}
+    known |= {"read_s", "write_s", "stored_bytes", "whole_objects"}
+    for case in use_cases().values():
+        assert set(case.weights) <= known
+        assert sum(case.weights.values()) == pytest.approx(1)
+
+
+def test_one_choice_for_all_is_never_better_than_each(study) -> None:
+    shared = transfer(study, [USE])
+    assert shared.shared == (), "one tomogram has nothing to share"
