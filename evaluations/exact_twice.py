@@ -17,31 +17,12 @@ import sys
 from cryoet_bench.cli.bench import known_revisions
 from cryoet_bench.measure.plan import Selection
 from cryoet_bench.measure.run import Campaign
-from cryoet_bench.record.benchmark import Benchmark, Case, words
-from cryoet_bench.record.journal import Journal, Measured
+from cryoet_bench.record.benchmark import words
 from cryoet_bench.record.record import Record
+from cryoet_bench.record.summary import relative_difference, repeats
 from cryoet_bench.tomogram.sources import obtain
 from cryoet_bench.variables import tomogram_name
 from evaluations.recorded import ROOT
-
-
-def twice(benchmark: Benchmark, journal: Journal) -> dict[Case, list[Measured]]:
-    """Return both measurements of each case."""
-    found: dict[Case, list[Measured]] = {}
-    for entry in journal.rounds:
-        if (entry.benchmark, entry.version) == (benchmark.name, benchmark.version):
-            for measured in entry.cases:
-                found.setdefault(measured.case, []).append(measured)
-    return found
-
-
-def difference(one: Measured, other: Measured) -> float:
-    """Return the relative difference; infinite where the outcomes cannot be compared."""
-    if one.status != other.status:
-        return float("inf")
-    if one.value is None or other.value is None or one.value == other.value:
-        return 0.0
-    return abs(other.value - one.value) / (abs(one.value) or 1.0)
 
 
 def main() -> int:
@@ -78,13 +59,15 @@ def main() -> int:
         for revision in chosen:
             for _ in campaign.measure([revision]):
                 pass
+            journal = campaign.journal(revision)
             pairs = {
-                f"{name} {words(case)}": (campaign.suite[name].tolerance, *both)
+                f"{name} {words(case)}": (campaign.suite[name].tolerance, *every[-2:])
                 for name in campaign.chosen
-                for case, both in twice(campaign.suite[name], campaign.journal(revision)).items()
-                if len(both) == 2
+                for case, every in repeats(campaign.suite[name], journal).items()
             }
-            apart = {name: difference(one, other) for name, (_, one, other) in pairs.items()}
+            apart = {
+                name: relative_difference(one, other) for name, (_, one, other) in pairs.items()
+            }
             moved = {name: size for name, size in apart.items() if size}
             beyond = {name: size for name, size in moved.items() if size > pairs[name][0]}
             largest = max((s for n, s in moved.items() if n not in beyond), default=0.0)

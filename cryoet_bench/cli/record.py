@@ -1,20 +1,93 @@
-"""``cryoet-bench record``: what was measured here, and what of it no longer counts."""
+"""``cryoet-bench record``: measure the history of all lines, list it, submit it, check it."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any
+from contextlib import chdir
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from cryoet_bench.errors import InputError
+from cryoet_bench.variables import DEFAULT_TOMOGRAM
 
-app = typer.Typer(help="What was measured on this machine.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from cryoet_bench.record.record import Record
+    from cryoet_bench.record.summary import Summary
+
+app = typer.Typer()
 _console = Console(highlight=False)
 if not _console.is_terminal:
     _console.width = 140
+
+CORE_ROUNDS, FULL_ROUNDS, EXACT_PASSES = 6, 2, 2
+"""Of a history that findings can be based on."""
+
+
+@app.callback(invoke_without_command=True)
+def record(
+    context: typer.Context,
+    tier: Annotated[str, typer.Option(help="Which benchmarks: core, or full.")] = "full",
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Rounds of the times of the core tier.")
+    ] = CORE_ROUNDS,
+    retry: Annotated[bool, typer.Option("--retry", help="Measure again what failed.")] = False,
+) -> None:
+    """Measure the whole history: all releases of all lines, on the phantom.
+
+    \b
+    cryoet-bench record                  all of it; a day or so on a quiet machine
+    cryoet-bench record --tier core      the core tier alone; some hours
+    cryoet-bench record list             what was measured
+    cryoet-bench record discard RELEASE  let it no longer count, and be measured again
+    cryoet-bench record submit           pack it into record/, for a pull request
+    cryoet-bench record check FOLDER     whether such a record may be merged
+
+    The order of the releases is shuffled within each round, so that a drift of the machine does
+    not look like history; disturbed visits are repeated. Exact values are taken twice and compared.
+    The core tier comes first. Interrupt it at any time: a rerun resumes. The exit code is 1 when
+    exact values did not repeat.
+    """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
+    if context.invoked_subcommand:
+        return
+    from cryoet_bench.cli.bench import known_revisions, measure, project_root  # noqa: PLC0415
+
+    root = project_root()
+    from cryoet_bench.measure.plan import Selection  # noqa: PLC0415
+    from cryoet_bench.measure.run import Campaign  # noqa: PLC0415
+    from cryoet_bench.record.record import Record  # noqa: PLC0415
+    from cryoet_bench.tomogram.sources import obtain  # noqa: PLC0415
+
+    if tier not in {"core", "full"}:
+        raise InputError(f"there is no tier {tier!r}: choose core or full")
+    revisions, known = known_revisions(root), Record.of(root)
+    every = [one for one in revisions.releases() if one.withdrawn is None]
+    facts = obtain(DEFAULT_TOMOGRAM).facts
+    known.describe_tomogram(facts)
+    passes = [("core", rounds)] + [("full", min(rounds, FULL_ROUNDS))] * (tier == "full")
+    with chdir(root):
+        for each, times in passes:
+            campaign = Campaign(
+                root,
+                revisions,
+                str(facts["name"]),
+                known,
+                selection=Selection("full" if each == "full" else "core"),
+                rounds=times,
+                exact_rounds=EXACT_PASSES,
+                retry=retry,
+                shuffled=True,
+                origin="cryoet-bench record",
+            )
+            if measure(campaign, every):
+                _console.print("Interrupted. Rerun 'cryoet-bench record' to resume.")
+                raise typer.Exit(130)
+    found = _print_summaries(known)
+    if any(one.exact_differing for one in found if one.series.machine == campaign.machine):
+        raise typer.Exit(1)
 
 
 @app.command("list")
@@ -23,36 +96,42 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
 
     Example: cryoet-bench record list
     """
-    from rich.table import Table  # noqa: PLC0415
+    from dataclasses import asdict  # noqa: PLC0415
 
     from cryoet_bench.cli.bench import project_root  # noqa: PLC0415
     from cryoet_bench.record.record import Record  # noqa: PLC0415
+    from cryoet_bench.record.summary import summaries  # noqa: PLC0415
 
-    record = Record.of(project_root())
-    rows: list[dict[str, Any]] = []
-    for series in record.series():
-        journal = record.journal(series)
-        visits = {entry.visit for entry in journal.rounds}
-        rows.append(
-            {
-                "machine": series.machine,
-                "tomogram": series.tomogram,
-                "revision": series.revision,
-                "visits": len(visits),
-                "disturbed": len(visits & journal.disturbed),
-                "origins": sorted({journal.visits[visit].origin for visit in visits}),
-                "last": max((entry.started_at for entry in journal.rounds), default=""),
-            }
-        )
+    known = Record.of(project_root())
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
-        return
-    table = Table(*("machine", "tomogram", "revision", "visits", "disturbed", "by", "last"))
-    for row in rows:
-        cells = [row["machine"], row["tomogram"], row["revision"], row["visits"]]
-        cells += [row["disturbed"], ", ".join(row["origins"]), row["last"]]
-        table.add_row(*map(str, cells))
+        rows = [asdict(one) for one in summaries(known)]
+        typer.echo(json.dumps([{**row.pop("series"), **row} for row in rows], indent=2))
+    else:
+        _print_summaries(known)
+
+
+def _print_summaries(known: Record) -> list[Summary]:
+    """Print a row for each series, and return them."""
+    from rich.table import Table  # noqa: PLC0415
+
+    from cryoet_bench.record.summary import summaries  # noqa: PLC0415
+
+    table = Table(box=None)
+    for name in ("machine", "tomogram", "revision"):
+        table.add_column(name, no_wrap=True)
+    numbers = ("passed", "n/a", "failed", "rounds", "visits", "disturbed", "minutes", "exact twice")
+    for name in (*numbers, "differing"):
+        table.add_column(name, justify="right")
+    table.add_column("by")
+    found = list(summaries(known))
+    for one in found:
+        cells = [one.series.machine, one.series.tomogram, one.series.revision]
+        cells += [str(count) for count in (one.passed, one.not_available, one.failed)]
+        cells += [f"{one.rounds:g}", str(one.visits), str(one.disturbed), f"{one.seconds / 60:.1f}"]
+        cells += [str(one.exact_twice), str(one.exact_differing), ", ".join(one.origins)]
+        table.add_row(*cells)
     _console.print(table)
+    return found
 
 
 @app.command()
@@ -82,7 +161,7 @@ def discard(
     record, revision = Record.of(root), known_revisions(root).find(release)
     machine = identify(record)
     journals = [
-        record.own_journal(series)
+        record.journal(series)
         for series in record.series()
         if (series.machine, series.revision) == (machine, revision.name)
         and tomogram in {None, series.tomogram}
@@ -96,6 +175,82 @@ def discard(
     for journal in journals:
         journal.discard(names if pattern else None)
     typer.echo(f"Discarded {count} rounds of {revision.label}.")
+
+
+@app.command()
+def submit(
+    machine: Annotated[
+        str | None, typer.Option(help="Which machine's; this one if none is named.")
+    ] = None,
+) -> None:
+    """Pack what was measured here into record/, to be committed.
+
+    Releases on the phantom are packed; candidates and your own tomograms stay on this machine.
+
+    Example: cryoet-bench record submit
+    """
+    from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
+    from cryoet_bench.measure import suite  # noqa: PLC0415
+    from cryoet_bench.measure.machine import identify  # noqa: PLC0415
+    from cryoet_bench.record.record import REFERENCE, Record  # noqa: PLC0415
+    from cryoet_bench.record.submission import pack  # noqa: PLC0415
+
+    root = project_root()
+    known = Record.of(root)
+    releases = [one.name for one in known_revisions(root).releases()]
+    machine = machine or identify(known)
+    packed = pack(known, machine, DEFAULT_TOMOGRAM, releases, suite.digest(root))
+    folder = REFERENCE / machine
+    typer.echo(
+        f"Packed {len(packed.series)} releases into {folder} ({packed.size / 1e6:.1f} MB); left "
+        f"out {len(packed.left)} candidates or other tomograms.\n"
+        f"Next: cryoet-bench record check {folder}"
+    )
+
+
+@app.command()
+def check(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Folders of machines; all below record/ if none is named."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check whether the record of a machine may be merged.
+
+    \b
+    cryoet-bench record check                        all machines
+    cryoet-bench record check record/epyc-2-cores    one
+
+    It looks at the form of every line, at the machine, at what was installed against the pins of
+    the timeline, at the suite, at units and plausible values, and for measurements that stand there
+    twice. The exit code is 1 when something is wrong.
+    """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
+    from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
+    from cryoet_bench.measure import suite  # noqa: PLC0415
+    from cryoet_bench.record.record import REFERENCE, Record  # noqa: PLC0415
+    from cryoet_bench.record.validation import Rules, faults  # noqa: PLC0415
+
+    root = project_root()
+    committed = Record(root / REFERENCE)
+    named = folders or sorted(path for path in committed.own.glob("*") if path.is_dir())
+    if not named:
+        raise InputError(f"there is no record in {committed.own}: name the folder of a machine")
+    rules = Rules(
+        {one.name: one for one in known_revisions(root).releases()},
+        committed.suite(),
+        frozenset({*committed.digests(), suite.digest(root)}),
+        frozenset({DEFAULT_TOMOGRAM}),
+    )
+    found = {str(folder): faults(folder, rules) for folder in named}
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    for folder, sentences in found.items() if not as_json else ():
+        for sentence in sentences:
+            typer.echo(sentence)
+        if not sentences:
+            typer.echo(f"{folder}: good")
+    raise typer.Exit(int(any(found.values())))
 
 
 def _matching(names: set[str], pattern: str | None) -> set[str]:

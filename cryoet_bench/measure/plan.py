@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -129,11 +130,12 @@ def itinerary(
     rounds: Mapping[str, int],
     *,
     retry: bool = False,
+    shuffled: bool = False,
 ) -> list[Stop]:
-    """Return the stops to make: newest revision first, then back and forth.
+    """Return the stops to make: newest revision first, then back and forth, or shuffled.
 
-    Neighbouring rounds of a revision lie as far apart as the other revisions allow, so drift of
-    the machine does not look like a change.
+    Neighbouring rounds of a revision lie as far apart as the other revisions allow. Of a whole
+    history the order is shuffled within each round, so drift of the machine does not look like one.
 
     Parameters
     ----------
@@ -149,11 +151,16 @@ def itinerary(
         Of each benchmark.
     retry : bool
         Measure again what failed.
+    shuffled : bool
+        Visit the revisions of each round in an order that chance decides, the same in every run.
     """
     last = max((rounds[name] for name in chosen), default=0)
     stops = []
     for number in range(1, last + 1):
-        for revision in revisions if number % 2 == 0 else reversed(revisions):
+        order = list(revisions if number % 2 == 0 else reversed(revisions))
+        if shuffled:
+            random.Random(number).shuffle(order)
+        for revision in order:
             journal = journals[revision.name]
             work = tuple(
                 (suite[name], cases)

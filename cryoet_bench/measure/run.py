@@ -62,6 +62,8 @@ class Campaign:
         Rounds of the exact benchmarks.
     retry : bool
         Measure again what failed in an earlier run.
+    shuffled : bool
+        Visit the revisions of a round in an order that chance decides, as for a whole history.
     origin : str
         Who measures.
     not_installed : dict of str to str
@@ -78,6 +80,7 @@ class Campaign:
     rounds: int | None = None
     exact_rounds: int = 1
     retry: bool = False
+    shuffled: bool = False
     origin: str = "scripts/bench"
     not_installed: dict[str, str] = field(default_factory=dict)
     disturbed: list[str] = field(default_factory=list)
@@ -114,7 +117,7 @@ class Campaign:
 
     def journal(self, revision: Revision) -> Journal:
         """Return the rounds of a revision measured so far."""
-        return self.record.own_journal(self.series(revision))
+        return self.record.journal(self.series(revision))
 
     def measure(self, revisions: Sequence[Revision]) -> Iterator[Progress]:
         """Measure what is missing of some revisions, yielding before each case what comes.
@@ -130,8 +133,9 @@ class Campaign:
             journals = {revision.name: self.journal(revision) for revision in revisions}
             rounds = {name: self._rounds(benchmark) for name, benchmark in self.suite.items()}
             stops = itinerary(
-                revisions, self.suite, self.chosen, journals, rounds, retry=self.retry
-            )
+                revisions, self.suite, self.chosen, journals, rounds,
+                retry=self.retry, shuffled=self.shuffled,
+            )  # fmt: skip
             clock = Clock(stops, self._seconds())
             retried: set[tuple[str, str, Case]] = set()
             for stop in stops:
@@ -292,7 +296,7 @@ class Campaign:
     def _usual(self) -> dict[tuple[str, Case], list[float]]:
         """The levels of the controls so far on this machine."""
         journals = [
-            self.record.own_journal(series)
+            self.record.journal(series)
             for series in self.record.series()
             if series.machine == self.machine
         ]
@@ -307,7 +311,7 @@ class Campaign:
         for series in self.record.series():
             if series.machine != self.machine:
                 continue
-            journal = self.record.own_journal(series)
+            journal = self.record.journal(series)
             if series.tomogram == self.tomogram:
                 own.append(journal)
             elif here and series.tomogram in sizes:

@@ -10,6 +10,7 @@ Standard library only: asv's own interpreter imports this.
 from __future__ import annotations
 
 import json
+import lzma
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,6 +25,12 @@ from cryoet_bench.record.estimate import estimate
 Status = Literal["passed", "n/a", "failed"]
 Grade = Literal["sound", "quick", "disturbed"]
 _GRADES: tuple[Grade, ...] = ("sound", "quick", "disturbed")
+
+PACKED = ".xz"
+"""The suffix of a journal in the committed record."""
+
+DAMAGE = (OSError, EOFError, lzma.LZMAError, ValueError)
+"""What reading a damaged journal may raise."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +149,9 @@ class Journal:
     Parameters
     ----------
     path : pathlib.Path
-        The file; it need not exist yet.
+        The file that is appended to; it need not exist yet.
+    earlier : iterable of pathlib.Path
+        Files that came before it, which are only read; those that end in ``.xz`` are unpacked.
 
     Raises
     ------
@@ -151,24 +160,31 @@ class Journal:
         writing, and is dropped.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, earlier: Iterable[Path] = ()) -> None:
         self.path = path
         self.visits: dict[str, Visit] = {}
         self.rounds: list[Round] = []
         self.disturbed: set[str] = set()
         self._known: set[tuple[str, str, str]] = set()
         self._whole_bytes = 0
+        for file in earlier:
+            self._read(file)
+        if path.exists():
+            self._whole_bytes = self._read(path)
+
+    def _read(self, path: Path) -> int:
+        """Take the lines of a file, and return how many of its bytes are whole lines."""
+        before = len(self.rounds)
         try:
-            content = path.read_bytes() if path.exists() else b""
-            whole, _, torn = content.rpartition(b"\n")
-            self._whole_bytes = len(content) - len(torn)
-            for line in whole.splitlines():
+            whole = lines(path)
+            for line in whole:
                 self._take(json.loads(line))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (*DAMAGE, KeyError, TypeError, AttributeError) as error:
             raise InputError(
-                f"the journal {path} is damaged after {len(self.rounds)} rounds ({error}): restore "
-                "it, or remove it and measure that revision again"
+                f"the journal {path} is damaged after {len(self.rounds) - before} rounds "
+                f"({error}): restore it, or remove it and measure that revision again"
             ) from error
+        return sum(len(line) + 1 for line in whole)
 
     def begin(self, visit: Visit) -> None:
         """Add a visit, before its rounds."""
@@ -294,6 +310,20 @@ class Journal:
                 ]
             case kind:
                 raise ValueError(f"no line is of the kind {kind!r}")
+
+
+def lines(path: Path) -> list[bytes]:
+    """Return the whole lines of a journal's file, packed or not; each is a JSON object.
+
+    Raises
+    ------
+    OSError, EOFError, lzma.LZMAError
+        It cannot be read.
+    """
+    content = path.read_bytes()
+    if path.suffix == PACKED:
+        content = lzma.decompress(content)
+    return content.split(b"\n")[:-1]
 
 
 def _round(fields: dict[str, Any]) -> Round:

@@ -1,7 +1,7 @@
 """Everything that was measured: one query over the journals of all machines and tomograms.
 
 The journals of a machine lie in a folder of its name, by tomogram and revision. The project brings
-the record of its reference machine; what is measured here lies apart and stands beside it.
+the record of its reference machine, packed; what is measured here lies apart and stands beside it.
 
 Importing this module needs the standard library alone; the query returns pandas data frames.
 """
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import write_text
 from cryoet_bench.record.benchmark import Benchmark, words
-from cryoet_bench.record.journal import Journal, Outcome
+from cryoet_bench.record.journal import PACKED, Journal, Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +34,7 @@ REFERENCE = Path("record")
 CONFIRMATIONS = "confirmations.jsonl"
 """The verdicts of paired measurements, a file among the journals of a machine and tomogram."""
 
+_JOURNAL = ".jsonl"
 _SUITE = "suite.json"
 _MACHINE = "machine.json"
 _TOMOGRAMS = "tomograms.json"
@@ -80,26 +81,26 @@ class Record:
         return (self.own, *self.others)
 
     def journal(self, series: Series) -> Journal:
-        """Return the journal of a series."""
-        return Journal(self.journal_path(series))
+        """Return all that is known of a series; what is added to it is this machine's."""
+        own = _path(self.own, series)
+        return Journal(own, [path for path in self.journal_paths(series) if path != own])
 
-    def own_journal(self, series: Series) -> Journal:
-        """Return the journal that this machine writes for a series."""
-        return Journal(_path(self.own, series))
-
-    def journal_path(self, series: Series) -> Path:
-        """Return the file of a journal: where it is, or where this machine would write it."""
-        paths = [_path(folder, series) for folder in self.folders]
-        return next((path for path in paths if path.exists()), paths[0])
+    def journal_paths(self, series: Series) -> list[Path]:
+        """Return the files of a series, the committed ones first."""
+        paths = [
+            path
+            for folder in reversed(self.folders)
+            for path in (packed_path(folder, series), _path(folder, series))
+        ]
+        return [path for path in paths if path.exists()]
 
     def series(self) -> list[Series]:
         """Return all series that have a journal, in order."""
         found = {
             Series(parts[0], parts[1], "/".join(parts[2:]))
             for folder in self.folders
-            for path in folder.glob("*/*/**/*.jsonl")
-            if path.name != CONFIRMATIONS
-            and (parts := path.relative_to(folder).with_suffix("").parts)
+            for path in folder.glob("*/*/**/*.jsonl*")
+            if path.name != CONFIRMATIONS and (parts := _stem(path.relative_to(folder)).parts)
         }
         return sorted(found)
 
@@ -123,9 +124,16 @@ class Record:
         return {}
 
     def describe_suite(self, benchmarks: Mapping[str, Benchmark], digest: str) -> None:
-        """Keep the description of the suite, and its checksum."""
+        """Keep the description of the suite and its checksum; of earlier ones the checksum."""
         descriptions = [dict(benchmark.description) for benchmark in benchmarks.values()]
-        _write(self.own / _SUITE, {"digest": digest, "benchmarks": descriptions})
+        earlier = sorted(self.digests() - {digest})
+        content = {"digest": digest, "earlier": earlier, "benchmarks": descriptions}
+        _write(self.own / _SUITE, content)
+
+    def digests(self) -> set[str]:
+        """Return the checksums of all suites that described themselves to this machine."""
+        known = _read(self.own / _SUITE, {})
+        return {known["digest"], *known.get("earlier", ())} if known else set()
 
     def machine(self, name: str) -> dict[str, Any]:
         """Return the facts of a machine, none if it is not known."""
@@ -232,9 +240,19 @@ def _known(outcome: Outcome) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+def packed_path(folder: Path, series: Series) -> Path:
+    """Return the file of a series in a committed record."""
+    path = _path(folder, series)
+    return path.with_name(path.name + PACKED)
+
+
 def _path(folder: Path, series: Series) -> Path:
     path = folder / series.machine / series.tomogram / series.revision
-    return path.with_name(f"{path.name}.jsonl")
+    return path.with_name(path.name + _JOURNAL)
+
+
+def _stem(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(PACKED).removesuffix(_JOURNAL))
 
 
 def coverage(cases: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -12,7 +14,7 @@ from cryoet_bench.cli import app, bench
 from cryoet_bench.errors import InputError
 from cryoet_bench.timeline.revisions import Revisions
 from tests import toy
-from tests.measured import campaign, last_two
+from tests.measured import FACTS, campaign, last_two
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +24,13 @@ def checkout(measured: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(bench, "project_root", lambda: measured)
     monkeypatch.setattr(bench, "known_revisions", lambda _: revisions)
     return measured
+
+
+@dataclass
+class Facts:
+    """A tomogram of which only its facts are asked."""
+
+    facts: dict[str, Any]
 
 
 def run(*arguments: str) -> str:
@@ -47,6 +56,25 @@ def test_what_is_discarded_is_measured_again(checkout: Path) -> None:
     assert mine.journal(before).outcomes(mine.suite["volume.Volume.track_bytes"])
     list(mine.measure([before]))
     assert mine.journal(before).outcomes(mine.suite["volume.Volume.time_read"])
+
+
+def test_the_history_is_measured_packed_and_checked(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cryoet_bench.tomogram.sources.obtain", lambda _: Facts(FACTS))
+    printed = run("record", "--tier", "core", "--rounds", "1")
+    assert all(name in printed for name in ("zarr-3.1.0", "numcodecs-0.16.2", "zarr-3.1.1"))
+    rows = json.loads(run("record", "list", "--json"))
+    assert [row["exact_differing"] for row in rows] == [0, 0, 0]
+    assert all(row["exact_twice"] for row in rows)
+    said = run("record", "submit")
+    assert "Packed 3 releases into record/" in said
+    folder = checkout / said.rpartition(" ")[2].strip()
+    found = CliRunner().invoke(app, ["record", "check", str(folder), "--json"])
+    assert found.exit_code == 1
+    (sentences,) = json.loads(found.output).values()
+    assert len(sentences) == 3
+    assert all("visit.project.commit" in one for one in sentences), "the toy is no git checkout"
 
 
 def test_the_user_is_asked_first(checkout: Path) -> None:

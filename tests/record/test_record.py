@@ -57,7 +57,7 @@ def record(tmp_path: Path, revisions: Revisions) -> Record:
     made.describe_suite({it["name"]: Benchmark(it) for it in (SIZE, READ)}, "digest")
     values = [(4.0, 3.0), (4.0, None), (4.0, 3.3)]
     for revision, sizes in zip(revisions.releases(), values, strict=True):
-        journal = made.own_journal(Series("vm", "phantom-10A", revision.name))
+        journal = made.journal(Series("vm", "phantom-10A", revision.name))
         measure(journal, SIZE["name"], 1, *sizes)
     measure(journal, READ["name"], 1, 0.010, 0.020)
     measure(journal, READ["name"], 2, 0.010, 0.080)
@@ -89,7 +89,7 @@ def test_what_was_never_measured_is_one_sentence(record: Record, revisions: Revi
 
 def test_counts_and_reasons(record: Record, revisions: Revisions) -> None:
     newest = revisions.last(1)[0]
-    journal = record.own_journal(Series("vm", "phantom-10A", newest.name))
+    journal = record.journal(Series("vm", "phantom-10A", newest.name))
     failed = Measured(("'none'", "'v2'"), "failed", reason="ValueError: no")
     journal.append(Round(READ["name"], "1", 3, "2026-01-05T00:00:00+00:00", 1.0, (failed,)))
     cases = record.cases(revisions.releases())
@@ -104,7 +104,7 @@ def test_counts_and_reasons(record: Record, revisions: Revisions) -> None:
 def test_machines_and_tomograms_are_never_mixed(record: Record, revisions: Revisions) -> None:
     newest = revisions.last(1)[0]
     for machine, tomogram in (("other", "phantom-10A"), ("vm", "mine-0123abcd")):
-        journal = record.own_journal(Series(machine, tomogram, newest.name))
+        journal = record.journal(Series(machine, tomogram, newest.name))
         measure(journal, SIZE["name"], 1, 1.0, 1.0)
     every = record.cases([newest])
     assert set(zip(every["machine"], every["tomogram"], strict=True)) == {
@@ -120,7 +120,7 @@ def test_the_reference_machine_stands_beside_this_one(
     newest = revisions.last(1)[0]
     reference = Record(tmp_path / "record")
     measure(
-        reference.own_journal(Series("reference", "phantom-10A", newest.name)),
+        reference.journal(Series("reference", "phantom-10A", newest.name)),
         SIZE["name"], 1, 4.0, 3.0,
     )  # fmt: skip
     assert {series.machine for series in record.series()} == {"reference", "vm"}

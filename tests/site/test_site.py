@@ -126,7 +126,7 @@ def test_a_journal_that_is_gone_is_gone_from_asvs_files(measured: Path) -> None:
     mine = campaign(measured)
     assert len(list((measured / ".asv" / "results").glob("*/*-toy-*"))) == 0
     names = {path.name for path in (measured / ".asv" / "results").glob("*/*.json")}
-    journal = mine.record.own_journal(Series(mine.machine, "phantom-10A", before.name))
+    journal = mine.record.journal(Series(mine.machine, "phantom-10A", before.name))
     journal.path.unlink()
     shutil.rmtree(measured / ".asv" / "html")
     publish(measured)

@@ -289,7 +289,7 @@ class _Recorded(asv_results.Results):  # type: ignore[misc]
         super().load_data(result_dir)
         revision = self.state.revisions.by_commit[self.commit_hash]
         series = Series(self.machine_name, self.env_vars[variables.TOMOGRAM], revision.name)
-        self._journal = self.state.record.own_journal(series)
+        self._journal = self.state.record.journal(series)
         self._revision = revision
         self._visit = ""
         numbers = [entry.round for entry in self._journal.rounds]
@@ -433,7 +433,7 @@ def _removable(state: _State, results_dir: str) -> Iterator[Any]:
         found = _Removable.load(str(path))
         revision = state.revisions.by_commit[found.commit_hash]
         series = Series(path.parent.name, found.env_vars[variables.TOMOGRAM], revision.name)
-        found.journal = state.record.own_journal(series)
+        found.journal = state.record.journal(series)
         found.removed = set()
         yield found
 

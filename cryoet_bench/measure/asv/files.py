@@ -168,8 +168,9 @@ def _state(record: Record, known: Iterable[Series]) -> str:
     """Return what the files depend on: the suite, and the journals' sizes and times."""
     parts = [json.dumps([dict(b.description) for b in record.suite().values()], sort_keys=True)]
     for series in known:
-        status = record.journal_path(series).stat()
-        parts.append(f"{series} {status.st_size} {status.st_mtime_ns}")
+        for path in record.journal_paths(series):
+            status = path.stat()
+            parts.append(f"{path} {status.st_size} {status.st_mtime_ns}")
     parts += [json.dumps(record.machine(m)) for m in sorted({one.machine for one in known})]
     return "\n".join(parts)
 

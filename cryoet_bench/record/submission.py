@@ -1,0 +1,91 @@
+"""The committed record: journals packed, and what is known of each machine.
+
+A journal is packed by LZMA of the standard library, because asv's own interpreter reads it too; it
+becomes about twenty times smaller, and the same lines always give the same bytes.
+"""
+
+from __future__ import annotations
+
+import lzma
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.files import staged
+from cryoet_bench.record.journal import lines
+from cryoet_bench.record.record import Record, Series, packed_path
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What was packed.
+
+    Attributes
+    ----------
+    series : tuple of Series
+        Each has a file of its own.
+    left : tuple of Series
+        What was measured on the machine too and does not belong into a record: candidates, and
+        other tomograms.
+    size : int
+        Of the machine's folder, in bytes.
+    """
+
+    series: tuple[Series, ...]
+    left: tuple[Series, ...]
+    size: int
+
+
+def pack(
+    record: Record, machine: str, tomogram: str, releases: Iterable[str], digest: str
+) -> Submission:
+    """Write all that is known of a machine into the committed record.
+
+    Parameters
+    ----------
+    record : Record
+        Of the checkout; its first other folder is the committed record.
+    machine, tomogram : str
+        Whose series.
+    releases : iterable of str
+        Names of the timeline's releases.
+    digest : str
+        Of the suite as it is now.
+
+    Raises
+    ------
+    InputError
+        Nothing was measured there, a journal is damaged, or the record cannot be written.
+    """
+    folder, names = record.others[0], set(releases)
+    known = [one for one in record.series() if one.machine == machine]
+    chosen = [one for one in known if one.revision in names and one.tomogram == tomogram]
+    if not chosen:
+        raise InputError(
+            f"no release was measured on {tomogram} on {machine}: run 'cryoet-bench record' first"
+        )
+    committed = Record(folder)
+    try:
+        for series in chosen:
+            record.journal(series)  # which says what is damaged
+            _pack(record.journal_paths(series), packed_path(folder, series))
+    except OSError as error:
+        raise InputError(
+            f"cannot write the record {folder}: {error.strerror}; make it writable, free some "
+            "space, and rerun"
+        ) from error
+    committed.describe_machine(machine, record.machine(machine))
+    committed.describe_tomogram(record.tomograms()[tomogram])
+    committed.describe_suite(record.suite(digest) or record.suite(), digest)
+    size = sum(path.stat().st_size for path in (folder / machine).rglob("*") if path.is_file())
+    return Submission(tuple(chosen), tuple(one for one in known if one not in chosen), size)
+
+
+def _pack(paths: Iterable[Path], packed: Path) -> None:
+    """Write the lines of some files into one, in their order, each once."""
+    content = dict.fromkeys(line for path in paths for line in lines(path))
+    packed.parent.mkdir(parents=True, exist_ok=True)
+    with staged(packed) as staging:
+        text = b"".join(line + b"\n" for line in content)
+        staging.write_bytes(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME))

@@ -1,0 +1,372 @@
+"""Whether a submitted record may be merged: its form, its machine, its releases, its values.
+
+A record is data of strangers: nothing in it is run, and each fault is one sentence that says where
+it is and what to do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from cryoet_bench.record.benchmark import Benchmark, Case
+from cryoet_bench.record.journal import DAMAGE, lines
+from cryoet_bench.timeline.revisions import Revision
+
+Text = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
+Name = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, lt=1e5, allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Machine(_Strict):
+    """``machine.json``: what identifies a machine."""
+
+    os: Text
+    arch: Text
+    cpu: Text
+    num_cpu: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}$")]
+    ram: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5} GiB$")]
+
+
+class Distribution(_Strict):
+    """One that was installed."""
+
+    name: Name
+    version: Text
+    origin: Text
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+
+class Project(_Strict):
+    """The suite that measured."""
+
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    clean: bool
+    suite: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+
+class Conditions(BaseModel):
+    """What was in force; only what identifies the machine is looked at."""
+
+    cpu: Text
+    cpus: int
+    architecture: Text
+    system: Text
+
+
+class VisitLine(_Strict):
+    """A line that opens a visit."""
+
+    kind: Literal["visit"]
+    id: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+    started_at: AwareDatetime
+    origin: Text
+    quick: bool
+    installed: tuple[Distribution, ...]
+    project: Project
+    conditions: Conditions
+
+
+class MeasuredLine(_Strict):
+    """One case of a round."""
+
+    case: tuple[Text, ...]
+    status: Literal["passed", "n/a", "failed"]
+    value: Finite | None
+    samples: tuple[Seconds, ...]
+    number: Annotated[int, Field(ge=1, le=1_000_000)] | None
+    reason: Annotated[str, Field(max_length=20_000)]
+
+
+class RoundLine(_Strict):
+    """A line with one round of a benchmark."""
+
+    kind: Literal["round"]
+    benchmark: Text
+    version: Text
+    round: Annotated[int, Field(ge=1, le=1000)]
+    started_at: AwareDatetime
+    duration: Annotated[float, Field(ge=0, lt=1e5, allow_inf_nan=False)]
+    cases: Annotated[tuple[MeasuredLine, ...], Field(min_length=1)]
+    visit: Text
+
+
+class DisturbedLine(_Strict):
+    """A line that marks a visit as disturbed."""
+
+    kind: Literal["disturbed"]
+    visit: Text
+    controls: dict[Text, Finite]
+
+
+class DiscardedLine(_Strict):
+    """A line that lets earlier ones no longer count."""
+
+    kind: Literal["discarded"]
+    at: AwareDatetime
+    benchmarks: tuple[Text, ...] | None
+
+
+Line = Annotated[VisitLine | RoundLine | DisturbedLine | DiscardedLine, Field(discriminator="kind")]
+_LINE: TypeAdapter[Line] = TypeAdapter(Line)
+
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "seconds": (1e-7, 3600),
+    "bytes": (0, 1e12),
+    "bytes/voxel": (0, 64),
+    "of raw": (0, 4),
+    "x": (0, 1e6),
+    "requests": (0, 1e7),
+    "round trips": (0, 1e7),
+    "objects": (0, 1e7),
+    "calls": (0, 1e9),
+    "instructions": (1e3, 1e12),
+    "density": (0, 1e6),
+    "SD": (0, 1e3),
+    "1 - FSC": (-1, 2),
+}
+"""What a value can be, by its unit."""
+
+_COUNTED = frozenset({"requests", "round trips", "objects", "calls"})
+_FILE = re.compile(r"(?P<revision>[A-Za-z0-9][A-Za-z0-9._+-]*)\.jsonl\.xz")
+_BESIDE = frozenset({"machine.json", "noise.jsonl"})
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a submission is held against.
+
+    Parameters
+    ----------
+    revisions : mapping of str to Revision
+        The releases of the timeline, by name.
+    suite : mapping of str to Benchmark
+        The benchmarks.
+    digests : frozenset of str
+        Of the suites whose values may stand in the record.
+    tomograms : frozenset of str
+        Names of those that everybody has.
+    now : datetime.datetime
+        Nothing was measured later.
+    """
+
+    revisions: Mapping[str, Revision]
+    suite: Mapping[str, Benchmark]
+    digests: frozenset[str]
+    tomograms: frozenset[str]
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def faults(folder: Path, rules: Rules) -> list[str]:
+    """Return why the record of one machine cannot be merged, a sentence each; none where it can.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Of the machine, named after it, such as ``record/epyc-2-cores``.
+    rules : Rules
+        What it is held against.
+    """
+    return list(_faults(folder, rules))
+
+
+def _faults(folder: Path, rules: Rules) -> Iterator[str]:
+    if not folder.is_dir():
+        yield f"{folder} is no folder: name the folder of a machine, such as record/epyc-2-cores"
+        return
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", folder.name):
+        yield f"{folder.name!r} cannot name a machine: use letters, digits, '-', '_' and '.'"
+    machine = _machine(folder)
+    if isinstance(machine, str):
+        yield machine
+        return
+    journals = 0
+    for path in sorted(folder.rglob("*")):
+        where = path.relative_to(folder.parent)
+        if path.is_symlink():
+            yield f"{where} is a link: put the file itself there"
+        elif path.is_file() and path.parent != folder:
+            journals += 1
+            yield from (
+                f"{where}: {fault}" for fault in _journal_faults(path, folder, machine, rules)
+            )
+        elif path.is_file() and path.name not in _BESIDE:
+            yield f"{where} does not belong there: remove it"
+    if not journals:
+        yield f"{folder} holds no journal: run 'cryoet-bench record submit'"
+
+
+def _machine(folder: Path) -> Machine | str:
+    path = folder / "machine.json"
+    try:
+        return Machine.model_validate_json(path.read_bytes())
+    except OSError as error:
+        return f"{path} cannot be read ({error.strerror}): run 'cryoet-bench record submit'"
+    except ValidationError as error:
+        return f"{path} does not describe a machine: {_first(error)}"
+
+
+def _journal_faults(path: Path, folder: Path, machine: Machine, rules: Rules) -> Iterator[str]:
+    file = _FILE.fullmatch(path.name)
+    if file is None:
+        yield "is no packed journal: run 'cryoet-bench record submit', which packs them"
+        return
+    revision = rules.revisions.get(file["revision"])
+    if revision is None:
+        yield f"the timeline has no release {file['revision']!r}: run 'cryoet-bench timeline list'"
+        return
+    tomogram = path.parent.relative_to(folder).as_posix()
+    if tomogram not in rules.tomograms:
+        known = " or ".join(sorted(rules.tomograms))
+        yield f"{tomogram!r} is no tomogram that everybody has: submit {known}"
+        return
+    entries: list[Line] = []
+    try:
+        for line in lines(path):
+            entries.append(_LINE.validate_json(line))  # noqa: PERF401  (their number is told)
+    except DAMAGE as error:
+        if isinstance(error, ValidationError):
+            yield f"line {len(entries) + 1} is not of the record's form: {_first(error)}"
+        else:
+            yield f"cannot be unpacked ({error}): run 'cryoet-bench record submit' again"
+        return
+    yield from _Journal(entries, machine, revision, rules).faults()
+
+
+@dataclass(frozen=True)
+class _Journal:
+    entries: list[Line]
+    machine: Machine
+    revision: Revision
+    rules: Rules
+
+    def faults(self) -> Iterator[str]:
+        """Yield what is wrong with the whole, then with each visit, then with each round."""
+        rounds = [entry for entry in self.entries if isinstance(entry, RoundLine)]
+        visits: dict[str, VisitLine] = {}
+        if not rounds:
+            yield "holds no round: measure the release first"
+        for entry in self.entries:
+            match entry:
+                case VisitLine():
+                    if entry.id in visits:
+                        yield f"visit {entry.id} begins twice: the file was merged wrongly"
+                    visits[entry.id] = entry
+                    yield from self._visit(entry)
+                case RoundLine():
+                    if entry.visit in visits:
+                        yield from self._round(entry, visits[entry.visit])
+                    else:
+                        yield f"a round of {entry.benchmark} belongs to no visit of this file"
+                case DisturbedLine() if entry.visit not in visits:
+                    yield f"a disturbance belongs to no visit of this file ({entry.visit!r})"
+        yield from _repeated(rounds)
+
+    def _visit(self, visit: VisitLine) -> Iterator[str]:
+        where = f"visit {visit.id}"
+        installed = {one.name: one for one in visit.installed}
+        for pin in self.revision.pins:
+            name, _, version = pin.partition("==")
+            found = installed.get(name)
+            if found is None or found.version != version:
+                yield (
+                    f"{where} had {name} {found.version if found else 'not installed'}, and the "
+                    f"timeline's {self.revision.name} is {name} {version}"
+                )
+            elif found.origin != "index":
+                yield f"{where} had {name} from {found.origin!r}, which is no release"
+        if not visit.project.clean:
+            yield f"{where} was measured by a changed checkout: commit or undo its changes first"
+        if visit.project.suite not in self.rules.digests:
+            yield f"{where} was measured by another suite: update the checkout and measure again"
+        told, facts = self.machine, visit.conditions
+        here = (facts.system, facts.architecture, facts.cpu, str(facts.cpus))
+        if here != (told.os, told.arch, told.cpu, told.num_cpu):
+            yield (
+                f"{where} ran on {', '.join(here)}, and machine.json says "
+                f"{told.os}, {told.arch}, {told.cpu}, {told.num_cpu}: machines are never mixed"
+            )
+        if not self.revision.date <= visit.started_at <= self.rules.now + timedelta(hours=1):
+            yield f"{where} is dated {visit.started_at:%Y-%m-%d}, when it cannot have happened"
+
+    def _round(self, entry: RoundLine, visit: VisitLine) -> Iterator[str]:
+        where = f"round {entry.round} of {entry.benchmark}"
+        benchmark = self.rules.suite.get(entry.benchmark)
+        if benchmark is None or entry.version != benchmark.version:
+            yield f"{where}: the suite has no such benchmark in version {entry.version!r}"
+            return
+        if not visit.started_at <= entry.started_at <= visit.started_at + timedelta(days=1):
+            yield f"{where} did not happen during its visit"
+        cases = set(benchmark.cases)
+        for measured in entry.cases:
+            if measured.case not in cases:
+                yield f"{where}: the suite has no case {', '.join(measured.case)}"
+            else:
+                fault = _implausible(measured, benchmark)
+                if fault:
+                    yield f"{where}, case {benchmark.title_of(measured.case)}: {fault}"
+
+
+def _implausible(measured: MeasuredLine, benchmark: Benchmark) -> str | None:
+    """Return what is wrong with one measured case, if anything."""
+    if measured.status == "passed":
+        return _implausible_value(measured, benchmark)
+    if measured.value is not None or measured.samples:
+        return f"is {measured.status} and has a value"
+    return None if measured.reason else f"is {measured.status} without a reason"
+
+
+def _implausible_value(measured: MeasuredLine, benchmark: Benchmark) -> str | None:
+    sampled = benchmark.description["type"] == "time"
+    if sampled and (measured.value is not None or not measured.samples):
+        return "is a time and needs samples, and no value beside them"
+    if not sampled and (measured.value is None or measured.samples):
+        return "needs a value, and no samples"
+    values = measured.samples if sampled else (measured.value,)
+    low, high = _RANGES[benchmark.unit]
+    for value in values:
+        if value is None or not low <= value <= high:
+            return f"{value} {benchmark.unit} cannot be"
+        if benchmark.unit in _COUNTED and value != int(value):
+            return f"{value} {benchmark.unit} cannot be counted"
+    return None
+
+
+def _repeated(rounds: Iterable[RoundLine]) -> Iterator[str]:
+    """Yield where the same measurement stands twice."""
+    seen: set[tuple[str, str, datetime]] = set()
+    of_visit: set[tuple[str, str, Case]] = set()
+    samples: set[tuple[float, ...]] = set()
+    for entry in rounds:
+        identity = (entry.visit, entry.benchmark, entry.started_at)
+        if identity in seen:
+            yield f"round {entry.round} of {entry.benchmark} stands in it twice"
+            continue
+        seen.add(identity)
+        for measured in entry.cases:
+            place = (entry.visit, entry.benchmark, measured.case)
+            if place in of_visit:
+                yield f"{entry.benchmark} was measured twice in visit {entry.visit}"
+            of_visit.add(place)
+            # Three clock readings of nanoseconds never agree by chance.
+            if len(measured.samples) > 2 and measured.samples in samples:
+                yield f"round {entry.round} of {entry.benchmark} repeats the samples of another"
+            samples.add(measured.samples)
+
+
+def _first(error: ValidationError) -> str:
+    """Return the first complaint of pydantic as one sentence."""
+    one = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in one["loc"])
+    return f"{place or 'the line'}: {one['msg']}"

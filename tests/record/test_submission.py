@@ -1,0 +1,68 @@
+"""What is packed is all that was measured, in a form that every command reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cryoet_bench.errors import InputError
+from cryoet_bench.measure.suite import digest
+from cryoet_bench.record.record import Record, Series
+from cryoet_bench.record.submission import pack
+from cryoet_bench.record.summary import summaries, summarize
+from tests.measured import campaign, last_two
+
+
+def test_the_packed_record_says_what_the_journals_said(measured: Path) -> None:
+    mine = campaign(measured)
+    names = [revision.name for revision in last_two(measured)]
+    packed = pack(mine.record, mine.machine, "phantom-10A", names, digest(measured))
+    assert [series.revision for series in packed.series] == names
+    committed = Record(measured / "record")
+    cases = mine.record.cases(last_two(measured))
+    (measured / "results").rename(measured / "kept")
+    assert committed.cases(last_two(measured)).equals(cases)
+    assert committed.machine(mine.machine) == Record(measured / "kept").machine(mine.machine)
+    assert committed.tomograms() == Record(measured / "kept").tomograms()
+    assert packed.size == sum(
+        path.stat().st_size for path in (measured / "record" / mine.machine).rglob("*.*")
+        if path.is_file()
+    )  # fmt: skip
+
+
+def test_packing_again_changes_nothing_and_loses_nothing(measured: Path) -> None:
+    mine = campaign(measured)
+    before, after = last_two(measured)
+    names = [before.name, after.name]
+    pack(mine.record, mine.machine, "phantom-10A", names, digest(measured))
+    files = {path: path.read_bytes() for path in (measured / "record").rglob("*.xz")}
+    pack(mine.record, mine.machine, "phantom-10A", names, digest(measured))
+    assert files == {path: path.read_bytes() for path in files}
+    rounds = mine.journal(after).rounds
+    (measured / "results" / mine.machine / "phantom-10A" / f"{after.name}.jsonl").unlink()
+    assert mine.journal(after).rounds == rounds, "the committed ones still count"
+    assert not list(campaign(measured).measure([after])), "and are not measured again"
+
+
+def test_what_is_no_release_on_the_phantom_is_left_out(measured: Path) -> None:
+    mine = campaign(measured)
+    before, after = last_two(measured)
+    packed = pack(mine.record, mine.machine, "phantom-10A", [before.name], digest(measured))
+    assert packed.left == (Series(mine.machine, "phantom-10A", after.name),)
+    with pytest.raises(InputError, match="no release was measured on mine"):
+        pack(mine.record, mine.machine, "mine", [before.name], digest(measured))
+
+
+def test_exact_values_that_do_not_repeat_are_counted(measured: Path) -> None:
+    mine = campaign(measured, exact_rounds=2)
+    _, after = last_two(measured)
+    list(mine.measure([after]))
+    (found,) = (one for one in summaries(mine.record) if one.series.revision == after.name)
+    assert found.exact_twice > 0
+    assert (found.exact_differing, found.failed, found.disturbed) == (0, 1, 0)
+    journal = mine.journal(after)
+    changed = next(r for r in reversed(journal.rounds) if r.benchmark.endswith("track_bytes"))
+    case = changed.cases[0]
+    object.__setattr__(case, "value", (case.value or 0) + 1)
+    assert summarize(found.series, journal, mine.suite.values()).exact_differing == 1

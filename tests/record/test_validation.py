@@ -1,0 +1,256 @@
+"""Forty broken submissions are refused with one sentence each, and a good one passes."""
+
+from __future__ import annotations
+
+import copy
+import json
+import lzma
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cryoet_bench.record.benchmark import Benchmark
+from cryoet_bench.record.validation import Rules, faults
+from cryoet_bench.timeline.repository import build
+from cryoet_bench.timeline.revisions import Revisions
+from tests import toy
+
+Lines = list[dict[str, Any]]
+DIGEST = "0123456789abcdef"
+VISIT, OTHER = "0" * 12, "1" * 12
+TIME: dict[str, Any] = {
+    "name": "read.Codecs.time_volume",
+    "version": "1",
+    "type": "time",
+    "unit": "seconds",
+    "params": [["'none'", "'zstd'"]],
+}
+CALLS = {**TIME, "name": "cost.Reads.track_python_calls", "type": "track", "unit": "calls"}
+MACHINE = {"os": "Linux", "arch": "x86_64", "cpu": "AMD EPYC", "num_cpu": "2", "ram": "24 GiB"}
+
+
+def _installed(name: str, version: str) -> dict[str, str]:
+    return {"name": name, "version": version, "origin": "index", "digest": DIGEST}
+
+
+def _case(case: str, *samples: float, value: float | None = None) -> dict[str, Any]:
+    return {
+        "case": [f"'{case}'"],
+        "status": "passed",
+        "value": value,
+        "samples": list(samples),
+        "number": 1 if samples else None,
+        "reason": "",
+    }
+
+
+def good() -> Lines:
+    """Return the lines of a journal without a fault: one visit, a time and a count."""
+    visit = {
+        "kind": "visit",
+        "id": VISIT,
+        "started_at": "2025-08-01T00:00:00+00:00",
+        "origin": "cryoet-bench record",
+        "quick": False,
+        "installed": [_installed("zarr", "3.1.1"), _installed("numcodecs", "0.16.2")],
+        "project": {"commit": "a" * 40, "clean": True, "suite": DIGEST},
+        "conditions": {
+            "cpu": "AMD EPYC", "cpus": 2, "architecture": "x86_64", "system": "Linux", "load": 0.1,
+        },
+    }  # fmt: skip
+    time = {
+        "kind": "round",
+        "benchmark": TIME["name"],
+        "version": "1",
+        "round": 1,
+        "started_at": "2025-08-01T00:00:01+00:00",
+        "duration": 1.5,
+        "cases": [_case("none", 0.25, 0.5, 0.75), _case("zstd", 0.3, 0.4, 0.5)],
+        "visit": VISIT,
+    }
+    calls = {**time, "benchmark": CALLS["name"], "cases": [_case("none", value=395.0)]}
+    return [visit, time, calls, {"kind": "disturbed", "visit": VISIT, "controls": {"copy": 1.5}}]
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> Rules:
+    folder = tmp_path_factory.mktemp("timeline") / "timeline"
+    build(toy.TIMELINE, folder)
+    known = Revisions(toy.TIMELINE, folder).releases()
+    return Rules(
+        {one.name: one for one in known},
+        {it["name"]: Benchmark(it) for it in (TIME, CALLS)},
+        frozenset({DIGEST}),
+        frozenset({"phantom-10A"}),
+        datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def submit(root: Path, lines: Lines, machine: Any = MACHINE) -> Path:
+    """Write a submission and return its folder."""
+    folder = root / "a-machine"
+    journal = folder / "phantom-10A" / "zarr-3.1.1.jsonl.xz"
+    journal.parent.mkdir(parents=True)
+    (folder / "machine.json").write_text(json.dumps(machine))
+    journal.write_bytes(lzma.compress("".join(f"{json.dumps(it)}\n" for it in lines).encode()))
+    return folder
+
+
+def test_a_good_submission_passes(tmp_path: Path, rules: Rules) -> None:
+    assert faults(submit(tmp_path, good()), rules) == []
+
+
+def _set(*path: int | str, to: Any) -> Callable[[Lines], None]:
+    def change(lines: Lines) -> None:
+        place: Any = lines
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = to
+
+    return change
+
+
+def _without(*path: int | str) -> Callable[[Lines], None]:
+    def change(lines: Lines) -> None:
+        place: Any = lines
+        for step in path[:-1]:
+            place = place[step]
+        del place[path[-1]]
+
+    return change
+
+
+def _add(**changes: Any) -> Callable[[Lines], None]:
+    """Add a copy of the timed round with other facts."""
+
+    def change(lines: Lines) -> None:
+        lines.append({**copy.deepcopy(lines[1]), **changes})
+
+    return change
+
+
+LATER = "2025-08-01T00:00:09+00:00"
+BROKEN_LINES: dict[str, tuple[Callable[[Lines], None], str]] = {
+    "unknown kind": (_set(1, "kind", to="sum"), "line 2 is not of the record's form"),
+    "unknown field": (_set(1, "extra", to=1), "line 2 is not of the record's form: round.extra"),
+    "missing field": (_without(1, "duration"), "round.duration: Field required"),
+    "text for a number": (_set(1, "round", to="first"), "round.round"),
+    "round nought": (_set(1, "round", to=0), "greater than or equal to 1"),
+    "no cases": (_set(1, "cases", to=[]), "at least 1 item"),
+    "negative duration": (_set(1, "duration", to=-1), "round.duration"),
+    "moment without zone": (_set(0, "started_at", to="2025-08-01T00:00:00"), "timezone"),
+    "no moment": (_set(0, "started_at", to="yesterday"), "visit.started_at"),
+    "foreign id": (_set(0, "id", to="../../x"), "visit.id"),
+    "escape sequence": (_set(0, "origin", to="\x1b[2J"), "visit.origin"),
+    "NaN": (_set(2, "cases", 0, "value", to=float("nan")), "finite"),
+    "infinite sample": (_set(1, "cases", 0, "samples", 0, to=float("inf")), "samples.0"),
+    "negative time": (_set(1, "cases", 0, "samples", 0, to=-0.1), "greater than 0"),
+    "unknown status": (_set(1, "cases", 0, "status", to="ok"), "status"),
+    "another zarr": (_set(0, "installed", 0, "version", to="3.1.0"), "had zarr 3.1.0"),
+    "no numcodecs": (_without(0, "installed", 1), "had numcodecs not installed"),
+    "a local wheel": (_set(0, "installed", 0, "origin", to="file"), "which is no release"),
+    "changed checkout": (_set(0, "project", "clean", to=False), "a changed checkout"),
+    "another suite": (_set(0, "project", "suite", to="f" * 16), "by another suite"),
+    "another processor": (_set(0, "conditions", "cpu", to="Intel"), "machines are never mixed"),
+    "another core count": (_set(0, "conditions", "cpus", to=64), "machines are never mixed"),
+    "before its release": (_set(0, "started_at", to="2024-01-01T00:00:00Z"), "cannot have happen"),
+    "in the future": (_set(0, "started_at", to="2031-01-01T00:00:00Z"), "cannot have happened"),
+    "round before visit": (_set(1, "started_at", to="2025-07-31T00:00:00Z"), "during its visit"),
+    "visit begins twice": (lambda lines: lines.insert(1, lines[0]), "begins twice"),
+    "no visit": (_without(0), "belongs to no visit"),
+    "disturbed nothing": (_set(3, "visit", to=OTHER), "a disturbance belongs to no visit"),
+    "no round": (lambda lines: lines.__delitem__(slice(1, 3)), "holds no round"),
+    "unknown benchmark": (_set(1, "benchmark", to="x.time"), "the suite has no such benchmark"),
+    "unknown version": (_set(1, "version", to="9"), "no such benchmark in version '9'"),
+    "unknown case": (_set(1, "cases", 0, "case", to=["'lzma'"]), "the suite has no case 'lzma'"),
+    "time of an hour": (_set(1, "cases", 0, "samples", 0, to=7200.0), "7200.0 seconds cannot be"),
+    "time without samples": (_set(1, "cases", 0, "samples", to=[]), "needs samples"),
+    "time with a value": (_set(1, "cases", 0, "value", to=1.0), "no value beside them"),
+    "count without value": (_set(2, "cases", 0, "value", to=None), "needs a value"),
+    "half a call": (_set(2, "cases", 0, "value", to=395.5), "395.5 calls cannot be counted"),
+    "negative count": (_set(2, "cases", 0, "value", to=-1.0), "-1.0 calls cannot be"),
+    "failed with a value": (_set(1, "cases", 0, "status", to="failed"), "is failed and has a val"),
+    "n/a for no reason": (
+        _set(2, "cases", 0, to={**_case("none"), "status": "n/a"}), "is n/a without a reason",
+    ),
+    "merged twice": (lambda lines: lines.append(lines[1]), "stands in it twice"),
+    "measured twice": (_add(started_at=LATER, round=2), "was measured twice in visit"),
+    "copied samples": (
+        lambda lines: lines.extend(
+            [
+                {**lines[0], "id": OTHER},
+                {**lines[1], "visit": OTHER, "round": 2},
+            ]
+        ),
+        "repeats the samples of another",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN_LINES)
+def test_a_broken_journal_is_refused_in_a_sentence(tmp_path: Path, rules: Rules, name: str) -> None:
+    lines = good()
+    breaks, words = BROKEN_LINES[name]
+    breaks(lines)
+    said = faults(submit(tmp_path, lines), rules)
+    assert any(words in one for one in said), said
+    assert all(one.startswith("a-machine/phantom-10A/zarr-3.1.1.jsonl.xz: ") for one in said)
+    assert not any("\n" in one or "\x1b" in one for one in said)
+
+
+def _rename(folder: Path, old: str, new: str) -> None:
+    target = folder / new
+    target.parent.mkdir(parents=True, exist_ok=True)
+    (folder / old).rename(target)
+
+
+JOURNAL = "phantom-10A/zarr-3.1.1.jsonl.xz"
+BROKEN_FOLDERS: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "not packed": (
+        lambda folder: _rename(folder, JOURNAL, "phantom-10A/zarr-3.1.1.jsonl"), "no packed journ",
+    ),
+    "torn file": (
+        lambda folder: (folder / JOURNAL).write_bytes((folder / JOURNAL).read_bytes()[:-20]),
+        "cannot be unpacked",
+    ),
+    "no archive": (lambda folder: (folder / JOURNAL).write_text("{}\n"), "cannot be unpacked"),
+    "unknown release": (
+        lambda folder: _rename(folder, JOURNAL, "phantom-10A/zarr-9.9.9.jsonl.xz"), "no release",
+    ),
+    "own tomogram": (
+        lambda folder: _rename(folder, JOURNAL, "mine/zarr-3.1.1.jsonl.xz"), "'mine' is no tomogr",
+    ),
+    "a candidate": (
+        lambda folder: _rename(folder, JOURNAL, "phantom-10A/candidate/zarr-3.1.1.jsonl.xz"),
+        "no tomogram that everybody has",
+    ),
+    "a link": (lambda folder: (folder / "x" ).symlink_to("/etc/passwd"), "is a link"),
+    "something else": (lambda folder: (folder / "run.py").touch(), "does not belong there"),
+    "no description": (lambda folder: (folder / "machine.json").unlink(), "cannot be read"),
+    "no machine": (lambda folder: (folder / "machine.json").write_text("[]"), "not describe a"),
+    "nothing measured": (lambda folder: (folder / JOURNAL).unlink(), "holds no journal"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN_FOLDERS)
+def test_a_broken_folder_is_refused_in_a_sentence(tmp_path: Path, rules: Rules, name: str) -> None:
+    folder = submit(tmp_path, good())
+    breaks, words = BROKEN_FOLDERS[name]
+    breaks(folder)
+    said = faults(folder, rules)
+    assert len(said) == 1, said
+    assert words in said[0]
+
+
+def test_a_folder_that_is_none_or_has_no_name(tmp_path: Path, rules: Rules) -> None:
+    assert "is no folder" in faults(tmp_path / "nothing", rules)[0]
+    folder = submit(tmp_path, good()).rename(tmp_path / "my machine")
+    assert "cannot name a machine" in faults(folder, rules)[0]
+
+
+def test_a_machine_that_names_no_memory(tmp_path: Path, rules: Rules) -> None:
+    (said,) = faults(submit(tmp_path, good(), {**MACHINE, "ram": "much"}), rules)
+    assert "does not describe a machine: ram" in said
