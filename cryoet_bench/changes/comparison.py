@@ -1,8 +1,8 @@
 """Two revisions against each other: every case, its ratio, and what stands out.
 
 Exact metrics have no noise: any difference is real, beyond the ``tolerance`` that a benchmark
-states for what it counts. Times are compared round by round, because the rounds of both revisions
-were measured one shortly after the other, each in a fresh process with a level of its own.
+states for what it counts. Times are compared by the one estimate of each and the noise of their
+rounds, each of which is a fresh process with a level of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from cryoet_bench.record.benchmark import Benchmark, Case, words
-from cryoet_bench.record.estimate import Noise, interval, log_ratios, noise_of, pooled
+from cryoet_bench.record.estimate import Noise, interval, noise_of, pooled
 from cryoet_bench.record.journal import Journal, Outcome
 
 Verdict = Literal[
@@ -84,13 +84,12 @@ def compare(benchmarks: Iterable[Benchmark], before: Journal, after: Journal) ->
     benchmarks = list(benchmarks)
     pairs = [(one, before.outcomes(one), after.outcomes(one)) for one in benchmarks]
     suites = {one.name: len(before.suites(one) | after.suites(one)) for one in benchmarks}
-    differences: dict[str, list[list[float]]] = {}
+    series: dict[str, list[list[float]]] = {}
     for benchmark, old, new in pairs:
         if benchmark.is_timed:
-            differences.setdefault(benchmark.family, []).extend(
-                log_ratios(old[case].levels, new[case].levels) for case in old.keys() & new.keys()
-            )
-    noise = {family: pooled(groups) for family, groups in differences.items()}
+            found = series.setdefault(benchmark.family, [])
+            found += [side[case].levels for case in old.keys() & new.keys() for side in (old, new)]
+    noise = {family: pooled(levels) for family, levels in series.items()}
     changes = [
         _compare_case(benchmark, case, old.get(case), new.get(case), noise)
         for benchmark, old, new in pairs
@@ -111,8 +110,7 @@ def _compare_case(
     verdict, bounds = _status_verdict(before, after), None
     ratio = new / old if old and new is not None else None
     if verdict is None and benchmark.is_timed and before and after:
-        values = log_ratios(before.levels, after.levels)
-        verdict, bounds = _judge_times(values, noise_of(values, noise[benchmark.family]))
+        verdict, bounds = _judge_times(before.levels, after.levels, noise[benchmark.family])
     elif verdict is None:
         verdict = _judge_exact(old or 0.0, new or 0.0, benchmark.tolerance)
     reasons = [one.reason for one in (after, before) if one and one.reason]
@@ -149,11 +147,14 @@ _STATUSES: dict[tuple[str, str], Verdict] = {
 }
 
 
-def _judge_times(values: list[float], noise: Noise) -> tuple[Verdict, tuple[float, float] | None]:
+def _judge_times(
+    before: list[float], after: list[float], shared: Noise
+) -> tuple[Verdict, tuple[float, float] | None]:
     """Return the verdict on a time, and the interval of its ratio."""
-    if len(values) < 2 or noise.degrees < ENOUGH_DEGREES:
+    noise = noise_of([before, after], shared)
+    if min(len(before), len(after)) < 2 or noise.degrees < ENOUGH_DEGREES:
         return "unclear", None
-    low, high = interval(values, noise, CONFIDENCE)
+    low, high = interval(before, after, noise, CONFIDENCE)
     mean = math.sqrt(low * high)
     if low > 1 and mean > 1 + SMALLEST:
         return "worse", (low, high)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cryoet_bench.changes.comparison import CONFIDENCE, ENOUGH_DEGREES, Change, compare
+from cryoet_bench.changes.comparison import CONFIDENCE, Change, compare
 from cryoet_bench.record.benchmark import Benchmark
 from cryoet_bench.record.estimate import interval, noise_of, pooled
 from cryoet_bench.record.journal import Journal, Measured, Round
@@ -66,21 +67,36 @@ def compare_times(path: Path, before: np.ndarray, after: np.ndarray) -> dict[str
     return {change.case: change for change in compare([Benchmark(TIME)], old, new)}
 
 
-def test_the_interval_is_that_of_the_analysis_of_variance(tmp_path: Path) -> None:
+def test_the_interval_is_students_with_a_spread_that_a_disturbed_process_does_not_move(
+    tmp_path: Path,
+) -> None:
     rng = np.random.default_rng(1)
     before, after = rng.lognormal(0, 0.02, (2, 4, 6))
-    after[:, 5] *= [0.8, 1.3, 0.7, 1.2]  # noisier than its class: uses its own variance
+    after[:, 5] *= [0.8, 1.3, 0.7, 1.2]  # noisier than its class: uses its own spread
     found = compare_times(tmp_path, before, after)
-    ratios = np.log(after / before)
-    residual = ratios - ratios.mean(axis=0)
-    pooled = math.sqrt((residual**2).sum() / (ratios.size - 6))
+
+    def spread(columns: list[int]) -> float:
+        logs = [np.log(side[:, column]) for side in (before, after) for column in columns]
+        pairs = [abs(a - b) for one in logs for a, b in itertools.combinations(one, 2)]
+        return float(np.median(pairs) / (stats.norm.ppf(0.75) * math.sqrt(2)))
+
+    shared, degrees = spread([0, 1, 2, 3, 4, 5]), 0.86 * 36
     for index, case in enumerate(CASES):
-        own = ratios[:, index].std(ddof=1)
-        shared = own**2 <= stats.f.ppf(0.99, 3, ratios.size - 6) * pooled**2
-        assert shared == (index < 5)
-        spread, degrees = (pooled, ratios.size - 6) if shared else (own, 3)
-        expected = stats.t.interval(0.99, degrees, ratios[:, index].mean(), spread / math.sqrt(4))
+        own = spread([index])
+        is_shared = own**2 <= stats.f.ppf(0.99, 0.86 * 6, degrees) * shared**2
+        assert is_shared == (index < 5)
+        deviation, freedom = (shared, degrees) if is_shared else (own, 0.86 * 6)
+        halves = [np.sort(np.log(side[:, index]))[:2].mean() for side in (before, after)]
+        error = deviation * math.sqrt(1.36 / 4 + 1.36 / 4)
+        expected = stats.t.interval(0.99, freedom, halves[1] - halves[0], error)
         assert found[case].interval == pytest.approx(np.exp(expected))
+
+
+@pytest.mark.parametrize("rounds", [2, 3, 4, 6, 9])
+def test_the_variance_of_the_mean_of_the_lower_half(rounds: int) -> None:
+    values = np.sort(np.random.default_rng(rounds).standard_normal((200_000, rounds)), axis=1)
+    half = values[:, : math.ceil(rounds / 2)].mean(axis=1)
+    assert 1.15 < rounds * half.var() < 1.38
 
 
 def test_the_ratio_is_that_of_the_values_shown(tmp_path: Path) -> None:
@@ -89,27 +105,33 @@ def test_the_ratio_is_that_of_the_values_shown(tmp_path: Path) -> None:
     before, after = rng.lognormal(0, 0.3, (4, 6)), rng.lognormal(0, 0.3, (3, 6))
     for index, change in compare_times(tmp_path, before, after).items():
         column = CASES.index(index)
-        assert change.before == pytest.approx(stats.gmean(before[:, column]))
-        assert change.after == pytest.approx(stats.gmean(after[:, column]))
+        assert change.before == pytest.approx(stats.gmean(np.sort(before[:, column])[:2]))
+        assert change.after == pytest.approx(stats.gmean(np.sort(after[:, column])[:2]))
         assert change.ratio == pytest.approx(change.after / change.before)  # type: ignore[operator]
         low, high = change.interval or (0, 2)
         assert low <= change.ratio <= high  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("rounds", [2, 3, 5])
-def test_the_interval_of_unchanged_cases_holds_1_as_often_as_it_says(rounds: int) -> None:
-    """Of 3,600 unchanged cases in classes of six, about one in a hundred excludes 1."""
+@pytest.mark.parametrize("rounds", [2, 3, 6])
+@pytest.mark.parametrize("disturbed", [0.0, 0.1])
+def test_the_interval_of_unchanged_cases_holds_1_about_as_often_as_it_says(
+    rounds: int, disturbed: float
+) -> None:
+    """Of 2,400 unchanged cases in classes of eight, about one in a hundred excludes 1.
+
+    Where one process in ten is slower as a whole, it is up to three.
+    """
     rng = np.random.default_rng(2)
     outside = 0
-    for _ in range(600):
-        group = rng.normal(0, 0.05, (6, rounds)).tolist()
-        shared = pooled(group)
-        for values in group:
-            noise = noise_of(values, shared)
-            if noise.degrees >= ENOUGH_DEGREES:
-                low, high = interval(values, noise, CONFIDENCE)
-                outside += not low <= 1 <= high
-    assert outside / 3600 <= 0.014
+    for _ in range(300):
+        sides = rng.lognormal(0, 0.01, (2, 8, rounds))
+        sides *= np.where(rng.random(sides.shape) < disturbed, rng.uniform(1.1, 1.25), 1)
+        before, after = sides.tolist()
+        shared = pooled([*before, *after])
+        for one, other in zip(before, after, strict=True):
+            low, high = interval(one, other, noise_of([one, other], shared), CONFIDENCE)
+            outside += not low <= 1 <= high
+    assert outside / 2400 <= (0.03 if disturbed else 0.016)
 
 
 def test_a_planted_slowdown_stands_out_alone(tmp_path: Path) -> None:
@@ -142,7 +164,7 @@ def test_peak_memory_is_judged_like_times(tmp_path: Path) -> None:
     new = journal(tmp_path / "new", peak, peaks(after))
     found = {change.case: change for change in compare([Benchmark(peak)], old, new)}
     assert {case: c.verdict for case, c in found.items() if c.stands_out} == {"b": "worse"}
-    assert found["b"].ratio == pytest.approx(stats.gmean(after[:, 1] / before[:, 1]))
+    assert found["b"].ratio == pytest.approx(after[:, 1].min() / before[:, 1].min())
 
 
 def test_a_difference_below_the_drift_of_machines_is_no_change(tmp_path: Path) -> None:

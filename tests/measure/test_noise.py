@@ -51,7 +51,7 @@ def test_the_arms_are_interleaved_as_a_b_b_a() -> None:
 
 
 def test_the_spread_is_that_of_the_estimates(tmp_path: Path) -> None:
-    found = _noise(tmp_path / "j", [1.0, 1.0], [1.21, 1.0])
+    found = _noise(tmp_path / "j", [1.0, 1.0], [1.21, 1.1])
     assert [spread.relative for spread in found.spreads] == [pytest.approx(0.1 / 1.05), 0]
     assert found.median == pytest.approx(0.05 / 1.05)
     assert found.quantile(0.9) == pytest.approx(0.1 / 1.05)
