@@ -14,7 +14,7 @@ from pathlib import Path
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import staged
 from cryoet_bench.record.journal import lines
-from cryoet_bench.record.record import Record, Series, packed_path
+from cryoet_bench.record.record import CONFIRMATIONS, Record, Series, packed_path
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,15 @@ def pack(
     try:
         for series in chosen:
             record.journal(series)  # which says what is damaged
-            _pack(record.journal_paths(series), packed_path(folder, series))
+            text = _merged(record.journal_paths(series))
+            _write(
+                packed_path(folder, series),
+                lzma.compress(text, preset=9 | lzma.PRESET_EXTREME),
+            )
+        verdicts = [it / machine / tomogram / CONFIRMATIONS for it in reversed(record.folders)]
+        if any(path.exists() for path in verdicts):
+            text = _merged(path for path in verdicts if path.exists())
+            _write(folder / machine / tomogram / CONFIRMATIONS, text)
     except OSError as error:
         raise InputError(
             f"cannot write the record {folder}: {error.strerror}; make it writable, free some "
@@ -82,10 +90,13 @@ def pack(
     return Submission(tuple(chosen), tuple(one for one in known if one not in chosen), size)
 
 
-def _pack(paths: Iterable[Path], packed: Path) -> None:
-    """Write the lines of some files into one, in their order, each once."""
+def _merged(paths: Iterable[Path]) -> bytes:
+    """Return the lines of some files in their order, each once."""
     content = dict.fromkeys(line for path in paths for line in lines(path))
-    packed.parent.mkdir(parents=True, exist_ok=True)
-    with staged(packed) as staging:
-        text = b"".join(line + b"\n" for line in content)
-        staging.write_bytes(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME))
+    return b"".join(line + b"\n" for line in content)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with staged(path) as staging:
+        staging.write_bytes(content)

@@ -6,6 +6,7 @@ it is and what to do.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, V
 
 from cryoet_bench.record.benchmark import Benchmark, Case
 from cryoet_bench.record.journal import DAMAGE, lines
+from cryoet_bench.record.record import CONFIRMATIONS
 from cryoet_bench.timeline.revisions import Revision
 
 Text = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
@@ -196,6 +198,9 @@ def _faults(folder: Path, rules: Rules) -> Iterator[str]:
         where = path.relative_to(folder.parent)
         if path.is_symlink():
             yield f"{where} is a link: put the file itself there"
+        elif path.is_file() and path.name == CONFIRMATIONS and path.parent.parent == folder:
+            if not _holds_json(path):
+                yield f"{where} is not of the record's form: a line is no JSON object"
         elif path.is_file() and path.parent != folder:
             journals += 1
             yield from (
@@ -205,6 +210,14 @@ def _faults(folder: Path, rules: Rules) -> Iterator[str]:
             yield f"{where} does not belong there: remove it"
     if not journals:
         yield f"{folder} holds no journal: run 'cryoet-bench record submit'"
+
+
+def _holds_json(path: Path) -> bool:
+    """Tell whether each line is a JSON object, as far as it is looked into here."""
+    try:
+        return all(isinstance(json.loads(line), dict) for line in lines(path))
+    except DAMAGE:
+        return False
 
 
 def _machine(folder: Path) -> Machine | str:

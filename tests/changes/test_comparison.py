@@ -119,7 +119,7 @@ def test_the_interval_of_unchanged_cases_holds_1_about_as_often_as_it_says(
 ) -> None:
     """Of 2,400 unchanged cases in classes of eight, about one in a hundred excludes 1.
 
-    Where one process in ten is slower as a whole, it is up to three.
+    Where one process in ten is slower as a whole, it is up to four.
     """
     rng = np.random.default_rng(2)
     outside = 0
@@ -131,7 +131,7 @@ def test_the_interval_of_unchanged_cases_holds_1_about_as_often_as_it_says(
         for one, other in zip(before, after, strict=True):
             low, high = interval(one, other, noise_of([one, other], shared), CONFIDENCE)
             outside += not low <= 1 <= high
-    assert outside / 2400 <= (0.03 if disturbed else 0.016)
+    assert outside / 2400 <= (0.04 if disturbed else 0.016)
 
 
 def test_a_planted_slowdown_stands_out_alone(tmp_path: Path) -> None:

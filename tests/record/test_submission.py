@@ -17,6 +17,8 @@ from tests.measured import campaign, last_two
 def test_the_packed_record_says_what_the_journals_said(measured: Path) -> None:
     mine = campaign(measured)
     names = [revision.name for revision in last_two(measured)]
+    verdicts = measured / "results" / mine.machine / "phantom-10A" / "confirmations.jsonl"
+    verdicts.write_text('{"kind":"verdict"}\n')
     packed = pack(mine.record, mine.machine, "phantom-10A", names, digest(measured))
     assert [series.revision for series in packed.series] == names
     committed = Record(measured / "record")
@@ -25,6 +27,8 @@ def test_the_packed_record_says_what_the_journals_said(measured: Path) -> None:
     assert committed.cases(last_two(measured)).equals(cases)
     assert committed.machine(mine.machine) == Record(measured / "kept").machine(mine.machine)
     assert committed.tomograms() == Record(measured / "kept").tomograms()
+    packed_verdicts = measured / "record" / verdicts.relative_to(measured / "results")
+    assert packed_verdicts.read_text() == '{"kind":"verdict"}\n'
     assert packed.size == sum(
         path.stat().st_size for path in (measured / "record" / mine.machine).rglob("*.*")
         if path.is_file()

@@ -227,6 +227,10 @@ BROKEN_FOLDERS: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda folder: _rename(folder, JOURNAL, "phantom-10A/candidate/zarr-3.1.1.jsonl.xz"),
         "no tomogram that everybody has",
     ),
+    "no verdicts": (
+        lambda folder: (folder / "phantom-10A" / "confirmations.jsonl").write_text("[1]\n"),
+        "a line is no JSON object",
+    ),
     "a link": (lambda folder: (folder / "x" ).symlink_to("/etc/passwd"), "is a link"),
     "something else": (lambda folder: (folder / "run.py").touch(), "does not belong there"),
     "no description": (lambda folder: (folder / "machine.json").unlink(), "cannot be read"),
