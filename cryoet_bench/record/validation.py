@@ -193,23 +193,25 @@ def _faults(folder: Path, rules: Rules) -> Iterator[str]:
     if isinstance(machine, str):
         yield machine
         return
-    journals = 0
-    for path in sorted(folder.rglob("*")):
+    paths = sorted(path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
+    for path in paths:
         where = path.relative_to(folder.parent)
-        if path.is_symlink():
-            yield f"{where} is a link: put the file itself there"
-        elif path.is_file() and path.name == CONFIRMATIONS and path.parent.parent == folder:
-            if not _holds_json(path):
-                yield f"{where} is not of the record's form: a line is no JSON object"
-        elif path.is_file() and path.parent != folder:
-            journals += 1
-            yield from (
-                f"{where}: {fault}" for fault in _journal_faults(path, folder, machine, rules)
-            )
-        elif path.is_file() and path.name not in _BESIDE:
-            yield f"{where} does not belong there: remove it"
-    if not journals:
+        yield from (f"{where}{fault}" for fault in _file_faults(path, folder, machine, rules))
+    if all(path.parent == folder for path in paths):
         yield f"{folder} holds no journal: run 'cryoet-bench record submit'"
+
+
+def _file_faults(path: Path, folder: Path, machine: Machine, rules: Rules) -> Iterator[str]:
+    if path.is_symlink():
+        yield " is a link: put the file itself there"
+    elif path.parent == folder:
+        if path.name not in _BESIDE:
+            yield " does not belong there: remove it"
+    elif path.name == CONFIRMATIONS and path.parent.parent == folder:
+        if not _holds_json(path):
+            yield " is not of the record's form: a line is no JSON object"
+    else:
+        yield from (f": {fault}" for fault in _journal_faults(path, folder, machine, rules))
 
 
 def _holds_json(path: Path) -> bool:

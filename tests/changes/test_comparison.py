@@ -87,16 +87,16 @@ def test_the_interval_is_students_with_a_spread_that_a_disturbed_process_does_no
         assert is_shared == (index < 5)
         deviation, freedom = (shared, degrees) if is_shared else (own, 0.86 * 6)
         halves = [np.sort(np.log(side[:, index]))[:2].mean() for side in (before, after)]
-        error = deviation * math.sqrt(1.36 / 4 + 1.36 / 4)
+        error = deviation * math.sqrt(0.69 / 2 + 0.69 / 2)
         expected = stats.t.interval(0.99, freedom, halves[1] - halves[0], error)
         assert found[case].interval == pytest.approx(np.exp(expected))
 
 
-@pytest.mark.parametrize("rounds", [2, 3, 4, 6, 9])
+@pytest.mark.parametrize("rounds", [2, 3, 4, 6, 9, 40])
 def test_the_variance_of_the_mean_of_the_lower_half(rounds: int) -> None:
-    values = np.sort(np.random.default_rng(rounds).standard_normal((200_000, rounds)), axis=1)
-    half = values[:, : math.ceil(rounds / 2)].mean(axis=1)
-    assert 1.15 < rounds * half.var() < 1.38
+    values = np.sort(np.random.default_rng(rounds).standard_normal((100_000, rounds)), axis=1)
+    half = values[:, : rounds // 2].mean(axis=1)
+    assert 0.5 < rounds // 2 * half.var() < 0.695
 
 
 def test_the_ratio_is_that_of_the_values_shown(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_the_ratio_is_that_of_the_values_shown(tmp_path: Path) -> None:
     for index, change in compare_times(tmp_path, before, after).items():
         column = CASES.index(index)
         assert change.before == pytest.approx(stats.gmean(np.sort(before[:, column])[:2]))
-        assert change.after == pytest.approx(stats.gmean(np.sort(after[:, column])[:2]))
+        assert change.after == pytest.approx(after[:, column].min())
         assert change.ratio == pytest.approx(change.after / change.before)  # type: ignore[operator]
         low, high = change.interval or (0, 2)
         assert low <= change.ratio <= high  # type: ignore[operator]
@@ -119,7 +119,7 @@ def test_the_interval_of_unchanged_cases_holds_1_about_as_often_as_it_says(
 ) -> None:
     """Of 2,400 unchanged cases in classes of eight, about one in a hundred excludes 1.
 
-    Where one process in ten is slower as a whole, it is up to four.
+    Where one process in ten is slower as a whole, it is up to two.
     """
     rng = np.random.default_rng(2)
     outside = 0
@@ -131,7 +131,7 @@ def test_the_interval_of_unchanged_cases_holds_1_about_as_often_as_it_says(
         for one, other in zip(before, after, strict=True):
             low, high = interval(one, other, noise_of([one, other], shared), CONFIDENCE)
             outside += not low <= 1 <= high
-    assert outside / 2400 <= (0.04 if disturbed else 0.016)
+    assert outside / 2400 <= (0.025 if disturbed else 0.016)
 
 
 def test_a_planted_slowdown_stands_out_alone(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def journal(tmp_path: Path) -> Journal:
 @given(st.lists(st.lists(st.floats(1e-6, 10), min_size=1, max_size=5), min_size=1, max_size=6))
 def test_the_estimate_is_the_geometric_mean_of_the_lower_half(rounds: list[list[float]]) -> None:
     levels = sorted(min(samples) for samples in rounds)
-    lower = [level for rank, level in enumerate(levels) if rank < len(levels) / 2]
+    lower = [level for rank, level in enumerate(levels) if rank < max(1, len(levels) // 2)]
     assert estimate(levels[::-1]) == pytest.approx(float(stats.gmean(lower)))
 
 
