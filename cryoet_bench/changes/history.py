@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from cryoet_bench.changes.finding import Skipped
 from cryoet_bench.errors import InputError
 from cryoet_bench.record.benchmark import Benchmark, Case
 from cryoet_bench.record.journal import Journal, Outcome
-from cryoet_bench.record.record import Record
+from cryoet_bench.record.record import Record, Series
 from cryoet_bench.timeline.revisions import Revision
 
 Values = Mapping[str, Outcome]
@@ -65,11 +64,10 @@ def read(record: Record, revisions: Iterable[Revision], machine: str, tomogram: 
     for series in record.series():
         if (series.machine, series.tomogram) != (machine, tomogram):
             continue
-        path = record.journal_path(series)
         if series.revision not in known:
-            history.skipped.append(Skipped(what=path.name, reason="not in the timeline"))
+            history.skipped.append(Skipped(what=series.revision, reason="not in the timeline"))
             continue
-        journal = _journal(history, path)
+        journal = _journal(history, record, series)
         if journal is not None:
             _drop_foreign(history, journal, known[series.revision])
             journals[series.revision] = journal
@@ -79,11 +77,11 @@ def read(record: Record, revisions: Iterable[Revision], machine: str, tomogram: 
     return history
 
 
-def _journal(history: History, path: Path) -> Journal | None:
+def _journal(history: History, record: Record, series: Series) -> Journal | None:
     try:
-        return Journal(path)
+        return record.journal(series)
     except InputError as error:
-        history.skipped.append(Skipped(what=path.name, reason=str(error)))
+        history.skipped.append(Skipped(what=series.revision, reason=str(error)))
         return None
 
 
@@ -101,7 +99,7 @@ def _drop_foreign(history: History, journal: Journal, revision: Revision) -> Non
     if len(kept) < len(journal.rounds):
         reason = f"rounds during which another version of {revision.package} was installed"
         lost = len(journal.rounds) - len(kept)
-        history.skipped.append(Skipped(what=journal.path.name, reason=reason, count=lost))
+        history.skipped.append(Skipped(what=revision.name, reason=reason, count=lost))
     journal.rounds = kept
 
 
@@ -132,7 +130,7 @@ def _take(
             cases.setdefault(case, {})[revision] = outcome
     if impossible:
         reason = "values that nothing can have"
-        history.skipped.append(Skipped(what=journal.path.name, reason=reason, count=impossible))
+        history.skipped.append(Skipped(what=revision.name, reason=reason, count=impossible))
 
 
 def _is_possible(benchmark: Benchmark, outcome: Outcome) -> bool:
