@@ -130,7 +130,7 @@ def _take(
             cases.setdefault(case, {})[revision] = outcome
     if impossible:
         reason = "values that nothing can have"
-        history.skipped.append(Skipped(what=revision.name, reason=reason, count=impossible))
+        history.skipped.append(Skipped(what=revision, reason=reason, count=impossible))
 
 
 def _is_possible(benchmark: Benchmark, outcome: Outcome) -> bool:
