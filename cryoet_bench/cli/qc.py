@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from cryoet_bench import extras
 from cryoet_bench.conclusion import FINDING
@@ -59,7 +61,7 @@ def qc(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     ] = None,
     limits: Annotated[
         Path | None,
-        typer.Option(help="Judge one tomogram by the limits in this TOML or JSON file."),
+        typer.Option(help="Judge by the limits in this TOML or JSON file."),
     ] = None,
 ) -> None:
     """Judge whether tomograms are sound: numbers, noise, steps, clipping, missing parts, wedge.
@@ -69,6 +71,8 @@ def qc(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     Example: cryoet-bench qc TS_100_3.zarr --html report.html
 
     Example: cryoet-bench qc runs/ --html runs.html --csv runs.csv
+
+    Example: cryoet-bench qc runs/ --limits facility.toml
     """
     found = _found(sources)
     if len(found) == 1 and not (table or csv or scheduler):
@@ -77,18 +81,17 @@ def qc(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         }  # fmt: skip
         _one(found[0], wanted, limits)
         return
-    if limits:
-        raise InputError("--limits is for one tomogram: name one, without --table and --csv")
     if json_path or png or markdown:
         raise InputError(
             "--json, --png and --markdown are for one tomogram: use --html, --csv and --table"
         )
-    _many(found, table, csv, html, scheduler)
+    _many(found, {"table": table, "csv": csv, "html": html}, scheduler, limits)
 
 
 def _found(sources: list[str]) -> list[str]:
     """Return the sources, each folder that is no Zarr replaced by the volumes in it."""
     found = []
+    console = Console(stderr=True, highlight=False)
     for source in sources:
         path = Path(source).expanduser()
         if not source:
@@ -97,8 +100,14 @@ def _found(sources: list[str]) -> list[str]:
             from cryoet_bench.quality.qc.batch import is_zarr, volumes_in  # noqa: PLC0415
 
             # A folder within a Zarr holds its chunks, and no volumes.
-            within = any(map(is_zarr, (path, *path.absolute().parents)))
-            found += [source] if within else volumes_in(path)
+            if any(map(is_zarr, (path, *path.absolute().parents))):
+                found.append(source)
+                continue
+            with console.status(Text(f"searching {source}")) as status:
+                found += volumes_in(
+                    path,
+                    searching=lambda folder: status.update(Text(f"searching {folder}")),
+                )
         else:
             found.append(source)
     return list(dict.fromkeys(found))
@@ -108,7 +117,7 @@ def _one(source: str, wanted: dict[report.Form, Path | None], own: Path | None) 
     from cryoet_bench.quality import report  # noqa: PLC0415
     from cryoet_bench.quality.qc import inspect  # noqa: PLC0415
     from cryoet_bench.quality.qc.report import build_report  # noqa: PLC0415
-    from cryoet_bench.quality.thresholds import LIMITS, read_limits  # noqa: PLC0415
+    from cryoet_bench.quality.thresholds import LIMITS, in_words, read_limits  # noqa: PLC0415
     from cryoet_bench.tomogram import cache  # noqa: PLC0415
 
     limits = read_limits(own) if own else LIMITS
@@ -122,6 +131,8 @@ def _one(source: str, wanted: dict[report.Form, Path | None], own: Path | None) 
     report.write(build_report(inspection), targets)
     if not any(target.is_printed for target in targets.values()):
         _print(inspection)
+        if own:
+            typer.echo(f"Judged by your limits: {in_words(limits)}")
     if inspection.verdict == "fail":
         raise typer.Exit(FINDING)
 
@@ -148,19 +159,21 @@ def _print(inspection: Inspection) -> None:
 
 def _many(
     sources: list[str],
-    table: Path | None,
-    csv: Path | None,
-    html: Path | None,
+    wanted: Mapping[Literal["table", "csv", "html"], Path | None],
     scheduler: str | None,
+    own: Path | None,
 ) -> None:
     from cryoet_bench.conclusion import INTERRUPTED, NOT_DONE, say  # noqa: PLC0415
     from cryoet_bench.files import outputs  # noqa: PLC0415
     from cryoet_bench.quality.qc.batch import Places, examine_all  # noqa: PLC0415
     from cryoet_bench.quality.report import table as tables  # noqa: PLC0415
+    from cryoet_bench.quality.thresholds import LIMITS, in_words, read_limits  # noqa: PLC0415
     from cryoet_bench.tomogram import cache  # noqa: PLC0415
 
+    limits = read_limits(own) if own else LIMITS
     targets = outputs(
-        {tables.PARQUET: table, tables.CSV: csv, tables.PAGE: html}, [*sources, cache.cache_dir()]
+        {tables.PARQUET: wanted["table"], tables.CSV: wanted["csv"], tables.PAGE: wanted["html"]},
+        [*sources, cache.cache_dir(), *([own] if own else [])],
     )
     if tables.PARQUET in targets:
         extras.require("pyarrow")
@@ -172,15 +185,19 @@ def _many(
     verdicts = []
     with _progress() as bar:
         task = bar.add_task("examining", total=len(sources))
+        if own:
+            judged = f"Judged by your limits: {in_words(limits)}"
+            bar.console.print(judged, markup=False, soft_wrap=True)
 
         def done(source: str, row: Row) -> None:
             verdicts.append(row["verdict"])
             told = f"{row['use']:12} {source}" + (f": {row['message']}" if row["message"] else "")
+            told += f" [{row['rule']}]" if own and row.get("rule") else ""
             bar.console.print(told, markup=False, style=_COLOURS[row["verdict"]], soft_wrap=True)
             bar.advance(task)
 
         try:
-            rows = examine_all(sources, places, scheduler=scheduler, done=done)
+            rows = examine_all(sources, places, limits=limits, scheduler=scheduler, done=done)
         except KeyboardInterrupt:
             say("interrupted" + ("; what is finished is kept, rerun to resume" if kept else ""))
             raise typer.Exit(INTERRUPTED) from None

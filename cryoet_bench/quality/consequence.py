@@ -15,15 +15,18 @@ _CAUSES = (
     "missing-chunk", "constant-volume", "wrong-byte-order", "damaged-header", "non-finite",
     "empty-block", "constant-slab", "duplicated-slice", "swapped-slices", "lost-slices",
     "foreign-slice", "foreign-slab", "copied-block", "foreign-block", "noise-block",
-    "scaled-block", "scaled-part", "damaged-rows", "hot-line", "offset-slice", "no-signal",
+    "scaled-block", "scaled-part", "offset-part", "damaged-rows", "hot-line", "offset-slice",
+    "scaled-slice", "wrapped", "no-signal",
     "repeated-slices", "half-precision-subnormals", "quantised", "coarse-steps", "hot-voxels",
     "clipped", "break-between-slices", "gradient", "spread-gradient",
 )  # fmt: skip
 _LATE = (
     "repeated-value", "several-modes", "many-outliers", "oversampled", "narrow-tilt-range",
     "no-wedge", "inverted-contrast", "implausible-spacing", "anisotropic-spacing", "no-spacing",
+    "default-spacing", "no-spacing-along-z", "padding", "unwritten-chunks", "segmentation",
 )  # fmt: skip
-# What a user can do about a finding without a new reconstruction.
+# What a user can do about a finding without a new reconstruction. Where the original is needed, it
+# says "again".
 _REMEDIES = {
     "missing-chunk": "copy the missing chunks again",
     "wrong-byte-order": "swap the bytes of each voxel",
@@ -32,10 +35,18 @@ _REMEDIES = {
     "swapped-slices": "exchange the swapped slices",
     "hot-voxels": "remove the hot voxels",
     "hot-line": "remove the hot lines",
+    "damaged-rows": "copy the volume again, or interpolate the damaged rows",
+    "offset-slice": "level the slice whose mean is off",
+    "scaled-slice": "rescale the slice whose contrast is off",
+    "offset-part": "bring both parts to one mean",
+    "scaled-part": "bring both parts to one contrast",
+    "wrapped": "convert the original again, over a range that holds all its values",
     "gradient": "level the density",
     "inverted-contrast": "invert the contrast",
     "implausible-spacing": "correct the voxel spacing",
     "no-spacing": "write the voxel spacing",
+    "default-spacing": "write the voxel spacing",
+    "no-spacing-along-z": "write the voxel spacing",
 }
 
 
@@ -102,6 +113,7 @@ _CONSEQUENCES = {
         "inverted-contrast", "repeated-value", "several-modes", "break-between-slices",
     ),
     "hot-voxels": ("clipped", "many-outliers", "inverted-contrast", "no-wedge"),
+    "wrapped": ("clipped", "several-modes", "inverted-contrast", "no-wedge"),
 }  # fmt: skip
 
 

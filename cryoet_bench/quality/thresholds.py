@@ -165,8 +165,9 @@ LIMITS: Limits = {
         "distribution a tail to the left. Bright protein is legitimate, but pickers must know.",
     ),
     "byte order": Limit(
-        0.2, 0.2, "",
-        "How much more alike neighbouring voxels become when their bytes are reversed.",
+        0.1, 0.1, "",
+        "How much more alike neighbours become when their bytes are reversed, where values are "
+        "spread over the type's range or lie at an end of it; 0.03 is chance in a small block.",
     ),
     "missing chunks": Limit(
         0, 0, "chunks",
@@ -174,6 +175,11 @@ LIMITS: Limits = {
     ),
     "header": Limit(0, 1, "disagreements", "Programs that trust a header misread the volume."),
 }  # fmt: skip
+
+
+def in_words(limits: Limits) -> str:
+    """Return the limits that a facility has set, each with its rule; empty where it set none."""
+    return "; ".join(f"{name} {limit}" for name, limit in limits.items() if limit.own)
 
 
 def read_limits(path: Path) -> dict[str, Limit]:

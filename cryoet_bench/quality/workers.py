@@ -10,7 +10,10 @@ from cryoet_bench.errors import InputError
 
 
 def results[Item, Result](
-    work: Callable[[Item], Result], items: Sequence[Item], scheduler: str | None
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    scheduler: str | None,
+    lost: Callable[[Item, str], Result],
 ) -> Iterator[tuple[Item, Result]]:
     """Yield each item with what the work on it returns, as it is finished.
 
@@ -22,6 +25,8 @@ def results[Item, Result](
         What to work on; hashable and picklable.
     scheduler : str or None
         Address of a Dask scheduler whose workers see the same files; None works here.
+    lost : callable
+        Returns what stands for the result of an item whose worker died, and why.
 
     Raises
     ------
@@ -44,4 +49,8 @@ def results[Item, Result](
     with client, client.as_current():
         futures = {client.submit(work, item, pure=False): item for item in items}
         for future in as_completed(futures):  # type: ignore[no-untyped-call]
-            yield futures[future], future.result()
+            item, error = futures[future], future.exception()
+            if error:
+                yield item, lost(item, f"the Dask worker failed: {error}")
+            else:
+                yield item, future.result()

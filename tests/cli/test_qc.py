@@ -13,6 +13,7 @@ import tifffile
 import zarr
 
 from cryoet_bench import cli
+from cryoet_bench.quality.qc.batch import _of_the_system, volumes_in
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
@@ -104,6 +105,37 @@ def test_a_folder_is_searched_for_volumes(
     assert [row["name"] for row in again] == [row["name"] for row in rows]
     assert run(monkeypatch, runs / "b" / "two.zarr") == 1
     assert "Use it? after fixing: copy the missing chunks" in capsys.readouterr().out
+
+
+def test_many_are_judged_by_own_limits_and_say_so(
+    volume: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    cache: Path,
+) -> None:
+    own, table = tmp_path / "own.toml", tmp_path / "t.csv"
+    own.write_text('["signal-to-noise"]\nwarn = 50\nfail = 20\n')
+    assert run(monkeypatch, volume, "--csv", table) == 0
+    assert run(monkeypatch, volume, "--csv", table, "--limits", own) == 1
+    told = capsys.readouterr().err
+    assert "Judged by your limits: signal-to-noise >= 50, tolerable >= 20 (your limit)" in told
+    (row,) = csv.DictReader(io.StringIO(table.read_text()))
+    assert row["rule"] == ">= 50, tolerable >= 20 (your limit)"
+    assert run(monkeypatch, volume, volume, "--limits", own, "--csv", own) == 2
+    assert "warn" in own.read_text()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_links_and_the_systems_own_trees_are_not_searched(volume: Path, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    zarr.create_array(tmp_path / "elsewhere.zarr", data=tifffile.imread(volume))
+    (runs / "inner").mkdir(parents=True)
+    (runs / "around").symlink_to(runs)
+    (runs / "linked.zarr").symlink_to(tmp_path / "elsewhere.zarr")
+    assert volumes_in(runs) == [str(runs / "linked.zarr")]
+    assert _of_the_system(Path("/proc"))
+    assert not _of_the_system(tmp_path)
 
 
 @pytest.mark.parametrize(

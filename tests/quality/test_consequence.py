@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from cryoet_bench.quality.check import Check, Verdict
-from cryoet_bench.quality.consequence import advice, by_consequence
+from cryoet_bench.quality.consequence import _CAUSES, _LATE, advice, by_consequence
+from cryoet_bench.quality.defects import PLANTS
 
 
 def check(verdict: Verdict, finding: str) -> Check:
@@ -29,3 +30,9 @@ def test_use_it() -> None:
     # An empty block alone is lost; that of a chunk which can be copied again is not.
     lost = [check("fail", "empty-block"), check("fail", "missing-chunk")]
     assert str(advice(lost)) == "after fixing: copy the missing chunks again"
+
+
+def test_every_planted_defect_has_its_place() -> None:
+    assert {finding for defect in PLANTS for finding in defect.findings} <= {*_CAUSES, *_LATE}
+    wrapped = [check("fail", "wrapped"), check("warn", "several-modes"), check("warn", "no-wedge")]
+    assert str(advice(wrapped)).startswith("after fixing: convert the original again")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cryoet_bench import __version__, extras
+from cryoet_bench.conclusion import sentence
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind, Output
 from cryoet_bench.quality.fidelity.profiles import profile_named
@@ -160,7 +161,9 @@ def verify_all(
             done(row)
     waiting = [pair for pair in pairs if pair not in rows]
     table.check()
-    for pair, row in results(partial(_verified, spacing=voxel_spacing), waiting, scheduler):
+    verified = partial(_verified, spacing=voxel_spacing)
+    lost = partial(_failed, spacing=voxel_spacing)
+    for pair, row in results(verified, waiting, scheduler, lost):
         rows[pair] = row
         _write([rows[known] for known in pairs if known in rows], table)
         done(row)
@@ -175,17 +178,21 @@ def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:
 
 def _verified(pair: Pair, spacing: float | None) -> Row:
     """Return the row of one pair; one that cannot be compared gives a row that says why."""
-    row: Row = dict.fromkeys(_COLUMNS)
-    row |= {"reference": pair.reference, "copy": pair.copy, "profile": pair.profile}
-    row["state"] = _state(pair, spacing)
     try:
         verified = verify_sources(*pair.sources, profile_named(pair.profile), voxel_spacing=spacing)
-    except InputError as error:
-        return row | {"verdict": "error", "findings": "", "message": str(error)}
     except Exception as error:  # noqa: BLE001 - one pair must not end a migration of thousands
-        text = f"unforeseen: {type(error).__name__}: {error}"
-        return row | {"verdict": "error", "findings": "", "message": text}
-    return row | _found(verified)
+        return _failed(pair, sentence(error), spacing)
+    return _row(pair, spacing) | _found(verified)
+
+
+def _failed(pair: Pair, why: str, spacing: float | None) -> Row:
+    return _row(pair, spacing) | {"verdict": "error", "findings": "", "message": why}
+
+
+def _row(pair: Pair, spacing: float | None) -> Row:
+    row: Row = dict.fromkeys(_COLUMNS)
+    row |= {"reference": pair.reference, "copy": pair.copy, "profile": pair.profile}
+    return row | {"state": _state(pair, spacing)}
 
 
 def _found(verified: Verification) -> Row:

@@ -6,8 +6,9 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from cryoet_bench.quality.qc.report import build_report
 from cryoet_bench.quality.qc.slices import read_slice
 from cryoet_bench.quality.report import write_html
 from cryoet_bench.quality.report.table import HISTOGRAM_BINS, THUMBNAIL_EDGE, Row
+from cryoet_bench.quality.thresholds import LIMITS, Limits, in_words
+from cryoet_bench.quality.workers import results
 
 Rows = list[dict[str, Any]]
 _SUFFIXES = (".mrc", ".rec", ".map", ".ccp4", ".mrc.gz", ".mrc.bz2", ".tif", ".tiff")
@@ -72,8 +75,19 @@ def _make(folder: Path) -> None:
         raise InputError(f"cannot write {folder}: {error.strerror}") from error
 
 
-def volumes_in(folder: Path) -> list[str]:
+def volumes_in(
+    folder: Path, *, searching: Callable[[Path], None] = lambda _folder: None
+) -> list[str]:
     """Return the volumes below a folder, sorted by path: MRC, TIFF, and Zarr, each Zarr once.
+
+    Links to folders are not followed, and the system's own trees (/proc, /sys) are left out.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where to search.
+    searching : callable
+        Told each folder that is searched.
 
     Raises
     ------
@@ -82,9 +96,14 @@ def volumes_in(folder: Path) -> list[str]:
     """
     found = []
     for path, folders, names in folder.walk():
+        searching(path)
         inside = sorted(name for name in folders if not name.startswith("."))
         stores = [name for name in inside if is_zarr(path / name)]
-        folders[:] = [name for name in inside if name not in stores]
+        folders[:] = [
+            name for name in inside if name not in stores and not _of_the_system(path / name)
+        ]
+        # A link to a store is listed among the files.
+        stores += [name for name in names if name.endswith(".zarr") and is_zarr(path / name)]
         found += [path / name for name in stores]
         found += [
             path / name
@@ -98,6 +117,14 @@ def volumes_in(folder: Path) -> list[str]:
     return [str(path) for path in sorted(found)]
 
 
+def _of_the_system(folder: Path) -> bool:
+    """Tell whether a folder shows the state of the system (/proc, /sys) and stores nothing."""
+    try:
+        return folder.is_mount() and os.statvfs(folder).f_blocks == 0
+    except OSError:
+        return True
+
+
 def is_zarr(folder: Path) -> bool:
     """Tell whether a folder is a Zarr array or group."""
     return any((folder / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
@@ -107,6 +134,7 @@ def examine_all(
     sources: Sequence[str],
     places: Places | None = None,
     *,
+    limits: Limits = LIMITS,
     scheduler: str | None = None,
     done: Callable[[str, Row], None] = lambda _source, _row: None,
 ) -> Rows:
@@ -117,8 +145,10 @@ def examine_all(
     sources : sequence of str
         As `open_volume` takes them.
     places : Places, optional
-        What an earlier run finished there is kept, where neither the file nor this software has
-        changed since.
+        What an earlier run finished there is kept, where neither the file, the limits nor this
+        software has changed since.
+    limits : mapping of str to Limit
+        What verdicts rest on.
     scheduler : str, optional
         Address of a Dask scheduler whose workers see the same files; this process otherwise.
     done : callable
@@ -135,15 +165,16 @@ def examine_all(
     finished: dict[str, Rows] = {}
     waiting = []
     for source in dict.fromkeys(sources):
-        rows = _resumed(places, source)
+        rows = _resumed(places, source, limits)
         if rows is None:
             waiting.append(source)
         else:
             finished[source] = rows
             done(source, rows[0])
-    for source, rows in _examined(waiting, places.reports, scheduler):
+    examine = partial(examine_one, reports=places.reports, limits=limits)
+    for source, rows in results(examine, waiting, scheduler, _failed):
         if places.finished:
-            text = json.dumps({"mark": _mark(source), "rows": rows}, default=_encoded)
+            text = json.dumps({"mark": _mark(source, limits), "rows": rows}, default=_encoded)
             try:
                 write_text(_part(places.finished, source), text)
             except OSError as error:
@@ -153,7 +184,7 @@ def examine_all(
     return [row for source in dict.fromkeys(sources) for row in finished[source]]
 
 
-def examine_one(source: str, reports: Path | None = None) -> Rows:
+def examine_one(source: str, reports: Path | None = None, limits: Limits = LIMITS) -> Rows:
     """Return the rows of one volume; one that cannot be examined gives a row that says why.
 
     Parameters
@@ -162,19 +193,21 @@ def examine_one(source: str, reports: Path | None = None) -> Rows:
         As `open_volume` takes it.
     reports : pathlib.Path, optional
         Folder where its report is written.
+    limits : mapping of str to Limit
+        What verdicts rest on.
     """
     try:
-        inspection = inspect(source)
+        inspection = inspect(source, limits=limits)
         page = reports and _report(reports, source)
         if page:
             write_html(build_report(inspection), page)
         return rows_of(inspection, source, page)
     except Exception as error:  # noqa: BLE001  (one bad file must not end the examination of many)
-        return [_failed(source, sentence(error))]
+        return _failed(source, sentence(error))
 
 
-def _failed(source: str, why: str) -> dict[str, Any]:
-    return {
+def _failed(source: str, why: str) -> Rows:
+    row = {
         "obs_level": 0,
         "dim_z": None,
         "path": _printable(source),
@@ -184,8 +217,10 @@ def _failed(source: str, why: str) -> dict[str, Any]:
         "verdict": "error",
         "findings": "",
         "message": _printable(why),
+        "rule": "",
         "problems": [{"verdict": "error", "sentence": _printable(why)}],
     }
+    return [row]
 
 
 def _printable(text: str) -> str:
@@ -198,7 +233,11 @@ def rows_of(inspection: Inspection, source: str, report: Path | None = None) -> 
     found, volume = inspection.survey, inspection.volume
     use = advice(inspection.checks)
     problems = [
-        {"verdict": check.verdict, "sentence": _printable(check.sentence)}
+        {
+            "verdict": check.verdict,
+            "sentence": _printable(check.sentence),
+            "rule": check.threshold,
+        }
         for check in by_consequence(inspection.checks)
         if check.verdict in ("fail", "warn")
     ]
@@ -215,6 +254,7 @@ def rows_of(inspection: Inspection, source: str, report: Path | None = None) -> 
         "verdict": inspection.verdict,
         "findings": ", ".join(inspection.findings),
         "message": problems[0]["sentence"] if problems else "",
+        "rule": problems[0]["rule"] if problems else "",
         "report": f"{report.parent.name}/{report.name}" if report else "",
         "size_Z": depth,
         "size_Y": height,
@@ -301,32 +341,6 @@ def _thumbnail(inspection: Inspection) -> bytes:
     return sprite.tobytes()
 
 
-def _examined(
-    sources: Sequence[str], reports: Path | None, scheduler: str | None
-) -> Iterator[tuple[str, Rows]]:
-    if scheduler is None:
-        for source in sources:
-            yield source, examine_one(source, reports)
-        return
-    from distributed import Client, as_completed  # noqa: PLC0415
-
-    try:
-        client = Client(  # type: ignore[no-untyped-call]
-            scheduler, timeout="5s", set_as_default=False
-        )
-    except (OSError, ValueError, TimeoutError) as error:
-        raise InputError(f"the Dask scheduler {scheduler} cannot be reached: {error}") from error
-    with client, client.as_current():
-        futures = {
-            client.submit(examine_one, source, reports, pure=False): source for source in sources
-        }
-        for future in as_completed(futures):  # type: ignore[no-untyped-call]
-            source = futures[future]
-            lost = future.exception()  # of the worker: what a volume raises is a row already
-            failed = lost and [_failed(source, f"the Dask worker failed: {lost}")]
-            yield source, failed or future.result()
-
-
 def _name(source: str) -> str:
     return hashlib.sha256(os.fsencode(source)).hexdigest()[:24]
 
@@ -340,7 +354,7 @@ def _report(reports: Path, source: str) -> Path:
     return reports / f"{readable or 'tomogram'}-{_name(source)[:8]}.html"
 
 
-def _resumed(places: Places, source: str) -> Rows | None:
+def _resumed(places: Places, source: str, limits: Limits) -> Rows | None:
     """Return what an earlier run found, unless the source or this software changed since."""
     if places.finished is None or (places.reports and not _report(places.reports, source).exists()):
         return None
@@ -348,17 +362,17 @@ def _resumed(places: Places, source: str) -> Rows | None:
         part = _part(places.finished, source).read_bytes()
         record = json.loads(part, object_hook=_decoded)
         rows: Rows = record["rows"]
-        good = record["mark"] == _mark(source) and rows[0]["verdict"] != "error"
+        good = record["mark"] == _mark(source, limits) and rows[0]["verdict"] != "error"
     except (OSError, ValueError, KeyError, IndexError, TypeError):
         return None
     return rows if good else None
 
 
-def _mark(source: str) -> str:
-    """Return what changes when a local source does: names, sizes and times of its files."""
+def _mark(source: str, limits: Limits) -> str:
+    """Return what changes when a local source or a limit does: names, sizes, times of files."""
     path = Path(source).expanduser()
     files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.is_file() else []
-    digest = hashlib.sha256(__version__.encode())
+    digest = hashlib.sha256(f"{__version__}\0{in_words(limits)}".encode())
     for file in files:
         state = file.stat()
         digest.update(os.fsencode(f"{file}\0{state.st_size}\0{state.st_mtime_ns}\0"))

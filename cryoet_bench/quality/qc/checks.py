@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.quality.check import Check, Verdict, worst
-from cryoet_bench.quality.qc.continuity import continuity
-from cryoet_bench.quality.qc.kernels import BLOCK
-from cryoet_bench.quality.qc.seams import profile
-from cryoet_bench.quality.qc.survey import RANGE_END, UNIFORM, ArrayLike, Survey
+from cryoet_bench.quality.check import Check, worst
+from cryoet_bench.quality.qc.breaks import profile
+from cryoet_bench.quality.qc.grey_values import FEW, dynamic_range, pile, saturation, steps
+from cryoet_bench.quality.qc.parts import consistency
+from cryoet_bench.quality.qc.survey import UNIFORM, ArrayLike, Survey
 from cryoet_bench.quality.qc.tiles import REACH
 from cryoet_bench.quality.thresholds import LIMITS, OUTLIER_SIGMA, Limits
 
 Array = npt.NDArray[Any]
-AXES = "zyx"
-# Fewer voxels than this say nothing about a distribution or a block.
-FEW = 512
 # A segmentation has fewer labels than this among the voxels that are sampled.
 _LABELS = 4096
 # In a volume of few grey values a spike is at least this share of the voxels.
@@ -31,12 +27,6 @@ _FEW_SPIKES = 4
 _CROWDED = 0.02
 # Where the spread is this many times the volume's, what is beyond that need not be hot.
 _LOCAL = 1.2
-# With more neighbours than this equal, one exact value is the background of the volume.
-_VACUUM = 0.5
-# The limit of drift was found in volumes of so many slices.
-_USUAL = 128
-# A slice with less of the volume's usual number of voxels is left out of trends.
-_THIN = 0.2
 
 
 def seven_checks(survey: Survey, array: ArrayLike, limits: Limits = LIMITS) -> list[Check]:
@@ -288,8 +278,8 @@ def count_modes(survey: Survey) -> int:
     )
     weights = survey.histogram.counts[held].astype(np.float64)
     # What was cut off piles up at the ends, which is told elsewhere.
-    weights[0] -= _pile(survey, survey.at_minimum, at_start=True)
-    weights[-1] -= _pile(survey, survey.at_maximum, at_start=False)
+    weights[0] -= pile(survey, survey.at_minimum, at_start=True)
+    weights[-1] -= pile(survey, survey.at_maximum, at_start=False)
     coarse = np.histogram(centres, edges, weights=weights)[0]
     smooth = np.convolve(coarse, [0.25, 0.5, 0.25], mode="same") / survey.finite
     peaks, valley, top = 0, 0.0, 0.0
@@ -446,301 +436,3 @@ def half_set_ratio(first: Array, second: Array) -> float:
         raise InputError(f"half-sets must have one shape, not {first.shape} and {second.shape}")
     likeness = float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
     return likeness / (1 - likeness) if likeness < 1 else math.inf
-
-
-@dataclass(frozen=True)
-class Steps:
-    """How finely densities are resolved.
-
-    `levels` distinct values were met in a sample of `sampled` voxels; `step` is the typical
-    distance between neighbouring ones in the middle half of the distribution.
-    """
-
-    levels: int
-    sampled: int
-    step: float
-
-    @property
-    def quantised(self) -> bool:
-        """Tell whether values repeat more than measured floats can: less than half are distinct."""
-        return self.sampled >= FEW and self.levels < self.sampled / 2
-
-
-def steps(survey: Survey) -> Steps:
-    """Return how finely the densities of the central box are resolved."""
-    values = survey.values
-    if not values.size:
-        return Steps(0, 0, math.nan)
-    distinct = values[np.r_[True, values[1:] != values[:-1]]]
-    low, high = values[values.size // 4], values[-1 - values.size // 4]
-    middle = distinct[(distinct >= low) & (distinct <= high)]
-    gaps = np.diff((middle if middle.size > 2 else distinct).astype(np.float64))
-    return Steps(distinct.size, values.size, float(np.median(gaps)) if gaps.size else math.nan)
-
-
-def dynamic_range(survey: Survey, limits: Limits = LIMITS) -> Check:
-    """Judge how many grey values the volume uses, and whether a float volume was quantised once."""
-    found = steps(survey)
-    title, integer = "Dynamic range", survey.dtype.kind != "f"
-    limit = limits["integer steps" if integer else "hidden steps"]
-    details: dict[str, Any] = {"levels": found.levels, "sampled": found.sampled}
-    if survey.sd == 0 or not survey.finite:
-        return Check(
-            "dynamic-range", title, None, "bits", str(limit), "n/a",
-            "A constant volume has no dynamic range.", "", details,
-        )  # fmt: skip
-    if not found.quantised or math.isnan(found.step):
-        return Check(
-            "dynamic-range", title, survey.mantissa_bits, "bits of significand", str(limit), "pass",
-            f"Values hardly ever repeat: the range of {survey.dtype} is used without steps.",
-            "", details,
-        )  # fmt: skip
-    coarse = found.step / survey.sigma
-    bits = math.log2((survey.maximum - survey.minimum) / found.step + 1)
-    verdict = limit.verdict(coarse)
-    details |= {"step": found.step, "step_sd": coarse}
-    finding = ""
-    subnormal = abs(found.step * 2**24 - 1) < 1e-3
-    if integer:
-        finding = "coarse-steps" if verdict != "pass" else ""
-        sentence = (
-            f"Stored as {survey.dtype}; steps of {coarse:.3f} sd use about {bits:.1f} bits, "
-            + ("too coarse for faint detail." if verdict != "pass" else "fine enough for maps.")
-        )
-    elif subnormal and verdict != "pass":
-        finding = "half-precision-subnormals"
-        sentence = (
-            "All values are multiples of 2^-24, the smallest half-precision number: densities "
-            f"this small were stored as float16 unscaled and kept only about {bits:.1f} bits."
-        )
-    elif verdict != "pass":
-        finding = "quantised"
-        sentence = (
-            f"A float volume with steps of {coarse:.3f} sd, {found.levels:,} grey values met: it "
-            f"was stored with about {math.ceil(bits - 0.01)} bits once; what that lost is gone."
-        )
-    else:
-        sentence = f"Steps of {coarse:.2g} sd, about {bits:.0f} bits: finer than any noise here."
-    return Check(
-        "dynamic-range", title, bits, "bits", f"step {limit}", verdict, sentence, finding, details
-    )
-
-
-def saturation(survey: Survey, limits: Limits = LIMITS) -> Check:
-    """Judge whether densities pile up at the exact extremes."""
-    limit = limits["clipped voxels"]
-    piles = {
-        "minimum": _pile(survey, survey.at_minimum, at_start=True),
-        "maximum": _pile(survey, survey.at_maximum, at_start=False),
-    }
-    clipped = sum(piles.values())
-    share = clipped / max(survey.finite, 1)
-    verdict: Verdict = limit.verdict(share) if clipped else "pass"
-    around = wrapped_voxels(survey)
-    if limits["wrapped voxels"].verdict(around) != "pass":
-        return Check(
-            "saturation", "Saturation and clipping", around, "wrapped voxels",
-            str(limits["wrapped voxels"]), limits["wrapped voxels"].verdict(around),
-            f"{around:,} voxels near the largest value lie beside ones near the smallest: values "
-            "beyond the integer type's range wrapped around to its other end.",
-            "wrapped",
-        )  # fmt: skip
-    ends = " and ".join(name for name, count in piles.items() if count)
-    sentence = (
-        f"{clipped:,} voxels sit at the exact {ends}: density beyond it was cut off."
-        if verdict != "pass"
-        else "The extreme values are rare, as in measured data: nothing was cut off."
-    )
-    return Check(
-        "saturation", "Saturation and clipping", share, "of the voxels", str(limit), verdict,
-        sentence, "clipped" if verdict != "pass" else "",
-        {"at_minimum": survey.at_minimum, "at_maximum": survey.at_maximum},
-    )  # fmt: skip
-
-
-def wrapped_voxels(survey: Survey) -> int:
-    """Return how many voxels wrapped around the range of an integer type, 0 where none did.
-
-    In noise without any smoothness a large value has none of its six neighbours among the small
-    ones as often as their share says; in a tomogram that is rarer still.
-    """
-    if survey.sd == 0 or not survey.finite:
-        return 0
-    span = RANGE_END * (survey.maximum - survey.minimum)
-    held = np.flatnonzero(survey.histogram.counts)
-    if held.size < 32:
-        return 0
-    at = survey.histogram.start + survey.histogram.width * held
-    counts = survey.histogram.counts[held]
-    low = int(counts[at < survey.minimum + span].sum())
-    high = int(counts[at > survey.maximum - span].sum())
-    chance = high * (1 - (1 - low / survey.finite) ** 6)
-    return survey.wrapped if survey.wrapped > 1.3 * chance + 20 + 0.05 * high else 0
-
-
-def _pile(survey: Survey, count: int, *, at_start: bool) -> int:
-    """Return the voxels at an extreme if they outnumber the next values inwards fourfold."""
-    if survey.sd == 0 or count < 8:
-        return 0
-    counts = survey.histogram.counts
-    held = counts[np.flatnonzero(counts)]
-    inward = held[1:4] if at_start else held[-4:-1]
-    # The extreme's own bin may hold more than the extreme value.
-    own = int(held[0 if at_start else -1]) - count
-    usual = max(int(inward.max(initial=0)), own)
-    return count if count > 4 * usual else 0
-
-
-def consistency(survey: Survey, array: ArrayLike, limits: Limits = LIMITS) -> list[Check]:
-    """Judge whether all parts of a volume are there, once, and in order."""
-    return [
-        empty_parts(survey, limits),
-        *continuity(survey, array, limits),
-        drift(survey, limits),
-    ]
-
-
-def empty_parts(survey: Survey, limits: Limits = LIMITS) -> Check:
-    """Judge slices and blocks of one single value: what is missing reads as fill value."""
-    slices = constant_slices(survey)
-    blocks = _constant_blocks(survey)
-    for axis, indices in enumerate(slices):
-        # A constant slab is reported once, as slices.
-        for start in indices:
-            blocks[(slice(None),) * axis + (start // BLOCK,)] = False
-    lone = np.argwhere(blocks)
-    count = sum(len(indices) for indices in slices)
-    verdict: Verdict = "fail" if (count or len(lone)) and survey.sd > 0 else "pass"
-    # Empty slices along every axis are what lies between objects in vacuum, too.
-    vacuum = verdict == "fail" and (_uniform_elsewhere(survey, slices[0]) > _VACUUM or all(slices))
-    if vacuum:
-        verdict = "n/a"
-    rule = f"slices {limits['empty slices']}; blocks {limits['empty blocks']}"
-    details = {
-        "slices": {
-            axis: indices for axis, indices in zip(AXES, slices, strict=True) if len(indices)
-        },
-        "blocks": lone[:100] * BLOCK,
-        "block_edge": BLOCK,
-    }
-    finding = ""
-    if verdict == "fail" and len(lone):
-        finding = "empty-block"
-        first = lone.min(axis=0) * BLOCK
-        last = np.minimum((lone.max(axis=0) + 1) * BLOCK, survey.shape)
-        where = ", ".join(f"{a}:{b}" for a, b in zip(first, last, strict=True))
-        value = survey.block_low[tuple(lone[0])]
-        sentence = (
-            f"{len(lone)} blocks of {BLOCK} voxels a side hold nothing but {value:g}, within "
-            f"z, y, x = {where}: a chunk is missing or was never written."
-        )
-    elif verdict == "fail":
-        finding = "constant-slab"
-        names = "; ".join(
-            f"{len(indices)} along {axis} from {indices[0]}"
-            for axis, indices in zip(AXES, slices, strict=True)
-            if len(indices)
-        )
-        sentence = (
-            f"Slices hold a single value ({names}): they were never reconstructed or are lost."
-        )
-    elif vacuum:
-        sentence = (
-            f"One exact value is the background of this volume ({survey.uniform:.0%} of neighbours "
-            "are equal), as in simulated or masked maps: empty parts are normal in it."
-        )
-    else:
-        sentence = "No slice and no block of the volume is empty."
-    return Check(
-        "empty-parts", "Empty slices and blocks", count + len(lone), "", rule, verdict, sentence,
-        finding, details,
-    )  # fmt: skip
-
-
-def _uniform_elsewhere(survey: Survey, constant: list[int]) -> float:
-    """Return the share of equal neighbours outside constant slices along z."""
-    share = len(constant) / survey.shape[0]
-    return (survey.uniform - share) / (1 - share) if share < 1 else survey.uniform
-
-
-def constant_slices(survey: Survey) -> list[list[int]]:
-    """Return the constant slices along z, y and x."""
-    full = [slices.count > _THIN * slices.count.max(initial=1) for slices in survey.profiles]
-    constant = [np.flatnonzero((survey.slice_low == survey.slice_high) & full[0]).tolist()]
-    for slices, enough in zip(survey.profiles[1:], full[1:], strict=True):
-        away = np.abs(slices.mean - survey.mean) + survey.sd
-        # Sums of squares leave rounding noise of about 1e-8 of the distance from the mean.
-        constant.append(np.flatnonzero((slices.sd < 1e-6 * away) & enough).tolist())
-    sizes = [survey.size // n for n in survey.shape]
-    return [
-        indices if size > 1 and n > 1 else []
-        for indices, size, n in zip(constant, sizes, survey.shape, strict=True)
-    ]
-
-
-def _constant_blocks(survey: Survey) -> Array:
-    edges = [np.diff(np.r_[np.arange(0, n, BLOCK), n]) for n in survey.shape]
-    voxels = edges[0][:, None, None] * edges[1][:, None] * edges[2]
-    constant = (survey.block_low == survey.block_high) & (voxels >= FEW)
-    # At the rim of a mask a block may hold a single voxel of the specimen.
-    tiles = survey.tiles
-    for z, y, x in np.argwhere(constant) if survey.padded else []:
-        held = tiles.axes[0].voxels[
-            z * BLOCK : (z + 1) * BLOCK, y * BLOCK // tiles.edge, x * BLOCK // tiles.edge
-        ]
-        constant[z, y, x] = held.sum() > 0.99 * held.size * held.max(initial=1)
-    return np.asarray(constant)
-
-
-def drift(survey: Survey, limits: Limits = LIMITS) -> Check:
-    """Judge whether mean and spread of the slices change steadily from end to end."""
-    density, spread = limits["density drift"], limits["spread drift"]
-    steps_of_mean, steps_of_sd = {}, {}
-    for axis, slices in zip(AXES, survey.profiles, strict=True):
-        usable = (slices.count > _THIN * slices.count.max(initial=1)) & (slices.sd > 0)
-        if usable.sum() < BLOCK or survey.sd == 0:
-            continue
-        # Chance crowding makes the steeper trends, the fewer slices there are.
-        few = min(1.0, math.sqrt(usable.sum() / _USUAL))
-        steps_of_mean[axis] = few * _trend(slices.mean[usable] / survey.sd)
-        steps_of_sd[axis] = few * _trend(np.log(slices.sd[usable]))
-    if not steps_of_mean:
-        return Check(
-            "drift", "Drift across the volume", None, "sd", str(density), "n/a",
-            f"The volume is too thin for a trend: no axis has {BLOCK} usable slices.",
-        )  # fmt: skip
-    axis = max(steps_of_mean, key=lambda name: abs(steps_of_mean[name]))
-    other = max(steps_of_sd, key=lambda name: abs(steps_of_sd[name]))
-    value, ratio = abs(steps_of_mean[axis]), abs(steps_of_sd[other])
-    verdict = worst((density.verdict(value), spread.verdict(ratio)))
-    finding = ""
-    if density.verdict(value) != "pass":
-        finding = "gradient"
-        sentence = (
-            f"The mean density drifts by {value:.2f} sd from one end to the other along {axis}: "
-            "uneven illumination or thickness was not levelled."
-        )
-    elif verdict != "pass":
-        finding = "spread-gradient"
-        sentence = (
-            f"The contrast changes by a factor {math.exp(ratio):.1f} from end to end along "
-            f"{other}: thickness or defocus varies strongly, or a part was scaled."
-        )
-    else:
-        sentence = (
-            f"Mean and contrast stay level: the largest trend is {value:.2f} sd along {axis}."
-        )
-    return Check(
-        "drift", "Drift across the volume", value, "sd",
-        f"mean {density}; log contrast {spread}", verdict, sentence, finding,
-        {"mean": steps_of_mean, "log_sd": steps_of_sd},
-    )  # fmt: skip
-
-
-def _trend(values: Array) -> float:
-    """Return the rise of a straight line from end to end; 0 where it explains less than half."""
-    position = np.linspace(-0.5, 0.5, values.size)
-    slope = float(np.dot(position, values) / np.dot(position, position))
-    varied = float(np.sum((values - values.mean()) ** 2))
-    explained = slope**2 * float(np.dot(position, position))
-    return slope if varied > 0 and explained > 0.5 * varied else 0.0

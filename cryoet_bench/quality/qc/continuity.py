@@ -11,18 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.check import Check, Verdict
-from cryoet_bench.quality.qc.copies import Copy
-from cryoet_bench.quality.qc.lines import Line, Stripe, hot_lines, stripes
-from cryoet_bench.quality.qc.seams import (
-    Block,
+from cryoet_bench.quality.qc.breaks import (
     Break,
-    blocks,
     breaks,
     likeness,
     lost_likeness,
     uncertain,
 )
-from cryoet_bench.quality.qc.seams import suspects as suspects_of
+from cryoet_bench.quality.qc.breaks import suspects as suspects_of
+from cryoet_bench.quality.qc.copies import Copy
+from cryoet_bench.quality.qc.cuboids import Block, blocks
+from cryoet_bench.quality.qc.lines import Line, Stripe, hot_lines, stripes
 from cryoet_bench.quality.qc.slices import duplicates, read_slice
 from cryoet_bench.quality.qc.survey import ArrayLike, Survey
 from cryoet_bench.quality.thresholds import LIMITS, Limits

@@ -196,7 +196,14 @@ def _suspicious(survey: Survey, array: ArrayLike) -> dict[str, Array]:
     }
     with np.errstate(over="ignore", invalid="ignore"):
         reach = np.maximum(np.abs(survey.block_low), np.abs(survey.block_high))
-    wild = [np.unravel_index(int(np.argmax(np.where(np.isinf(reach), 0, reach))), reach.shape)]
+    # Exponents of reversed bytes may lie at either end of the type's range.
+    wild = [
+        np.unravel_index(int(place), reach.shape)
+        for place in (
+            np.argmax(np.where(np.isinf(reach), 0, reach)),
+            np.argmin(np.where(reach > 0, reach, np.inf)),
+        )
+    ]
     incomplete = np.flatnonzero(survey.profiles[0].count < survey.profiles[0].count.max())
     if incomplete.size:
         row = incomplete[len(incomplete) // 2] // BLOCK

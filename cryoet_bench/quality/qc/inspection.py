@@ -11,7 +11,8 @@ from cryoet_bench.quality.check import Check, Verdict, worst
 from cryoet_bench.quality.qc.checks import seven_checks
 from cryoet_bench.quality.qc.cryoet import cryoet_checks
 from cryoet_bench.quality.qc.spectrum import EDGE, Spectrum, spectrum
-from cryoet_bench.quality.qc.survey import ArrayLike, Progress, Survey, survey, within
+from cryoet_bench.quality.qc.survey import ArrayLike, Survey, survey, within
+from cryoet_bench.quality.qc.sweep import Progress
 from cryoet_bench.quality.thresholds import LIMITS, Limits
 from cryoet_bench.tomogram.sources import open_volume
 from cryoet_bench.volume import Volume

@@ -263,19 +263,21 @@ def plane_product(first: Array, second: Array, frame: Array) -> float:
 
 
 @compiled
-def opposites(data: Array, low: float, high: float) -> int:
-    """Return how many voxels above one value have a neighbour (of six) below another.
+def beside_largest(data: Array, low: float, lower: float, high: float) -> tuple[int, int]:
+    """Return how many neighbours (of six) of the largest voxels are small.
 
     Parameters
     ----------
     data : float32 or float64, shape (z, y, x)
         The box, C-contiguous.
-    low, high : float
-        The two values.
+    low, lower : float
+        Neighbours below the first, and between the two, are counted.
+    high : float
+        Above it, a voxel is one of the largest.
     """
     depth, height, width = data.shape
-    bottom, top = data.dtype.type(low), data.dtype.type(high)
-    count = 0
+    bottom, inner, top = data.dtype.type(low), data.dtype.type(lower), data.dtype.type(high)
+    lowest = between = 0
     for z in range(depth):
         for y in range(height):
             row = data[z, y]
@@ -287,12 +289,13 @@ def opposites(data: Array, low: float, high: float) -> int:
             for x in range(width):
                 if not row[x] > top:
                     continue
-                count += (
-                    (x > 0 and row[x - 1] < bottom)
-                    or (x < width - 1 and row[x + 1] < bottom)
-                    or (y > 0 and data[z, y - 1, x] < bottom)
-                    or (y < height - 1 and data[z, y + 1, x] < bottom)
-                    or (z > 0 and data[z - 1, y, x] < bottom)
-                    or (z < depth - 1 and data[z + 1, y, x] < bottom)
-                )
-    return count
+                for axis, at, size in ((0, z, depth), (1, y, height), (2, x, width)):
+                    for step in (-1, 1):
+                        if not 0 <= at + step < size:
+                            continue
+                        value = data[
+                            z + step * (axis == 0), y + step * (axis == 1), x + step * (axis == 2)
+                        ]
+                        lowest += value < bottom
+                        between += bottom <= value < inner
+    return lowest, between

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cryoet_bench.quality.qc import robust
 from cryoet_bench.quality.qc.tiles import Tiles
 
 Array = npt.NDArray[Any]
@@ -19,7 +20,9 @@ _WIDEST = 32
 # Rows rougher by less than this natural logarithm are not told from ones that cross a particle.
 _ROUGHER = 0.5
 # The part of a stripe's excess that half of its length shows, and the part of it that shows any.
-_EVEN, _ALL_ALONG = 0.12, 0.7
+_EVEN, _ALL_ALONG = 0.12, 0.6
+# A stripe's two edges, taken together, stand out by so many sd of what edges are.
+_ABRUPT = 5.5
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def hot_lines(tiles: Tiles) -> list[Line]:
         known = height[np.isfinite(height)]
         if known.size < 64:
             continue
-        noise = _spread(known)
+        noise = robust.tail_sd(known)
         size = np.abs(np.nan_to_num(height, nan=0.0))
         alone = size > 2 * _neighbours(size)
         hit = np.argwhere((size > max(_NOISES * noise, _LEAST)) & alone)
@@ -65,12 +68,6 @@ def hot_lines(tiles: Tiles) -> list[Line]:
             for u, v in hit[np.argsort(-size[tuple(hit.T)])][:100]
         ]
     return sorted(found, key=lambda line: -abs(line.height))
-
-
-def _spread(values: Array) -> float:
-    """Return the sd that the tails of a distribution suggest: its spread, were it normal."""
-    # 68.27, 90 and 97 % of a normal distribution lie within 1, 1.645 and 2.170 sd.
-    return float((np.quantile(np.abs(values), (0.6827, 0.9, 0.97)) / (1, 1.645, 2.170)).max())
 
 
 def _shifted(values: Array, offsets: list[tuple[int, int]]) -> Array:
@@ -127,8 +124,8 @@ def stripes(tiles: Tiles) -> list[Stripe]:
     known = edge[np.isfinite(edge)]
     if known.size < 64:
         return []
-    noise = _spread(known)
-    limit = max(_ROUGHER, 7 * noise)
+    noise = robust.tail_sd(known)
+    limit = max(_ROUGHER, _ABRUPT * noise)
     # A bead's outline is spread over some rows; where bytes are damaged there is an edge.
     around = np.zeros(edge.shape)
     around[:, 2:-2] = (np.abs(edge[:, :-4]) + np.abs(edge[:, 4:])) / 2

@@ -7,11 +7,9 @@ more memory than a small one, and chunked equals whole.
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -21,43 +19,40 @@ import numpy.typing as npt
 from cryoet_bench.errors import InputError
 from cryoet_bench.quality.compiled import THREADS
 from cryoet_bench.quality.qc import padding as pad
-from cryoet_bench.quality.qc.copies import Copy, copies, sampled, spacing
+from cryoet_bench.quality.qc.copies import Copy
 from cryoet_bench.quality.qc.kernels import (
     BINS,
     BLOCK,
-    accumulate,
-    collect,
-    opposites,
-    plane_product,
 )
 from cryoet_bench.quality.qc.padding import Padding
-from cryoet_bench.quality.qc.tiles import Tiles, tile, tile_edge
+from cryoet_bench.quality.qc.robust import MAD_TO_SIGMA
+from cryoet_bench.quality.qc.sweep import (
+    HOT_ROOM,
+    Collected,
+    Frame,
+    Progress,
+    Sums,
+    Sweeper,
+    merged,
+    working_dtype,
+)
+from cryoet_bench.quality.qc.tiles import Tiles
 from cryoet_bench.quality.thresholds import OUTLIER_SIGMA
 from cryoet_bench.volume.boxes import (
     Box,
     Voxels,
-    boxes,
-    chunk_shape,
     read_box,
-    whole_chunks,
 )
 from cryoet_bench.volume.region import middle
 
 Array = npt.NDArray[Any]
 ArrayLike = Voxels
-Progress = Callable[[float], None]
 
-MAD_TO_SIGMA = 1.482602218505602  # sd of a normal distribution over its MAD: 1 / norm.ppf(3 / 4)
 PILOT_EDGE = 64
 SAMPLE = 2**16
 BINS_PER_SIGMA = 2048
-BOX_BYTES = 16 * 2**20
-IN_FLIGHT_BYTES = 160 * 2**20
-HOT_ROOM = 1000
 # A border that repeats a slice is at most so many slices wide; more are lost slices.
 _BORDER = 16
-# A value beside the other end of the range, within this share of it, has wrapped around.
-RANGE_END = 0.08
 _MAX_ROUNDS = 3
 # Of fewer slices than this, none is told to be padding.
 _LEAST = 8
@@ -139,7 +134,8 @@ class Survey:
     of the significand that are in use; None for integers.
 
     `padding` says where the specimen lies; `padded` voxels outside are in no other figure.
-    `wrapped` counts voxels near the upper end of the range beside ones near its lower end.
+    `beside_largest` counts the neighbours of voxels at the upper end of the range that lie at its
+    lower end, and those on its lower side.
     `uniform` is the share of neighbours along x that are equal.
     """
 
@@ -173,7 +169,7 @@ class Survey:
     padded: int
     tiles: Tiles
     copies: list[Copy]
-    wrapped: int
+    beside_largest: tuple[int, int]
     uniform: float
 
     @property
@@ -212,7 +208,7 @@ def survey(
         The array is not a volume of real numbers.
     """
     _require_volume(array)
-    sweeper = _Sweeper(array, workers or THREADS, progress)
+    sweeper = Sweeper(array, workers or THREADS, progress)
     while True:
         pilot = sweeper.read(within(sweeper.padding.box, PILOT_EDGE))
         frame = _frame(pilot, sweeper.array.dtype)
@@ -237,356 +233,6 @@ def within(box: Box, edge: int) -> Box:
     return z, y, x
 
 
-@dataclass(frozen=True)
-class Frame:
-    """How voxels are centred, d = (v - pivot) * scale, and binned, d * stretch + offset."""
-
-    pivot: float
-    scale: float
-    stretch: float
-    offset: float
-    discrete: bool
-
-    @property
-    def numbers(self) -> npt.NDArray[np.float64]:
-        """The form that the kernels take."""
-        return np.array([self.pivot, self.scale, self.stretch, self.offset])
-
-    @property
-    def width(self) -> float:
-        """Of a bin, in the volume's unit."""
-        return 1.0 / (self.scale * self.stretch)
-
-    @property
-    def start(self) -> float:
-        """Left edge of the first bin."""
-        return self.pivot - self.offset * self.width
-
-
-@dataclass
-class _Sums:
-    """What the first sweep accumulates over a box or a whole volume."""
-
-    z: Array
-    y: Array
-    x: Array
-    powers: Array
-    special: Array
-    products: Array
-    low: Array
-    high: Array
-    slice_low: Array
-    slice_high: Array
-    histogram: Array
-    dtype: np.dtype[Any]
-    bits: int = 0
-    padded: int = 0
-    corners: dict[tuple[bool, bool, bool], Array] = field(default_factory=dict)
-    compared: Array = field(default_factory=lambda: np.zeros(2, np.int64))
-
-    @classmethod
-    def empty(cls, shape: Sequence[int], grid: Sequence[int], dtype: np.dtype[Any]) -> _Sums:
-        """Return sums of no voxels."""
-        depth, height, width = shape
-        return cls(
-            z=np.zeros((3, depth)), y=np.zeros((3, height)), x=np.zeros((3, width)),
-            powers=np.zeros(2), special=np.zeros(3, np.int64), products=np.zeros(depth),
-            low=np.full(grid, np.inf), high=np.full(grid, -np.inf),
-            slice_low=np.full(depth, np.inf), slice_high=np.full(depth, -np.inf),
-            histogram=np.zeros(BINS, np.int64), dtype=dtype,
-        )  # fmt: skip
-
-    @property
-    def count(self) -> int:
-        """Finite voxels."""
-        return int(self.z[0].sum())
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A box's sums, and its outer slices for the product with the neighbouring boxes."""
-
-    box: Box
-    sums: _Sums
-    first: Array
-    last: Array
-
-
-class _Sweeper:
-    """Runs a kernel over all boxes of an array on some threads, in order and in bounded memory."""
-
-    def __init__(self, array: ArrayLike, workers: int, progress: Progress | None) -> None:
-        self.array = array
-        z, y, x = array.shape
-        self.shape = (z, y, x)
-        self.dtype = _working_dtype(array.dtype)
-        chunks = chunk_shape(array)
-        self.boxes = self._cover(chunks, BOX_BYTES // self.dtype.itemsize)
-        if chunks is None and len(self.boxes) < workers:
-            smaller = math.ceil(math.prod(self.shape) / workers)
-            self.boxes = self._cover(chunks, max(smaller, 2**16))
-        largest = math.prod(s.stop - s.start for s in self.boxes[0]) * self.dtype.itemsize
-        # A Zarr chunk is held about three times while it is read: stored, decoded, placed.
-        self.workers = max(
-            1, min(workers, IN_FLIGHT_BYTES // (largest if chunks is None else 2 * largest))
-        )
-        self.progress = progress
-        self._sweeps = 0
-        self.rounds = 0
-        self.padding = Padding((slice(0, z), slice(0, y), slice(0, x)))
-
-    def _cover(self, chunks: Sequence[int] | None, limit: int) -> list[Box]:
-        return list(boxes(self.shape, whole_chunks(self.shape, chunks, limit)))
-
-    def sum(self, frame: Frame) -> _Sums:
-        """Run the first sweep."""
-        grid = tuple(-(-n // BLOCK) for n in self.shape)
-        total = _Sums.empty(self.shape, grid, self.dtype)
-        faces: dict[tuple[int, int, int, int, int], Array] = {}
-        for part in self._map(lambda box: self._sum_box(box, frame)):
-            z, y, x = part.box
-            sums = part.sums
-            total.z[:, z] += sums.z
-            total.y[:, y] += sums.y
-            total.x[:, x] += sums.x
-            total.products[z] += sums.products
-            for name in ("powers", "special", "histogram"):
-                getattr(total, name)[...] += getattr(sums, name)
-            blocks = _blocks(part.box)
-            total.low[blocks] = np.minimum(total.low[blocks], sums.low)
-            total.high[blocks] = np.maximum(total.high[blocks], sums.high)
-            total.slice_low[z] = np.minimum(total.slice_low[z], sums.slice_low)
-            total.slice_high[z] = np.maximum(total.slice_high[z], sums.slice_high)
-            total.bits |= sums.bits
-            total.padded += sums.padded
-            total.corners |= sums.corners
-            total.compared += sums.compared
-            footprint = (y.start, y.stop, x.start, x.stop)
-            before = faces.pop((z.start, *footprint), None)
-            if before is not None:
-                total.products[z.start] += plane_product(before, part.first, frame.numbers)
-            faces[(z.stop, *footprint)] = part.last
-        return total
-
-    def collect(
-        self,
-        windows: Array,
-        extremes: Sequence[float],
-        limits: Sequence[float],
-        unit: tuple[float, float],
-    ) -> _Collected:
-        """Run the second sweep; tiles count voxels as (v - unit[0]) * unit[1]."""
-        edge, sparse = tile_edge(self.shape), spacing(self.shape)
-        found = _Collected(
-            below=np.zeros(len(windows), np.int64),
-            at_extremes=np.zeros(2, np.int64),
-            blocks=np.zeros([-(-n // BLOCK) for n in self.shape], np.int64),
-            tiles=Tiles.empty(self.shape, edge),
-        )
-        edges = np.asarray(windows, self.dtype)
-        bounds = np.array(limits, self.dtype)
-        ends = np.array(extremes, self.dtype)
-        faces: dict[tuple[int, int, tuple[slice, ...]], Array] = {}
-
-        def work(box: Box) -> tuple[Box, _Collected]:
-            return box, self._collect_box(box, edges, ends, bounds, (edge, sparse, *unit))
-
-        for box, part in self._map(work):
-            found.below += part.below
-            found.at_extremes += part.at_extremes
-            found.inside += part.inside
-            found.hot += part.hot
-            found.blocks[_blocks(box)] += part.blocks
-            found.places += part.places if len(found.places) < HOT_ROOM else []
-            found.wrapped += part.wrapped
-            found.samples += part.samples
-            found.tiles.add(box, part.tiles)
-            for axis, (first, last) in enumerate(part.faces):
-                footprint = tuple(s for other, s in enumerate(box) if other != axis)
-                before = faces.pop((axis, box[axis].start, footprint), None)
-                if before is not None:
-                    found.tiles.join(axis, box, before, first)
-                if box[axis].stop < self.shape[axis]:
-                    faces[axis, box[axis].stop, footprint] = last
-        return found
-
-    def _map[Result](self, work: Callable[[Box], Result]) -> Iterator[Result]:
-        """Yield the results for all boxes in order, with few boxes in memory at a time."""
-        started = len(self.boxes) * min(self._sweeps, 1)
-        self._sweeps += 1
-        with ThreadPoolExecutor(self.workers) as pool:
-            running: list[Future[Result]] = []
-            waiting = iter(self.boxes)
-            for done in range(1, len(self.boxes) + 1):
-                room = self.workers + 1 - len(running)
-                running += [pool.submit(work, box) for box in itertools.islice(waiting, room)]
-                yield running.pop(0).result()
-                if self.progress is not None:
-                    self.progress(min(1.0, (started + done) / (2 * len(self.boxes))))
-
-    def read(self, box: Box) -> Array:
-        """Read a box, padding set to NaN, as `read_box` does."""
-        data = read_box(self.array, box).astype(self.dtype)
-        if self.padding.applies(box):
-            self.padding.blank(data, box)
-        return data
-
-    def _read(self, box: Box) -> tuple[Array, int]:
-        """Read a box; return it with padding set to NaN, and how many voxels that were."""
-        data = np.ascontiguousarray(np.asarray(self.array[box]), dtype=self.dtype).view()
-        padded = 0
-        if self.padding.applies(box):
-            data = data.copy()
-            padded = self.padding.blank(data, box)
-        # Mapped files are read-only, which the compiler takes for a type of its own: one for all.
-        data.flags.writeable = False
-        return data, padded
-
-    def _sum_box(self, box: Box, frame: Frame) -> _Part:
-        data, padded = self._read(box)
-        z, y, x = box
-        bands = tuple(-(-s.stop // BLOCK) - s.start // BLOCK for s in box)
-        sums = _Sums.empty(data.shape, bands, self.dtype)
-        sums.padded = padded
-        sums.corners = pad.corner_of(data, box, self.padding.box)
-        few = data[::4, ::4]
-        sums.compared = np.array([
-            np.count_nonzero(few[:, :, 1:] == few[:, :, :-1]),
-            np.count_nonzero(np.isfinite(few[:, :, 1:]) & np.isfinite(few[:, :, :-1])),
-        ])  # fmt: skip
-        low = np.full((len(data), *bands[1:]), np.inf, self.dtype)
-        high = np.full((len(data), *bands[1:]), -np.inf, self.dtype)
-        integers = np.dtype(f"u{self.dtype.itemsize}")
-        sums.bits = int(
-            accumulate(
-                data,
-                data.view(integers),
-                int(np.array(np.inf, self.dtype).view(integers)),
-                frame.numbers,
-                y.start,
-                x.start,
-                sums.z,
-                sums.y,
-                sums.x,
-                sums.powers,
-                sums.special,
-                sums.products,
-                low,
-                high,
-                sums.histogram,
-            )
-        )
-        starts = np.unique(np.r_[0, np.arange(-z.start % BLOCK, len(data), BLOCK)])
-        sums.low = np.minimum.reduceat(low, starts, axis=0)
-        sums.high = np.maximum.reduceat(high, starts, axis=0)
-        sums.slice_low = low.min(axis=(1, 2))
-        sums.slice_high = high.max(axis=(1, 2))
-        return _Part(box, sums, data[0].copy(), data[-1].copy())
-
-    def _collect_box(
-        self,
-        box: Box,
-        windows: Array,
-        extremes: Array,
-        limits: Array,
-        tiling: tuple[int, int, float, float],
-    ) -> _Collected:
-        data, _ = self._read(box)
-        edge, sparse, centre, scale = tiling
-        tiles, scaled = tile(data, box, edge, centre, scale)
-        found = _Collected(
-            below=np.zeros(len(windows), np.int64),
-            at_extremes=np.zeros(2, np.int64),
-            blocks=np.zeros([-(-s.stop // BLOCK) - s.start // BLOCK for s in box], np.int64),
-            tiles=tiles,
-        )
-        found.faces = [
-            (np.moveaxis(scaled, axis, 0)[:2].copy(), np.moveaxis(scaled, axis, 0)[-2:].copy())
-            for axis in range(3)
-        ]
-        found.samples = [sampled(data, [s.start for s in box], sparse)]
-        span = RANGE_END * (float(extremes[1]) - float(extremes[0]))
-        found.wrapped = opposites(data, float(extremes[0]) + span, float(extremes[1]) - span)
-        origin = np.array([s.start for s in box])
-        # Room for every voxel costs nothing until it is written to.
-        inside, hot = np.empty(data.size, self.dtype), np.empty(data.size, np.int64)
-        wanted, found.hot = collect(
-            data,
-            origin,
-            windows,
-            extremes,
-            limits,
-            found.below,
-            found.at_extremes,
-            inside,
-            hot,
-            found.blocks,
-        )
-        found.inside = [np.unique(inside[:wanted], return_counts=True)]
-        within = np.stack(np.unravel_index(hot[: found.hot], data.shape), axis=1)
-        stops = np.array([s.stop for s in box])
-        behind = (within == 0) & (origin > 0)
-        ahead = (within == np.array(data.shape) - 1) & (stops < self.shape)
-        at_face = np.flatnonzero((behind | ahead).any(axis=1))[:HOT_ROOM]
-        company = [
-            index for index in at_face if not self._stands_alone(within[index], box, data, limits)
-        ]
-        lone = np.delete(within, company, axis=0)
-        found.hot = len(lone)
-        found.places = list(lone[:HOT_ROOM] + origin)
-        return found
-
-    def _stands_alone(self, place: Array, box: Box, data: Array, limits: Array) -> bool:
-        """Judge a hot voxel on the face of its box by its neighbours in the next box, too."""
-        around = tuple(
-            slice(max(s.start + at - 1, 0), min(s.start + at + 2, n))
-            for s, at, n in zip(box, place, self.shape, strict=True)
-        )
-        half = (data[tuple(place)] - limits[0]) / 2
-        with np.errstate(invalid="ignore"):
-            beside = np.asarray(self.array[around], self.dtype) - limits[0]
-        return int(np.count_nonzero(beside >= half if half > 0 else beside <= half)) == 1
-
-
-@dataclass
-class _Collected:
-    """What the second sweep finds in a box or a whole volume."""
-
-    below: Array
-    at_extremes: Array
-    blocks: Array
-    tiles: Tiles
-    inside: list[tuple[Array, Array]] = field(default_factory=list)
-    hot: int = 0
-    places: list[Array] = field(default_factory=list)
-    faces: list[tuple[Array, Array]] = field(default_factory=list)
-    samples: list[tuple[Array, Array]] = field(default_factory=list)
-    wrapped: int = 0
-
-    @property
-    def copies(self) -> list[Copy]:
-        """Parts that occur twice."""
-        around, places = zip(*self.samples, strict=True)
-        return copies(np.concatenate(around), np.concatenate(places))
-
-    @property
-    def values(self) -> tuple[Array, Array]:
-        """The values in the windows, sorted, and how often each occurs."""
-        values = np.concatenate([part[0] for part in self.inside]).astype(np.float64)
-        return _merged(values, np.concatenate([part[1] for part in self.inside]))
-
-    def outliers(self, low: int, high: int) -> Outliers:
-        """Return the outliers, their exact number being known."""
-        places = np.array(self.places, np.int64).reshape(-1, 3)[:HOT_ROOM]
-        return Outliers(low, high, self.hot, places, self.blocks)
-
-
-def _blocks(box: Box) -> Box:
-    """Return where a box lies in the grid of blocks."""
-    z, y, x = (slice(s.start // BLOCK, -(-s.stop // BLOCK)) for s in box)
-    return z, y, x
-
-
 def _require_volume(array: ArrayLike) -> None:
     if len(array.shape) != 3:
         raise InputError(
@@ -601,15 +247,9 @@ def _require_volume(array: ArrayLike) -> None:
         )
 
 
-def _working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return float32 where it holds every value of a dtype exactly, else float64."""
-    small = dtype.itemsize <= 2 or (dtype.kind == "f" and dtype.itemsize == 4)
-    return np.dtype(np.float32 if small else np.float64)
-
-
 def _sample(pilot: Array) -> Array:
     flat = pilot.ravel()
-    flat = flat[:: max(1, flat.size // SAMPLE)].astype(_working_dtype(pilot.dtype))
+    flat = flat[:: max(1, flat.size // SAMPLE)].astype(working_dtype(pilot.dtype))
     return flat[np.isfinite(flat)]
 
 
@@ -626,7 +266,7 @@ def _frame(pilot: Array, dtype: np.dtype[Any]) -> Frame:
 
 def _scaled(pivot: float, spread: float, dtype: np.dtype[Any]) -> Frame:
     least = float(np.finfo(np.float64).tiny) * 1e20
-    exact = float(_working_dtype(dtype).type(pivot))
+    exact = float(working_dtype(dtype).type(pivot))
     return Frame(
         exact,
         1.0 / max(spread or abs(pivot) or 1.0, least),
@@ -636,7 +276,7 @@ def _scaled(pivot: float, spread: float, dtype: np.dtype[Any]) -> Frame:
     )
 
 
-def _misframed(sums: _Sums, frame: Frame) -> bool:
+def _misframed(sums: Sums, frame: Frame) -> bool:
     """Tell whether the middle half of the voxels is not resolved, so the pilot misled."""
     if frame.discrete or not sums.count:
         return False
@@ -644,7 +284,7 @@ def _misframed(sums: _Sums, frame: Frame) -> bool:
     return low == 0 or high == BINS - 1 or (high - low < 16 and _spread(sums) > 0)
 
 
-def _frame_from(sums: _Sums, frame: Frame) -> Frame:
+def _frame_from(sums: Sums, frame: Frame) -> Frame:
     low, high = _quartile_bins(sums)
     if low > 0 and high < BINS - 1:
         middle = frame.start + frame.width * (low + high + 1) / 2
@@ -653,18 +293,18 @@ def _frame_from(sums: _Sums, frame: Frame) -> Frame:
     return _scaled(frame.pivot + mean / frame.scale, _spread(sums) / frame.scale, sums.dtype)
 
 
-def _quartile_bins(sums: _Sums) -> tuple[int, int]:
+def _quartile_bins(sums: Sums) -> tuple[int, int]:
     total = np.cumsum(sums.histogram)
     low, high = np.searchsorted(total, (total[-1] * 0.25, total[-1] * 0.75))
     return int(low), int(high)
 
 
-def _spread(sums: _Sums) -> float:
+def _spread(sums: Sums) -> float:
     first, second = sums.z[1].sum() / sums.count, sums.z[2].sum() / sums.count
     return math.sqrt(max(0.0, second - first**2))
 
 
-def _padding(sweeper: _Sweeper, sums: _Sums) -> Padding:
+def _padding(sweeper: Sweeper, sums: Sums) -> Padding:
     """Return the padding that the sums of a sweep show, beyond what is known."""
     known = sweeper.padding
     if (
@@ -691,11 +331,11 @@ def _padding(sweeper: _Sweeper, sums: _Sums) -> Padding:
     return Padding((z, y, x), fill, tuple(sorted(repeated, key="zyx".index)))
 
 
-def _uniform(sums: _Sums) -> float:
+def _uniform(sums: Sums) -> float:
     return float(sums.compared[0] / max(sums.compared[1], 1))
 
 
-def _constant(sums: _Sums, axis: int) -> list[int]:
+def _constant(sums: Sums, axis: int) -> list[int]:
     """Return the slices along an axis that hold one single value, or none."""
     count, first, second = (sums.z, sums.y, sums.x)[axis]
     if axis == 0:
@@ -737,7 +377,7 @@ def across(shape: Sequence[int], axis: int, index: int) -> Box:
     return z, y, x
 
 
-def _finish(sweeper: _Sweeper, sums: _Sums, frame: Frame, pilot: Array) -> Survey:
+def _finish(sweeper: Sweeper, sums: Sums, frame: Frame, pilot: Array) -> Survey:
     histogram = Histogram(sums.histogram, frame.start, frame.width, frame.discrete)
     moments = _moments(sums, frame)
     unit = _unit(histogram, moments)
@@ -782,7 +422,10 @@ def _finish(sweeper: _Sweeper, sums: _Sums, frame: Frame, pilot: Array) -> Surve
         padded=sums.padded,
         tiles=centre.collected.tiles,
         copies=centre.collected.copies,
-        wrapped=centre.collected.wrapped,
+        beside_largest=(
+            int(centre.collected.beside_largest[0]),
+            int(centre.collected.beside_largest[1]),
+        ),
         uniform=_uniform(sums),
     )
 
@@ -799,7 +442,7 @@ def _unit(histogram: Histogram, moments: tuple[float, ...]) -> tuple[float, floa
     return mean, 1 / sd
 
 
-def _moments(sums: _Sums, frame: Frame) -> tuple[float, float, float, float]:
+def _moments(sums: Sums, frame: Frame) -> tuple[float, float, float, float]:
     """Return mean, sd, skewness and excess kurtosis from power sums about the pivot."""
     count = sums.count
     if not count:
@@ -829,7 +472,7 @@ def _profile(sums: Array, frame: Frame) -> Profile:
     )
 
 
-def _neighbours(sums: _Sums) -> Array:
+def _neighbours(sums: Sums) -> Array:
     plane = sums.z[0].max(initial=1)
     mean, square = sums.z[1] / plane, sums.z[2] / plane
     variance = square - mean**2
@@ -840,12 +483,18 @@ def _neighbours(sums: _Sums) -> Array:
     return np.asarray(covariance / np.sqrt(variance[1:] * variance[:-1]))
 
 
-def _mantissa_bits(bits: int, sweeper: _Sweeper) -> int | None:
+def _mantissa_bits(bits: int, sweeper: Sweeper) -> int | None:
     if sweeper.array.dtype.kind != "f":
         return None
     width = np.finfo(sweeper.dtype).nmant
     used = bits & ((1 << width) - 1)
     return width - ((used & -used).bit_length() - 1) if used else 0
+
+
+def _outliers(found: Collected, low: int, high: int) -> Outliers:
+    """Return the outliers, their exact number being known."""
+    places = np.array(found.places, np.int64).reshape(-1, 3)[:HOT_ROOM]
+    return Outliers(low, high, found.hot, places, found.blocks)
 
 
 @dataclass(frozen=True)
@@ -857,35 +506,35 @@ class _Centre:
     at_minimum: int
     at_maximum: int
     outliers: Outliers
-    collected: _Collected
+    collected: Collected
 
 
-def _no_outliers(sweeper: _Sweeper) -> Outliers:
+def _no_outliers(sweeper: Sweeper) -> Outliers:
     grid = [-(-n // BLOCK) for n in sweeper.shape]
     return Outliers(0, 0, 0, np.empty((0, 3), np.int64), np.zeros(grid, np.int64))
 
 
 def _discrete_centre(
-    sweeper: _Sweeper, histogram: Histogram, sd: float, unit: tuple[float, float]
+    sweeper: Sweeper, histogram: Histogram, sd: float, unit: tuple[float, float]
 ) -> _Centre:
     """Read median and MAD off a histogram whose bins are single values."""
     held = np.flatnonzero(histogram.counts)
     values, counts = histogram.start + held, histogram.counts[held]
     total = int(counts.sum())
     median = _middle(values, counts, total, 0)
-    mad = _middle(*_merged(np.abs(values - median), counts), total, 0)
+    mad = _middle(*merged(np.abs(values - median), counts), total, 0)
     reach = OUTLIER_SIGMA * (MAD_TO_SIGMA * mad or sd)
     low, high = counts[values < median - reach].sum(), counts[values > median + reach].sum()
     nothing = np.array([[np.inf, -np.inf]])
     limits = (median, median - reach, median + reach)
     found = sweeper.collect(nothing, (values[0], values[-1]), limits, unit)
-    outliers = found.outliers(int(low), int(high))
+    outliers = _outliers(found, int(low), int(high))
     return _Centre(median, mad, int(counts[0]), int(counts[-1]), outliers, found)
 
 
 def _exact_centre(
-    sweeper: _Sweeper,
-    sums: _Sums,
+    sweeper: Sweeper,
+    sums: Sums,
     histogram: Histogram,
     ends: tuple[float, float],
     sd: float,
@@ -909,8 +558,8 @@ def _exact_centre(
     left, right = edges[np.maximum(held - 1, 0)], edges[np.minimum(held + 2, BINS)]
     near = np.maximum(np.maximum(left - m2, m1 - right), 0.0)
     far = np.maximum(right - m1, m2 - left)
-    r1 = _ranked(*_merged(near, histogram.counts[held]), ranks[0])
-    r2 = _ranked(*_merged(far, histogram.counts[held]), ranks[1])
+    r1 = _ranked(*merged(near, histogram.counts[held]), ranks[0])
+    r2 = _ranked(*merged(far, histogram.counts[held]), ranks[1])
     reach = OUTLIER_SIGMA * MAD_TO_SIGMA
     o1, o2 = (reach * r1, reach * r2) if r1 > 0 else (OUTLIER_SIGMA * sd,) * 2
     windows = np.array(
@@ -937,7 +586,7 @@ def _exact_centre(
     ring, inner = _between(values, windows[1]) | _between(values, windows[2]), 0
     if windows[1, 1] < windows[2, 0]:
         inner = int(below[2] - below[1] - counts[_between(values, windows[1])].sum())
-    mad = _middle(*_merged(np.abs(values[ring] - median), counts[ring]), total, inner)
+    mad = _middle(*merged(np.abs(values[ring] - median), counts[ring]), total, inner)
 
     reach = OUTLIER_SIGMA * (MAD_TO_SIGMA * mad or sd)
     low, high = _between(values, windows[3]), _between(values, windows[4])
@@ -949,19 +598,13 @@ def _exact_centre(
         mad,
         int(found.at_extremes[0]),
         int(found.at_extremes[1]),
-        found.outliers(int(too_low), int(too_high)),
+        _outliers(found, int(too_low), int(too_high)),
         found,
     )
 
 
 def _between(values: Array, window: Array) -> Array:
     return np.asarray((values >= window[0]) & (values <= window[1]))
-
-
-def _merged(values: Array, counts: Array) -> tuple[Array, Array]:
-    """Sort values and add up the counts of equal ones."""
-    unique, inverse = np.unique(values, return_inverse=True)
-    return unique, np.bincount(inverse, counts, unique.size).astype(np.int64)
 
 
 def _ranked(values: Array, counts: Array, rank: int) -> float:

@@ -21,6 +21,8 @@ Box = tuple[slice, slice, slice]
 
 # Voxels are counted in sd from the mean and cut off here: a hot voxel is no seam.
 REACH = 10.0
+# Loops of a length that the compiler knows become a few vector instructions.
+_PIECE = 16
 _SMALL = 512
 
 
@@ -237,7 +239,7 @@ def _tile(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917
                     if not np.isfinite(source[x]):
                         row[x] = np.nan
             above = scaled[z - 1, y] if z > 0 else empty
-            behind = scaled[z, y - 1] if y > 0 else empty
+            behind = scaled[z, y - 1] if y > 0 else row
             holes = lost[z, y] or (z > 0 and lost[z - 1, y]) or (y > 0 and lost[z, y - 1])
             line = lines[0][y]
             if not holes:
@@ -289,14 +291,20 @@ def _tile(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917
                 total = square = beside = zero
                 count = paired = np.float32(last - first)
                 if not holes:
-                    for x in range(first, last):
+                    for start in range(first, last - _PIECE + 1, _PIECE):
+                        here, there = row[start:], behind[start:]
+                        for x in range(_PIECE):
+                            value = here[x]
+                            change = value - there[x]
+                            total += value
+                            square += value * value
+                            beside += change * change
+                    for x in range(last - (last - first) % _PIECE, last):
                         value = row[x]
+                        change = value - behind[x]
                         total += value
                         square += value * value
-                    if y > 0:
-                        for x in range(first, last):
-                            change = row[x] - behind[x]
-                            beside += change * change
+                        beside += change * change
                 else:
                     count = paired = zero
                     for x in range(first, last):

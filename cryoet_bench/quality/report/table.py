@@ -25,7 +25,7 @@ THUMBNAIL_EDGE = 64
 HISTOGRAM_BINS = 256
 _PROBLEMS = "problems"
 _NO_TEXT = {"obs_level", "dim_z", "dim_order", "thumbnail", "histogram_counts", _PROBLEMS}
-_FIRST = ("use", "to_do", "name", "path", "verdict", "findings", "message")
+_FIRST = ("use", "to_do", "name", "path", "verdict", "findings", "message", "rule")
 _ANSWERS = ("no", "after fixing", "yes")
 
 _MARK = "cryoet-bench qc table"
@@ -44,6 +44,7 @@ DESCRIPTIONS = {
     "verdict": "The gravest verdict of all checks: pass, warn, fail; error if it was unreadable",
     "findings": "Names of the defects that were recognised",
     "message": "What the gravest check says, or why the tomogram could not be examined",
+    "rule": "The limit that the gravest check was held against",
     "report": "Its report, a path from the page of all tomograms",
 }  # fmt: skip
 
