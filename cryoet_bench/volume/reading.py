@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from cryoet_bench.errors import InputError
 
@@ -30,6 +30,14 @@ _FAMILIES = {
 }
 
 
+# What clients of a server say of these names their own classes.
+_IN_WORDS = {
+    "TooManyRedirects": "its server redirects requests in a circle",
+    "ConnectionResetError": "its server resets the connection",
+    "ServerDisconnectedError": "its server closes the connection without an answer",
+}
+
+
 def read_errors() -> tuple[type[Exception], ...]:
     """Return what the readers' libraries, as far as they are loaded, raise on damaged files."""
     families = [
@@ -42,9 +50,20 @@ def read_errors() -> tuple[type[Exception], ...]:
 
 
 def reason(error: Exception) -> str:
-    """Return a library's own words in one line."""
+    """Return a library's own words in one line, or ours where those say nothing to a user."""
+    for cause in _causes(error):
+        if words := _IN_WORDS.get(type(cause).__name__):
+            return words
     text = " ".join(str(error).split()) or "it says no more"
     return f"{text} is missing" if isinstance(error, KeyError) else text
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it came from, the outermost first."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def readable[Result](read: Callable[[], Result], what: str) -> Result:

@@ -13,7 +13,8 @@ import tifffile
 import zarr
 
 from cryoet_bench import cli
-from cryoet_bench.quality.qc.batch import _of_the_system, volumes_in
+from cryoet_bench.errors import InputError
+from cryoet_bench.quality.qc.batch import volumes_in
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
@@ -134,8 +135,8 @@ def test_links_and_the_systems_own_trees_are_not_searched(volume: Path, tmp_path
     (runs / "around").symlink_to(runs)
     (runs / "linked.zarr").symlink_to(tmp_path / "elsewhere.zarr")
     assert volumes_in(runs) == [str(runs / "linked.zarr")]
-    assert _of_the_system(Path("/proc"))
-    assert not _of_the_system(tmp_path)
+    with pytest.raises(InputError, match="state of the system"):
+        volumes_in(Path("/proc"))
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,8 @@ def volumes_in(
     InputError
         There is none.
     """
+    if _of_the_system(folder):
+        raise InputError(f"{folder} shows the state of the system and stores no tomogram")
     found = []
     for path, folders, names in folder.walk():
         searching(path)
@@ -127,7 +129,11 @@ def _of_the_system(folder: Path) -> bool:
 
 def is_zarr(folder: Path) -> bool:
     """Tell whether a folder is a Zarr array or group."""
-    return any((folder / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
+    # Unlike Path.is_file, false where the folder may not be read.
+    return any(
+        os.path.isfile(folder / name)  # noqa: PTH113
+        for name in ("zarr.json", ".zarray", ".zgroup")
+    )
 
 
 def examine_all(
