@@ -49,8 +49,8 @@ def results[Item, Result](
     with client, client.as_current():
         futures = {client.submit(work, item, pure=False): item for item in items}
         for future in as_completed(futures):  # type: ignore[no-untyped-call]
-            item, error = futures[future], future.exception()
-            if error:
-                yield item, lost(item, f"the Dask worker failed: {error}")
+            item, died = futures[future], future.exception()
+            if died:
+                yield item, lost(item, f"the Dask worker failed: {died}")
             else:
                 yield item, future.result()

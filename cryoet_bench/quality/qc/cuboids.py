@@ -184,9 +184,9 @@ def _faces(planes: Planes, axis: int) -> list[_Face]:
 def _windowed(tiles: Array, rows: int, columns: int) -> Array:
     """Return the mean of every rectangle of tiles of each plane."""
     _, height, width = tiles.shape
-    tall = sum(tiles[:, at : at + height - rows + 1] for at in range(rows))
-    wide = sum(tall[:, :, at : at + width - columns + 1] for at in range(columns))
-    return np.asarray(wide / np.float32(rows * columns))
+    tall = np.mean([tiles[:, at : at + height - rows + 1] for at in range(rows)], axis=0)
+    wide = np.mean([tall[:, :, at : at + width - columns + 1] for at in range(columns)], axis=0)
+    return np.asarray(wide)
 
 
 def _overlap(one: _Face, other: _Face) -> bool:
