@@ -164,10 +164,14 @@ def _judge_times(
 
 
 def _judge_exact(before: float, after: float, tolerance: float) -> Verdict:
-    """Return the verdict on a counted value; some are only reproducible to a `tolerance`."""
-    if abs(after - before) <= tolerance * abs(before):
+    if is_same(before, after, tolerance):
         return "same"
     return "worse" if after > before else "better"
+
+
+def is_same(before: float, after: float, tolerance: float) -> bool:
+    """Tell whether two counted values are the same; some are reproducible to a tolerance only."""
+    return abs(after - before) <= tolerance * abs(before)
 
 
 def _prominence(change: Change) -> tuple[int, float, str, str]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from cryoet_bench.record.benchmark import Case
+
 Kind = Literal[
     "slower", "faster",
     "larger", "smaller",
@@ -33,12 +35,23 @@ Status = Literal["exact", "proposed", "confirmed", "overturned", "undecided"]
 Layer = Literal["codec", "zarr", "both"]
 """Where it moved: in the codec alone, in zarr alone, or in both."""
 
-WORSE: frozenset[Kind] = frozenset(
-    {
-        "slower", "larger", "more memory", "more requests", "more bytes moved", "more calls",
-        "more instructions", "more decoded", "more objects", "less exact", "newly failing", "lost",
-    }
-)  # fmt: skip
+OPPOSITES: tuple[tuple[Kind, Kind], ...] = (
+    ("slower", "faster"),
+    ("larger", "smaller"),
+    ("more memory", "less memory"),
+    ("more requests", "fewer requests"),
+    ("more bytes moved", "fewer bytes moved"),
+    ("more calls", "fewer calls"),
+    ("more instructions", "fewer instructions"),
+    ("more decoded", "less decoded"),
+    ("more objects", "fewer objects"),
+    ("less exact", "more exact"),
+    ("newly failing", "newly fixed"),
+    ("lost", "newly available"),
+)
+"""The worse kind of each pair, and what takes it back."""
+
+WORSE = frozenset(worse for worse, _ in OPPOSITES)
 
 Magnitude = Literal["very large", "large", "medium", "small"]
 
@@ -59,8 +72,11 @@ class ChangedCase:
         asv's name; that of the finding, except where a release breaks or brings many at once.
     case : str
         In words: ``whole, cube-64 v2``; empty for a benchmark without parameters.
+    parameters : tuple of str
+        The case as asv writes it.
     before, after : float or None
-        The estimates, in the finding's unit; None where there is no value.
+        Of exact metrics the values of both releases; of times the local levels on both sides, to
+        which neighbouring releases contribute. None where there is no value.
     ratio : float or None
         `after` over `before`; None without both, or where `before` is zero.
     interval : tuple of float or None
@@ -69,6 +85,7 @@ class ChangedCase:
 
     benchmark: str
     case: str
+    parameters: Case = ()
     before: float | None
     after: float | None
     ratio: float | None
@@ -129,9 +146,13 @@ class Finding:
         Those that changed, the largest change first.
     judged : int
         How many cases of the benchmark both releases have.
+    subject : str
+        What the cases have in common, in words; empty where all of them changed.
+    stored : tuple of str
+        The codecs and layouts that the change is limited to; empty where it is not.
     companion : str
-        The exact metric that explains it, in words, or "no exact companion moved"; empty for
-        exact metrics.
+        The exact metric that explains it, in words; or that none moved, or none was measured.
+        Empty for exact metrics.
     layer : {"codec", "zarr", "both"} or None
         Where it moved; None where that cannot be told.
     undone_in, undone_label : str or None
@@ -166,6 +187,8 @@ class Finding:
     status: Status
     cases: tuple[ChangedCase, ...]
     judged: int
+    subject: str = ""
+    stored: tuple[str, ...] = ()
     companion: str = ""
     layer: Layer | None = None
     undone_in: str | None = None
@@ -215,6 +238,41 @@ class Skipped:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Group:
+    """Findings of one release that are told together: a trade-off, or a single finding.
+
+    Attributes
+    ----------
+    id : str
+        Of its first finding.
+    findings : tuple of Finding
+        The largest change first.
+    sentence : str
+        Of the finding, or of all that the release gave and took.
+    """
+
+    id: str
+    findings: tuple[Finding, ...]
+    sentence: str
+
+    @property
+    def is_trade_off(self) -> bool:
+        """Whether something became better and something else worse."""
+        return len({finding.is_worse for finding in self.findings}) > 1
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is known for sure; a trade-off is where both of its sides are."""
+        sure = {finding.is_worse for finding in self.findings if finding.holds}
+        return sure == {finding.is_worse for finding in self.findings}
+
+    @property
+    def is_overturned(self) -> bool:
+        """Whether a confirmation did not bear it out."""
+        return all(finding.status == "overturned" for finding in self.findings)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Screening:
     """What was found in a record, and what could not be judged.
 
@@ -222,8 +280,8 @@ class Screening:
     ----------
     machine, tomogram : str
         Where it was measured, and on what.
-    findings : tuple of Finding
-        Newest release first; within one, groups by their largest member.
+    groups : tuple of Group
+        Newest release first; within one, the largest change first.
     skipped : tuple of Skipped
         What was not judged.
     judged : int
@@ -235,10 +293,15 @@ class Screening:
 
     machine: str
     tomogram: str
-    findings: tuple[Finding, ...] = ()
+    groups: tuple[Group, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     judged: int = 0
     smallest: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings, in the order of their groups."""
+        return tuple(finding for group in self.groups for finding in group.findings)
 
     def find(self, name: str) -> Finding | None:
         """Return the finding of an id, None if there is none."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from cryoet_bench.changes.finding import Skipped
 from cryoet_bench.errors import InputError
@@ -81,8 +80,16 @@ def _journal(history: History, record: Record, series: Series) -> Journal | None
     try:
         return record.journal(series)
     except InputError as error:
-        history.skipped.append(Skipped(what=series.revision, reason=str(error)))
+        history.skipped.append(Skipped(what=series.revision, reason=within(record, error)))
         return None
+
+
+def within(record: Record, error: InputError) -> str:
+    """Return what is wrong with a file of a record, named from the record's folder on."""
+    text = str(error)
+    for folder in record.folders:
+        text = text.replace(f"{folder}/", "")
+    return text
 
 
 def _drop_foreign(history: History, journal: Journal, revision: Revision) -> None:
@@ -129,7 +136,7 @@ def _take(
             cases = history.outcomes.setdefault((benchmark.name, suite), {})
             cases.setdefault(case, {})[revision] = outcome
     if impossible:
-        reason = "values that nothing can have"
+        reason = "impossible values"
         history.skipped.append(Skipped(what=revision, reason=reason, count=impossible))
 
 
@@ -137,10 +144,8 @@ def _is_possible(benchmark: Benchmark, outcome: Outcome) -> bool:
     """Tell whether the levels are finite numbers, positive where they are times."""
     if outcome.status != "passed":
         return True
-    levels: list[Any] = list(outcome.levels)  # whatever a hand has put there
-    return bool(levels) and all(
-        isinstance(level, int | float)
-        and math.isfinite(level)
-        and (level > 0 or not benchmark.is_timed)
-        for level in levels
-    )
+    try:
+        levels = [math.log(one) if benchmark.is_timed else float(one) for one in outcome.levels]
+    except (TypeError, ValueError):  # whatever a hand has put there
+        return False
+    return bool(levels) and all(map(math.isfinite, levels))

@@ -1,58 +1,52 @@
 """Screen a record: which release changed what, as far as the recorded history tells.
 
-Exact metrics are compared by equality, or within the tolerance that a benchmark states. Times are
-judged a family at a time (a release and a question), and its cases only where the family stands
-out; the false discovery rate holds over all families of the record (Benjamini and Bogomolov 2014,
-doi:10.1111/rssb.12028).
+What moved at a release (`moves`) becomes findings of one sentence each: a finding is a release, a
+question and a direction. The recorded history only proposes a change of a time.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from cryoet_bench.changes import history, steps
-from cryoet_bench.changes.finding import ChangedCase, Finding, Kind, Screening
-from cryoet_bench.changes.history import History, Values
-from cryoet_bench.record.benchmark import Benchmark, Case, words
+from cryoet_bench.changes import history, moves, sentence
+from cryoet_bench.changes.causes import Causes
+from cryoet_bench.changes.companions import explain, layer
+from cryoet_bench.changes.confirmation import Confirmation, confirmations
+from cryoet_bench.changes.finding import (
+    OPPOSITES,
+    ChangedCase,
+    Finding,
+    Group,
+    Kind,
+    Screening,
+    Skipped,
+)
+from cryoet_bench.changes.moves import Move, Moves
+from cryoet_bench.changes.subject import Subject, subject
+from cryoet_bench.errors import InputError
+from cryoet_bench.record.benchmark import Case, words
 from cryoet_bench.record.record import Record
 from cryoet_bench.timeline.revisions import Revision, Revisions
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+_LEFT = 0.25
+"""The share of a change, as a logarithm, that may be left of it where it counts as undone."""
 
-RATE = 0.05
-"""The share of false ones among the families that are proposed."""
+_Key = tuple[str, str, str, Case]
+"""The older revision, the newer one, the benchmark and the case of a confirmation."""
 
-SMALLEST = 0.01
-"""Smaller steps of a time (ratio - 1) are not proposed."""
+_FIRM = {"proposed": 1.1, "exact": 1.02}
+"""The factor from which on a change may take part in a trade-off: small proposals may be noise."""
 
-CONFIDENCE = 0.99
-
-
-@dataclass(frozen=True)
-class _Move:
-    """A case that a release changed."""
-
-    benchmark: Benchmark
-    previous: Revision
-    revision: Revision
-    kind: Kind
-    case: ChangedCase
+_OF_STATUS: frozenset[Kind] = frozenset({"newly failing", "newly fixed", "lost", "newly available"})
 
 
 def screen(
-    record: Record,
-    revisions: Revisions,
-    machine: str,
-    tomogram: str,
-    *,
-    line: str | None = None,
+    record: Record, revisions: Revisions, machine: str, tomogram: str, *, line: str | None = None
 ) -> Screening:
     """Return what changed along the lines of the timeline, as far as the record tells.
 
@@ -70,204 +64,269 @@ def screen(
     Raises
     ------
     InputError
-        There is no such line, or the suite never described itself here.
+        There is no such line, or the description of the suite is damaged.
     """
-    every = list(revisions.by_commit.values())
-    known = history.read(record, every, machine, tomogram)
-    names = [line] if line else dict.fromkeys(one.line for one in revisions.releases())
-    paths = [revisions.releases(name) for name in names]
-    moves: list[_Move] = []
-    judged = 0
-    for benchmark in record.suite().values():
-        if benchmark.is_control:
-            continue
-        for path in paths:
-            found, count = _moves(benchmark, known, path)
-            moves += found
-            judged += count
-    findings = _findings(moves)
+    lines = [line] if line else dict.fromkeys(one.line for one in revisions.releases())
+    paths = [revisions.releases(name) for name in lines]
+    return _screen(record, revisions, machine, tomogram, paths)
+
+
+def between(
+    record: Record, revisions: Revisions, machine: str, tomogram: str, before: Revision,
+    after: Revision,
+) -> Screening:  # fmt: skip
+    """Return the net change from one revision to another, whatever happened in between.
+
+    Parameters
+    ----------
+    record : Record
+        What was measured.
+    revisions : Revisions
+        All of the timeline.
+    machine, tomogram : str
+        Measured on which.
+    before, after : Revision
+        Releases or candidates of any line.
+
+    Raises
+    ------
+    InputError
+        The description of the suite is damaged.
+    """
+    screening = _screen(record, revisions, machine, tomogram, [[before, after]])
+    groups: list[Group] = []
+    for group in screening.groups:
+        told = [
+            replace(one, cause=None, sentence=sentence.sentence(one, net=True))
+            for one in group.findings
+        ]
+        groups += _groups(told)
+    return replace(screening, groups=tuple(groups))
+
+
+def _screen(
+    record: Record,
+    revisions: Revisions,
+    machine: str,
+    tomogram: str,
+    paths: Sequence[Sequence[Revision]],
+) -> Screening:
+    known = history.read(record, revisions.by_commit.values(), machine, tomogram)
+    found = moves.find(known, record.suite().values(), paths)
+    verdicts, damaged = _verdicts(record, machine, tomogram)
+    findings = [_finding(together, found) for together in _together(found.found)]
+    findings = [_confirmed(_undone(one, findings), verdicts) for one in findings]
+    causes = Causes.load()
+    told = [replace(one, cause=causes.of(one), sentence=sentence.sentence(one)) for one in findings]
+    groups = sorted(
+        _groups(told), key=lambda one: (one.findings[0].date, one.findings[0].size), reverse=True
+    )
     return Screening(
         machine=machine,
         tomogram=tomogram,
-        findings=tuple(findings),
-        skipped=tuple(known.skipped),
-        judged=judged,
+        groups=tuple(groups),
+        skipped=(*known.skipped, *damaged, *_unlinked(found)),
+        judged=sum(map(len, found.judged.values())),
+        smallest=found.smallest,
     )
 
 
-def _moves(
-    benchmark: Benchmark, known: History, path: Sequence[Revision]
-) -> tuple[list[_Move], int]:
-    """Return the changed cases on the releases that belong to the line at the end of a path."""
-    line = path[-1].line
-    found: dict[tuple[str, Case], _Move] = {}
-    judged = 0
-    for cases in known.of(benchmark):
-        timed = _timed_steps(cases, path) if benchmark.is_timed else {}
-        for case, values in cases.items():
-            measured = [one for one in path if one.name in values]
-            for before, after in itertools.pairwise(measured):
-                if after.line != line or (after.name, case) in found:
-                    continue
-                judged += 1
-                step = timed.get((after.name, case))
-                move = _move(benchmark, case, values, before, after, step)
-                if move:
-                    found[after.name, case] = move
-    return list(found.values()), judged
+def _unlinked(found: Moves) -> Iterator[Skipped]:
+    reason = "measured by another version of the suite than the releases before it"
+    for label, count in found.unlinked.items():
+        yield Skipped(what=label, reason=reason, count=count)
 
 
-def _move(
-    benchmark: Benchmark,
-    case: Case,
-    values: Values,
-    before: Revision,
-    after: Revision,
-    step: tuple[float, float] | None,
-) -> _Move | None:
-    old, new = values[before.name], values[after.name]
-    kind: Kind | None
-    one, other = old.value, new.value
-    if old.status != new.status:
-        kind = _STATUSES.get((old.status, new.status))
-        if kind is None:
-            return None
-    elif one is None or other is None:
-        return None
-    elif benchmark.is_timed:
-        if step is None:
-            return None
-        kind = kind_of(benchmark, worse=other > one)
-    else:
-        if abs(other - one) <= benchmark.tolerance * abs(one):
-            return None
-        kind = kind_of(benchmark, worse=other > one)
-    ratio = other / one if one and other is not None else None
-    changed = ChangedCase(
-        benchmark=benchmark.name, case=words(case), before=one, after=other, ratio=ratio
-    )
-    return _Move(benchmark, before, after, kind, changed)
+def _verdicts(
+    record: Record, machine: str, tomogram: str
+) -> tuple[dict[_Key, Confirmation], list[Skipped]]:
+    """Return the confirmations; none, and why, where their file is damaged."""
+    try:
+        known = confirmations(record, machine, tomogram)
+    except InputError as error:
+        return {}, [Skipped(what="confirmations", reason=history.within(record, error))]
+    return {(one.before, one.after, one.benchmark, one.case): one for one in known}, []
 
 
-_STATUSES: dict[tuple[str, str], Kind] = {
-    ("passed", "failed"): "newly failing",
-    ("n/a", "failed"): "newly failing",
-    ("failed", "passed"): "newly fixed",
-    ("n/a", "passed"): "newly available",
-    ("passed", "n/a"): "lost",
-    ("failed", "n/a"): "lost",
-}
-
-_KINDS: tuple[tuple[str, Kind, Kind], ...] = (
-    (r"time_", "slower", "faster"),
-    (r"peakmem_|traced_peak", "more memory", "less memory"),
-    (r"requests|round_trips", "more requests", "fewer requests"),
-    (r"bytes_moved|read_amplification", "more bytes moved", "fewer bytes moved"),
-    (r"decode_amplification", "more decoded", "less decoded"),
-    (r"python_calls", "more calls", "fewer calls"),
-    (r"instructions\.", "more instructions", "fewer instructions"),
-    (r"objects", "more objects", "fewer objects"),
-    (r"max_error|nrmse|fsc_loss", "less exact", "more exact"),
-)
+def _confirmed(finding: Finding, verdicts: Mapping[_Key, Confirmation]) -> Finding:
+    """Give a proposal the status that the confirmations of its cases have."""
+    if finding.status != "proposed":
+        return finding
+    found = [
+        verdicts[key]
+        for case in finding.cases
+        if (key := (finding.previous, finding.revision, case.benchmark, case.parameters))
+        in verdicts
+    ]
+    if any(one.verdict == "changed" and (one.ratio > 1) == finding.is_worse for one in found):
+        return replace(finding, status="confirmed")
+    if any(one.verdict == "undecided" for one in found):
+        return replace(finding, status="undecided")
+    return replace(finding, status="overturned") if found else finding
 
 
-def kind_of(benchmark: Benchmark, *, worse: bool) -> Kind:
-    """Return how a benchmark changed, in a word or two."""
-    for pattern, more, less in _KINDS:
-        if re.search(pattern, benchmark.name):
-            return more if worse else less
-    return "larger" if worse else "smaller"
+def _together(found: Iterable[Move]) -> Iterator[list[Move]]:
+    """Yield the moves of each release, question and direction; failures of all questions as one."""
+    together: dict[tuple[str, str, Kind], list[Move]] = {}
+    for move in found:
+        question = "" if move.kind in _OF_STATUS else move.benchmark.name
+        together.setdefault((move.after.name, question, move.kind), []).append(move)
+    yield from together.values()
 
 
-def _timed_steps(
-    cases: Mapping[Case, Values], path: Sequence[Revision]
-) -> dict[tuple[str, Case], tuple[float, float]]:
-    """Return the steps of a benchmark's cases that stand out, each with its error."""
-    import numpy as np  # noqa: PLC0415
-    from scipy import stats  # noqa: PLC0415
-
-    order = list(cases)
-    values = np.full((len(order), len(path)), np.nan)
-    noise, degrees = np.full(len(order), np.nan), np.zeros(len(order))
-    for row, case in enumerate(order):
-        squares, free = 0.0, 0
-        for column, revision in enumerate(path):
-            outcome = cases[case].get(revision.name)
-            if outcome and outcome.value and outcome.grade == "sound":
-                values[row, column] = math.log(outcome.value)
-                logs = np.log(outcome.levels)
-                squares += float(((logs - logs.mean()) ** 2).sum()) / len(logs)
-                free += len(logs) - 1
-        if free:
-            noise[row], degrees[row] = math.sqrt(squares / free), free
-    if not np.isfinite(values).any():
-        return {}
-    found = steps.find(values, noise, degrees)
-    if not np.isfinite(found.error).any():
-        return {}
-    p = 2 * stats.t.sf(np.abs(found.score), np.broadcast_to(found.degrees, found.score.shape))
-    stands = _discoveries(p)
-    return {
-        (path[column].name, order[row]): (found.size[row, column], found.error[row, column])
-        for row, column in zip(*np.nonzero(stands), strict=True)
-        if abs(found.size[row, column]) > math.log1p(SMALLEST)
-    }
-
-
-def _discoveries(p: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    import numpy as np  # noqa: PLC0415
-    from scipy import stats  # noqa: PLC0415
-
-    tested = np.isfinite(p)
-    stands = np.zeros(p.shape, bool)
-    stands[tested] = stats.false_discovery_control(p[tested]) <= RATE
-    return stands
-
-
-def _findings(moves: Iterable[_Move]) -> list[Finding]:
-    together: dict[tuple[str, str, Kind], list[_Move]] = {}
-    for move in moves:
-        key = (move.revision.name, move.benchmark.name, move.kind)
-        together.setdefault(key, []).append(move)
-    found = [_finding(group) for group in together.values()]
-    return sorted(found, key=lambda one: (one.date, one.size), reverse=True)
-
-
-def _finding(group: Sequence[_Move]) -> Finding:
-    first = group[0]
-    cases = sorted((move.case for move in group), key=_size, reverse=True)
-    ratios = [math.log(case.ratio) for case in cases if case.ratio and case.ratio > 0]
-    ratio = math.exp(sum(ratios) / len(ratios)) if ratios else None
-    timed = first.benchmark.is_timed
-    name = f"{first.revision.name}.{first.benchmark.name}.{first.kind}"
-    slug = re.sub(r"[^a-z0-9.]+", "-", name.lower())
-    amount = f" {ratio:.3g} times" if ratio else ""
-    sentence = f"{first.benchmark.title}:{amount} {first.kind} since {first.revision.label}"
-    return Finding(
-        id=slug,
-        group=slug,
-        revision=first.revision.name,
-        label=first.revision.label,
-        date=first.revision.date,
-        line=first.revision.line,
-        previous=first.previous.name,
-        previous_label=first.previous.label,
-        package=first.revision.package,
-        moved=first.revision.moved,
-        benchmark=first.benchmark.name,
-        title=first.benchmark.title,
-        unit=first.benchmark.unit,
-        family=first.benchmark.family,
-        kind=first.kind,
+def _finding(found: Sequence[Move], every: Moves) -> Finding:
+    first = found[0]
+    benchmark, release, kind = first.benchmark, first.after, first.kind
+    of_status = kind in _OF_STATUS
+    timed = benchmark.is_timed and not of_status
+    ordered = sorted(found, key=lambda move: abs(move.size), reverse=True)
+    logs = [math.log(move.ratio) for move in ordered if move.ratio and move.ratio > 0]
+    judged = every.judged.get((release.name, benchmark.name), set())
+    about = Subject("") if of_status else subject(benchmark, [one.case for one in ordered], judged)
+    name = _slug(release.name, "" if of_status else benchmark.name, kind)
+    finding = Finding(
+        id=name,
+        group=name,
+        revision=release.name,
+        label=release.label,
+        date=release.date,
+        line=release.line,
+        previous=first.before.name,
+        previous_label=first.before.label,
+        unmeasured=tuple(one.label for one in first.between),
+        package=release.package,
+        moved=release.moved,
+        benchmark=benchmark.name,
+        title=_title(found) if of_status else benchmark.title,
+        unit="" if of_status else benchmark.unit,
+        family=benchmark.family,
+        kind=kind,
         timed=timed,
-        ratio=ratio,
-        status="proposed" if timed and ratio else "exact",
-        cases=tuple(cases),
-        judged=len(cases),
-        sentence=sentence,
-        command=f"cryoet-bench confirm {first.previous.name} {first.revision.name}",
+        ratio=math.exp(sum(logs) / len(logs)) if logs and not of_status else None,
+        interval=_interval(ordered) if timed else None,
+        status="proposed" if timed else "exact",
+        cases=tuple(map(_case, ordered)),
+        judged=len(found) if of_status else len(judged),
+        subject=about.words,
+        stored=about.stored,
+        command=_command(first),
+    )
+    if not timed:
+        return finding
+    return replace(finding, companion=explain(found, every), layer=layer(found, every))
+
+
+def _slug(*parts: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", ".".join(filter(None, parts)).lower()).strip("-")
+
+
+def _case(move: Move) -> ChangedCase:
+    return ChangedCase(
+        benchmark=move.benchmark.name,
+        case=words(move.case),
+        parameters=move.case,
+        before=move.old,
+        after=move.new,
+        ratio=move.ratio,
+        interval=move.interval,
     )
 
 
-def _size(case: ChangedCase) -> float:
-    return abs(math.log(case.ratio)) if case.ratio and case.ratio > 0 else math.inf
+def _interval(found: Sequence[Move]) -> tuple[float, float] | None:
+    """Return the interval of the mean ratio: as wide as if all cases erred alike."""
+    known = [move.interval for move in found if move.interval]
+    if not known:
+        return None
+    low, high = (
+        math.exp(sum(map(math.log, ends)) / len(ends)) for ends in zip(*known, strict=True)
+    )
+    return low, high
+
+
+def _title(found: Sequence[Move]) -> str:
+    """Return how many cases began to work or to fail, and why."""
+    reasons = Counter(sentence.reason(move.reason) for move in found)
+    benchmarks = {move.benchmark.name for move in found}
+    cases = "1 case" if len(found) == 1 else f"{len(found)} cases"
+    questions = found[0].benchmark.title if len(benchmarks) == 1 else f"{len(benchmarks)} questions"
+    reason, count = reasons.most_common(1)[0]
+    others = f", and {len(reasons) - 1} other reasons" if len(reasons) > 1 else ""
+    return f"{cases} of {questions}" + (f" ({reason}{others})" if reason and count else "")
+
+
+def _command(move: Move) -> str:
+    """Return what measures it again: the two releases beside each other."""
+    pattern = shlex.quote(f"^{re.escape(move.benchmark.name)}")
+    pair = f"{move.before.name} {move.after.name}"
+    if move.benchmark.is_timed and move.kind not in _OF_STATUS:
+        return f"cryoet-bench confirm {pair} --bench {pattern}"
+    tier = "" if move.case in move.benchmark.cases_of("core") else " --tier full"
+    return f"scripts/bench {pair} --bench {pattern}{tier}"
+
+
+def _undone(finding: Finding, findings: Iterable[Finding]) -> Finding:
+    """Mark a finding that a later release of its line has taken back."""
+    backs = {**dict(OPPOSITES), **{better: worse for worse, better in OPPOSITES}}
+    later = [
+        one
+        for one in findings
+        if one.line == finding.line
+        and one.date > finding.date
+        and one.kind == backs[finding.kind]
+        and (one.benchmark == finding.benchmark or finding.kind in _OF_STATUS)
+    ]
+    for one in sorted(later, key=lambda one: one.date):
+        back = {(case.benchmark, case.case): case for case in one.cases}
+        taken = sum(_is_back(case, back.get((case.benchmark, case.case))) for case in finding.cases)
+        if taken * 2 > len(finding.cases):
+            return replace(finding, undone_in=one.revision, undone_label=one.label)
+    return finding
+
+
+def _is_back(case: ChangedCase, later: ChangedCase | None) -> bool:
+    """Tell whether a later change brings a case back to where it was."""
+    if later is None:
+        return False
+    if not (case.before and case.after and later.after):
+        return case.before == later.after or case.ratio is None
+    return abs(math.log(later.after / case.before)) <= _LEFT * abs(
+        math.log(case.after / case.before)
+    )
+
+
+def _groups(findings: Sequence[Finding]) -> Iterator[Group]:
+    """Yield each finding alone, and those of one trade-off together."""
+    for release in dict.fromkeys(one.revision for one in findings):
+        own = [one for one in findings if one.revision == release]
+        for together in _about_the_same(own):
+            ordered = sorted(together, key=lambda one: one.size, reverse=True)
+            if _is_trade_off(ordered):
+                first = ordered[0].id
+                members = tuple(replace(one, group=first) for one in ordered)
+                yield Group(id=first, findings=members, sentence=sentence.trade_off(members))
+            else:
+                for one in ordered:
+                    yield Group(id=one.id, findings=(one,), sentence=one.sentence)
+
+
+def _is_trade_off(findings: Sequence[Finding]) -> bool:
+    """Tell whether a release gave one thing and took another, of which at least one is exact."""
+    worse = {one.kind for one in findings if one.is_worse}
+    better = {one.kind for one in findings if not one.is_worse}
+    pairs = {(one, other) for one in worse for other in better} - set(OPPOSITES)
+    return bool(pairs) and any(one.status == "exact" for one in findings)
+
+
+def _about_the_same(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
+    """Yield the findings of a release that concern the same codecs or layouts."""
+    together: list[list[Finding]] = []
+    for finding in findings:
+        is_firm = finding.kind not in _OF_STATUS and finding.size >= _FIRM.get(finding.status, 1)
+        near = [
+            others
+            for others in together
+            if is_firm and any(set(one.stored) & set(finding.stored) for one in others)
+        ]
+        together = [others for others in together if others not in near]
+        together.append([*(one for others in near for one in others), finding])
+    yield from together

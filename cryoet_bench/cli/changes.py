@@ -1,66 +1,169 @@
-"""``cryoet-bench changes``: what changed between two revisions."""
+"""``cryoet-bench changes``: what every release changed, or what an upgrade changes."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from cryoet_bench.errors import InputError
+from cryoet_bench.files import PRINTED, Kind, output
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
+
+if TYPE_CHECKING:
+    from cryoet_bench.changes.comparison import Change
+    from cryoet_bench.record.record import Record
+    from cryoet_bench.timeline.revisions import Revision, Revisions
 
 _console = Console(highlight=False)
 if not _console.is_terminal:
     _console.width = 140
 
 
-def changes(
+def changes(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     between: Annotated[
-        tuple[str, str], typer.Option(metavar="BEFORE AFTER", help="Two releases or candidates.")
-    ],
+        tuple[str, str] | None,
+        typer.Option(metavar="BEFORE AFTER", help="The net change between two of them instead."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="RELEASE", help="Only this release and later ones.")
+    ] = None,
+    package: Annotated[
+        str | None, typer.Option(help="Only releases of this package: zarr, numcodecs.")
+    ] = None,
+    line: Annotated[
+        str | None, typer.Option(help="Only this line: main, or zarr-2 for its maintenance.")
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", help="table, md, html, json, or atom (a feed).")
+    ] = "table",
+    target: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write it.")
+    ] = PRINTED,
     tomogram: Annotated[
         str, typer.Option(help="Measured on which tomogram, by name.")
     ] = DEFAULT_TOMOGRAM,
     machine: Annotated[
-        str | None, typer.Option(help="Measured on which machine; this one if none is named.")
+        str | None,
+        typer.Option(help="Measured on which machine; this one, else the reference machine."),
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every case.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> None:
-    """Show what changed between two measured releases.
+    """Show what every measured release changed, newest first, or what an upgrade changes.
 
     \b
-    cryoet-bench changes --between zarr-2.18.7 zarr-3.4.2     what an upgrade changes
-    cryoet-bench changes --between zarr-3.4.1 zarr-3.4.2 --json
+    cryoet-bench changes --since zarr-3.1.0                  release by release
+    cryoet-bench changes --package numcodecs                 what numcodecs changed
+    cryoet-bench changes --line zarr-2                       its maintenance releases
+    cryoet-bench changes --format html -o changes.html       performance release notes
+    cryoet-bench changes --between zarr-2.18.7 zarr-3.4.2    what an upgrade changes, net
 
-    The exit code is 1 when something is worse, 2 when nothing could be compared.
+    Exact metrics are compared by equality. Times are judged against the releases around each; such
+    a change is proposed, and 'cryoet-bench confirm' confirms it. How: docs/method.md.
+
+    With --between, the exit code is 1 when something is worse; 2 when nothing could be compared.
     """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
     from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
 
     root = project_root()
-    from cryoet_bench.changes.comparison import compare  # noqa: PLC0415
+    from cryoet_bench.changes import notes, screen  # noqa: PLC0415
     from cryoet_bench.cli import tables  # noqa: PLC0415
-    from cryoet_bench.measure.machine import identify  # noqa: PLC0415
-    from cryoet_bench.record.record import Record, Series  # noqa: PLC0415
+    from cryoet_bench.record.record import Record  # noqa: PLC0415
 
+    form = "json" if as_json else form
+    if form not in {"table", *notes.FORMATS}:
+        raise InputError(f"there is no format {form!r}: choose table, {', '.join(notes.FORMATS)}")
+    if form == "table" and target != PRINTED:
+        raise InputError("a table is printed: choose --format md, html, json or atom for a file")
+    kind = Kind(f"list of changes ({form})", notes.MARKS.get(form, b""))
+    where = output(target, kind, [root / "results"])
     revisions, record = known_revisions(root), Record.of(root)
-    before, after = (revisions.find(name) for name in between)
-    where = machine or identify(record)
+    machine = _machine(record, tomogram, machine)
+    facts = record.tomograms().get(tomogram)
+    what = tables.tomogram_in_words(facts) if facts else tomogram
+    if between:
+        if since or package or line:
+            raise InputError(
+                "--between compares two releases: leave out --since, --package, --line"
+            )
+        before, after = (revisions.find(name) for name in between)
+        cases = _compare(record, machine, tomogram, before, after)
+        found = screen.between(record, revisions, machine, tomogram, before, after)
+        title = f"From {before.label} to {after.label}: what an upgrade changes"
+        told = notes.gather(found, [after], title, what)
+        code = int(any(case.is_regression for case in cases))
+    else:
+        shown = _shown(revisions, since, package, line)
+        with _console.status("Reading the record ..."):
+            found = screen.screen(record, revisions, machine, tomogram, line=line)
+        told = notes.gather(found, shown, "What releases of zarr and numcodecs changed", what)
+        cases, code = [], 0
+    if form == "table":
+        tables.print_notes(_console, told, verbose=verbose)
+        if between:
+            tables.print_changes(_console, before, after, cases, verbose=verbose)
+    elif form == "json" and between:
+        where.write(notes.as_json(told, cases=[asdict(case) for case in cases]))
+    else:
+        where.write(notes.FORMATS[form](told))
+    raise typer.Exit(code)
+
+
+def _shown(
+    revisions: Revisions, since: str | None, package: str | None, line: str | None
+) -> list[Revision]:
+    """Return the releases that were asked for, oldest first."""
+    shown = revisions.releases()
+    if line:
+        shown = [one for one in revisions.releases(line) if one.line == line]
+    if since:
+        first = revisions.find(since)
+        shown = [one for one in shown if one.date >= first.date]
+    if package:
+        shown = [one for one in shown if one.package == package]
+        if not shown:
+            raise InputError(f"no release of {package!r} is among them: choose zarr or numcodecs")
+    return shown
+
+
+def _machine(record: Record, tomogram: str, name: str | None) -> str:
+    """Return the machine of a name, else this one if it measured anything, else the only one."""
+    known = sorted({one.machine for one in record.series() if one.tomogram == tomogram})
+    if not known:
+        raise InputError(f"nothing was measured on {tomogram}: run scripts/bench")
+    if name in known:
+        return name
+    if name:
+        raise InputError(
+            f"nothing was measured on {tomogram} on {name}: choose one of {', '.join(known)}"
+        )
+    from cryoet_bench.measure.machine import identify  # noqa: PLC0415
+
+    own = identify(record)
+    if own not in known and len(known) > 1:
+        raise InputError(
+            f"this machine measured nothing on {tomogram}: choose --machine {' or '.join(known)}"
+        )
+    return own if own in known else known[0]
+
+
+def _compare(
+    record: Record, machine: str, tomogram: str, before: Revision, after: Revision
+) -> list[Change]:
+    from cryoet_bench.changes.comparison import compare  # noqa: PLC0415
+    from cryoet_bench.record.record import Series  # noqa: PLC0415
+
     journals = [
-        record.journal(Series(where, tomogram, revision.name)) for revision in (before, after)
+        record.journal(Series(machine, tomogram, revision.name)) for revision in (before, after)
     ]
     for revision, journal in zip((before, after), journals, strict=True):
         if not journal.rounds:
             raise InputError(
-                f"{revision.label} was not measured on {tomogram} on {where}: run "
+                f"{revision.label} was not measured on {tomogram} on {machine}: run "
                 f"scripts/bench {before.name} {after.name}"
             )
-    found = compare(record.suite().values(), *journals)
-    if as_json:
-        typer.echo(json.dumps([asdict(change) for change in found], indent=2))
-    else:
-        tables.print_changes(_console, before, after, found, verbose=verbose)
-    raise typer.Exit(int(any(change.is_regression for change in found)))
+    return compare(record.suite().values(), *journals)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from cryoet_bench.record.overview import value_in_words
+from cryoet_bench.timeline.releases import MAIN
 
 if TYPE_CHECKING:
     from cryoet_bench.changes.comparison import Change
+    from cryoet_bench.changes.finding import Group
+    from cryoet_bench.changes.notes import Notes
     from cryoet_bench.cli.bench import Findings
     from cryoet_bench.timeline.revisions import Revision
 
@@ -39,10 +43,7 @@ def print_coverage(console: Console, found: Findings, not_installed: Mapping[str
     """Print how much of each revision was measured, and why the rest was not."""
     from cryoet_bench.record.record import coverage, failures  # noqa: PLC0415
 
-    facts = found.facts
-    size = " x ".join(map(str, facts["shape"]))
-    synthetic = "synthetic, " if facts["source"] == "synthetic" else ""
-    console.print(f"\nMeasured on {facts['name']} ({synthetic}{size} {facts['dtype']})\n")
+    console.print(f"\nMeasured on {tomogram_in_words(found.facts)}\n", markup=False)
     counts = coverage(found.cases).droplevel(["machine", "tomogram"])
     table = _table("release", "uploaded", numbers=("passed", "n/a", "failed"))
     table.add_column("")
@@ -65,6 +66,13 @@ def print_coverage(console: Console, found: Findings, not_installed: Mapping[str
         )
 
 
+def tomogram_in_words(facts: Mapping[str, Any]) -> str:
+    """Return the name of a tomogram and what it is."""
+    size = " x ".join(map(str, facts["shape"]))
+    synthetic = "synthetic, " if facts["source"] == "synthetic" else ""
+    return f"{facts['name']} ({synthetic}{size} {facts['dtype']})"
+
+
 def print_values(console: Console, found: Findings) -> None:
     """Print what the newest measured revision gives: codecs and layouts by size and time."""
     from cryoet_bench.record.overview import overview  # noqa: PLC0415
@@ -78,6 +86,49 @@ def print_values(console: Console, found: Findings) -> None:
             table.add_row(escape(str(name)), *cells)
         console.print(f"\n{title}, {newest.label}", markup=False)
         console.print(table)
+
+
+def print_notes(console: Console, notes: Notes, *, verbose: bool = False) -> None:
+    """Print what each release changed, one sentence a change, and what was not judged."""
+    for release in notes.releases:
+        revision = release.revision
+        line = "" if revision.line == MAIN else f", line {revision.line}"
+        console.print(f"\n[bold]{escape(revision.label)}[/bold]  {revision.date:%Y-%m-%d}{line}")
+        for heading, groups in release.parts:
+            if heading:
+                console.print(f"  [dim]{heading}[/dim]")
+            for group in groups if verbose else groups[:_SHOWN]:
+                _print_group(console, group, verbose=verbose)
+            if len(groups) > _SHOWN and not verbose:
+                console.print(f"  and {len(groups) - _SHOWN} more (--verbose lists them)")
+    if not notes.releases:
+        console.print("Nothing stands out.")
+    screening = notes.screening
+    console.print(
+        f"\n{screening.judged} values were compared. A change of a single time is found nine times "
+        f"out of ten from {notes.smallest} on. How this is judged: docs/method.md."
+    )
+    for one in screening.skipped:
+        console.print(f"Not judged: {one.what}: {one.reason} ({one.count})", markup=False)
+
+
+def _print_group(console: Console, group: Group, *, verbose: bool) -> None:
+    signs = {True: "[red]-[/red]", False: "[green]+[/green]"}
+    sign = "[yellow]±[/yellow]" if group.is_trade_off else signs[group.findings[0].is_worse]
+    console.print(Padding(f"{sign} {escape(group.sentence)}", (0, 0, 0, 2)))
+    for finding in group.findings:
+        cause = finding.cause
+        if cause:
+            console.print(
+                Padding(f"{escape(cause.text)} ({cause.link or 'changelog'})", (0, 0, 0, 6))
+            )
+        if not verbose:
+            continue
+        console.print(f"      {finding.id}: {finding.command}", markup=False, soft_wrap=True)
+        for case in finding.cases:
+            values = f"{value_in_words(case.before, finding.unit)} to "
+            values += value_in_words(case.after, finding.unit)
+            console.print(f"      {case.case}: {values}", markup=False, soft_wrap=True)
 
 
 def print_changes(

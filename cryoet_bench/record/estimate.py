@@ -50,6 +50,11 @@ def estimate(levels: Sequence[float]) -> float:
     return statistics.geometric_mean(lower) if lower[0] > 0 else statistics.fmean(lower)
 
 
+def variance(rounds: int) -> float:
+    """Return the variance of an estimate's logarithm, in variances of a round's."""
+    return _VARIANCE / _half(rounds)
+
+
 def _half(rounds: int) -> int:
     return max(1, rounds // 2)
 
@@ -126,8 +131,6 @@ def interval(
     from scipy.stats import t  # noqa: PLC0415  (heavy, and asv's interpreter may not have it)
 
     ratio = math.log(estimate(after) / estimate(before))
-    error = noise.deviation * math.sqrt(
-        _VARIANCE / _half(len(before)) + _VARIANCE / _half(len(after))
-    )
+    error = noise.deviation * math.sqrt(variance(len(before)) + variance(len(after)))
     half = float(t.ppf(0.5 + confidence / 2, noise.degrees)) * error
     return math.exp(ratio - half), math.exp(ratio + half)

@@ -105,7 +105,9 @@ def test_two_releases_are_compared_with_an_exit_code(checkout: Path) -> None:
     assert result.exit_code == 1, "one codec is gone"
     assert "zarr 3.1.1 against numcodecs 0.16.2" in result.output
     result = CliRunner().invoke(app, [*arguments, "--json"])
-    verdicts = {(c["benchmark"], c["case"]): c["verdict"] for c in json.loads(result.output)}
+    verdicts = {
+        (c["benchmark"], c["case"]): c["verdict"] for c in json.loads(result.output)["cases"]
+    }
     assert verdicts["volume.Volume.track_bytes", "zstd"] == "better"
     result = CliRunner().invoke(app, ["changes", "--between", "zarr-3.1.0", "zarr-3.1.1"])
     assert isinstance(result.exception, InputError)

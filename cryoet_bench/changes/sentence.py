@@ -1,0 +1,119 @@
+"""A change in one sentence of plain English, without markup."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from cryoet_bench.changes.finding import Finding
+from cryoet_bench.record.benchmark import words
+from cryoet_bench.record.overview import value_in_words
+
+if TYPE_CHECKING:
+    from cryoet_bench.changes.moves import Move
+
+_SUSPECTS = ("numcodecs ", "numpy ", "zarr ")
+"""Packages that may have made the change when they had to move with a release."""
+
+_LONG = 160
+_ALIKE = 1.1
+"""Changes of several cases within this factor of each other are told as one amount."""
+
+
+def sentence(finding: Finding, *, net: bool = False) -> str:
+    """Return what changed, since when, and what explains it.
+
+    Parameters
+    ----------
+    finding : Finding
+        Which.
+    net : bool
+        Whether it sums up all that happened between its two releases.
+    """
+    where = f" ({finding.subject})" if finding.subject else ""
+    since = f"since {finding.label}"
+    if net:
+        since = f"in {finding.label} than in {finding.previous_label}"
+    elif finding.unmeasured:
+        since += f" (or {', '.join(finding.unmeasured)}: not measured)"
+    if (finding.ratio is None and finding.cases[0].after is None) or not finding.unit:
+        text = f"{finding.title}{where}: {finding.kind} {since}"
+    else:
+        text = f"{finding.title}{where}: {amounts(finding)} {since}"
+    notes = [finding.companion] if finding.companion else []
+    forced = [move for move in finding.moved if move.startswith(_SUSPECTS)]
+    if forced and not net:
+        notes.append(f"{', '.join(forced)} moved with it")
+    if finding.undone_label:
+        notes.append(f"undone in {finding.undone_label}")
+    return "; ".join([text, *notes])
+
+
+def amounts(finding: Finding) -> str:
+    """Return by how much it changed, and in how: ``3.1x slower (1.2x to 4x in 8 cases)``."""
+    if finding.ratio is None:
+        first = finding.cases[0]
+        values = f"{value_in_words(first.before, '')} to {value_in_words(first.after, '')}"
+        return f"{finding.kind}: {values} {finding.unit}".rstrip()
+    text = f"{amount(finding.ratio)} {finding.kind}"
+    sizes = [max(case.ratio, 1 / case.ratio) for case in finding.cases if case.ratio]
+    if len(sizes) > 1 and max(sizes) > _ALIKE * min(sizes):
+        ratios = sorted((case.ratio for case in finding.cases if case.ratio), key=_size)
+        text += f" ({amount(ratios[0])} to {amount(ratios[-1])} in {len(sizes)} cases)"
+    return text
+
+
+def amount(ratio: float) -> str:
+    """Return a ratio in words: ``12 %``, ``3.1x``; which direction the kind says."""
+    size = _size(ratio)
+    if size >= 1.995:
+        return f"{size:.2g}x" if size < 99.5 else f"{size:,.0f}x"
+    percent = abs(ratio - 1) * 100
+    return f"{percent:.0f} %" if percent >= 9.5 else f"{percent:.2g} %"
+
+
+def exact_move(move: Move) -> str:
+    """Return how an exact metric moved: ``Python calls of a read 3,585 to 19,779 (whole)``."""
+    where = f" ({words(move.case)})" if move.case else ""
+    unit = move.benchmark.unit
+    before, after = (
+        value_in_words(one, unit).removesuffix(f" {unit}") for one in (move.old, move.new)
+    )
+    return f"{move.benchmark.title} {before} to {after}{where}"
+
+
+def reason(text: str) -> str:
+    """Return why something failed, in one line: the last of a traceback."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    last = " ".join(lines[-1].split()) if lines else ""
+    return last if len(last) <= _LONG else f"{last[:_LONG]}..."
+
+
+def trade_off(findings: Sequence[Finding]) -> str:
+    """Return what a release gave and what it took, in one sentence."""
+    first = findings[0]
+    named = [finding.subject for finding in findings if finding.subject]
+    shared = f", {min(named, key=len)}" if named else ""
+    kinds: dict[str, Finding] = {}
+    for finding in findings:
+        kinds.setdefault(finding.kind, finding)
+    good = [_told(one) for one in kinds.values() if not one.is_worse]
+    bad = [_told(one) for one in kinds.values() if one.is_worse]
+    undone = {finding.undone_label for finding in findings if finding.undone_label}
+    end = f"; undone in {', '.join(sorted(undone))}" if undone else ""
+    return f"A trade-off of {first.label}{shared}: {', '.join(good)}; but {', '.join(bad)}{end}"
+
+
+def _told(finding: Finding) -> str:
+    if finding.ratio is None:
+        return amounts(finding)
+    largest = max((case.ratio for case in finding.cases if case.ratio), key=_size)
+    most = "up to " if _size(largest) > _ALIKE * _size(finding.ratio) else ""
+    told = f"{most}{amount(largest)} {finding.kind}"
+    if finding.timed:
+        told += f" ({finding.title}{'' if finding.holds else ', not confirmed'})"
+    return told
+
+
+def _size(ratio: float) -> float:
+    return max(ratio, 1 / ratio)

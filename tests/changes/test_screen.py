@@ -1,0 +1,321 @@
+"""The screen finds what was planted, blames the right release, and bears any record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cryoet_bench.changes.confirmation import Confirmation, Ledger, Verdict
+from cryoet_bench.changes.finding import Finding
+from cryoet_bench.record.record import CONFIRMATIONS
+from tests.changes.recorded import (
+    BYTES,
+    CALLS,
+    MACHINE,
+    READ,
+    REQUESTS,
+    TAGS,
+    TOMOGRAM,
+    Invented,
+    exact,
+    times,
+)
+
+ALL, SHARDED = [1.5] * 8, [1, 1, 1, 1.5] * 2
+
+
+def told(invented: Invented) -> list[tuple[str, str]]:
+    return [(one.revision, one.kind) for one in invented.screen().findings]
+
+
+def only(invented: Invented) -> Finding:
+    (finding,) = invented.screen().findings
+    return finding
+
+
+def test_a_step_of_a_time_is_found_where_it_was_planted(invented: Invented) -> None:
+    invented.measure(READ, times({"zarr-3.6": [1.08] * 8}))
+    finding = only(invented)
+    assert (finding.revision, finding.previous, finding.kind) == ("zarr-3.6", "zarr-3.5", "slower")
+    assert finding.ratio == pytest.approx(1.08, abs=0.02)
+    low, high = finding.interval or (0, 0)
+    assert 1 < low < 1.08 < high
+    assert (finding.status, finding.is_worse, finding.holds) == ("proposed", True, False)
+    assert finding.subject == "", "all cases changed"
+
+
+def test_the_newest_release_needs_no_successors(invented: Invented) -> None:
+    invented.measure(READ, times({TAGS[-1]: [0.9] * 8}))
+    assert (only(invented).revision, only(invented).kind) == (TAGS[-1], "faster")
+
+
+def test_a_few_cases_of_a_family_are_found_and_named(invented: Invented) -> None:
+    invented.measure(READ, times({"zarr-3.6": SHARDED}))
+    finding = only(invented)
+    assert [case.case for case in sorted(finding.cases, key=lambda one: one.case)] == [
+        "slice-xy, shard-32-in-128 v3",
+        "whole, shard-32-in-128 v3",
+    ]
+    assert finding.judged == 8
+    assert finding.subject == "sharded layouts"
+    assert finding.stored == ("shard-32-in-128",)
+
+
+def test_nothing_is_found_in_what_does_not_change(invented: Invented) -> None:
+    """Twenty families of eight series on twelve releases: at most one false family."""
+    for number in range(20):
+        name = f"read{number}.Patterns.time_read"
+        one = type(READ)({**READ.description, "name": name})
+        invented.measure(one, times({}, seed=number))
+    assert len(invented.screen().findings) <= 1
+
+
+def test_what_is_undone_is_reported_and_marked(invented: Invented) -> None:
+    invented.measure(READ, times({"zarr-3.4": ALL, "zarr-3.8": [1 / 1.5] * 8}))
+    back, forth = invented.screen().findings
+    assert (forth.revision, forth.undone_in, forth.undone_label) == (
+        "zarr-3.4",
+        "zarr-3.8",
+        "zarr 3.8",
+    )
+    assert back.undone_in is None
+    assert "undone in zarr 3.8" in forth.sentence
+
+
+def test_a_part_that_is_taken_back_is_not_undone(invented: Invented) -> None:
+    invented.measure(READ, times({"zarr-3.4": [2.0] * 8, "zarr-3.8": [0.7] * 8}))
+    assert {one.undone_in for one in invented.screen().findings} == {None}
+
+
+def test_exact_values_are_compared_by_equality_or_their_tolerance(invented: Invented) -> None:
+    invented.measure(REQUESTS, exact({"zarr-3.2": [1, 1, 1, 1.01] * 2}))
+    invented.measure(CALLS, exact({"zarr-3.3": [1.009] * 8, "zarr-3.7": [0.9] * 8}))
+    found = {one.benchmark: one for one in invented.screen().findings}
+    requests, calls = found[REQUESTS.name], found[CALLS.name]
+    assert (requests.revision, requests.kind, len(requests.cases)) == (
+        "zarr-3.2",
+        "more requests",
+        2,
+    )
+    assert (calls.revision, calls.kind, calls.status) == ("zarr-3.7", "fewer calls", "exact")
+    assert calls.ratio == pytest.approx(0.9)
+    assert calls.interval is None
+
+
+def test_a_time_is_told_with_the_exact_metric_that_explains_it(invented: Invented) -> None:
+    invented.measure(READ, times({"zarr-3.6": SHARDED}))
+    invented.measure(CALLS, exact({"zarr-3.6": [1, 1, 1, 6.0] * 2}))
+    finding = next(one for one in invented.screen().findings if one.timed)
+    assert finding.companion == "Python calls 100 to 600 (whole, shard-32-in-128 v3)"
+    assert finding.companion in finding.sentence
+    assert finding.layer == "zarr"
+
+
+def test_a_time_without_explanation_says_so(invented: Invented) -> None:
+    invented.measure(READ, times({"zarr-3.6": SHARDED}))
+    assert only(invented).companion == "no exact companion was measured"
+    invented.measure(CALLS, exact({}))
+    assert only(invented).companion == "no exact companion moved"
+
+
+def test_a_trade_off_is_one_sentence(invented: Invented) -> None:
+    invented.measure(REQUESTS, exact({"zarr-3.6": [1, 1, 1, 0.25] * 2}))
+    invented.measure(BYTES, exact({"zarr-3.6": [1, 1, 1, 1.7] * 2}))
+    (group,) = invented.screen().groups
+    assert group.is_trade_off
+    assert group.holds
+    assert group.sentence == (
+        "A trade-off of zarr 3.6, sharded layouts: 4x fewer requests; but 70 % more bytes moved"
+    )
+    assert {one.group for one in group.findings} == {group.id}
+
+
+def test_opposite_changes_of_different_layouts_are_no_trade_off(invented: Invented) -> None:
+    invented.measure(REQUESTS, exact({"zarr-3.6": [1, 1, 1, 0.25] * 2}))
+    invented.measure(BYTES, exact({"zarr-3.6": [1.7, 1, 1, 1] * 2}))
+    assert not any(group.is_trade_off for group in invented.screen().groups)
+
+
+def test_a_broken_release_is_one_finding_and_is_passed_over(invented: Invented) -> None:
+    values: dict[str, list[list[float | str]]] = {**exact({"zarr-3.7": [2] * 8})}
+    values["zarr-3.6"] = [["Traceback\n\nModuleNotFoundError: No module named 'crc32c'"] * 8]
+    invented.measure(REQUESTS, values)
+    fixed, more, failing = invented.screen().findings
+    assert [(one.revision, one.kind) for one in (failing, fixed, more)] == [
+        ("zarr-3.6", "newly failing"),
+        ("zarr-3.7", "newly fixed"),
+        ("zarr-3.7", "more requests"),
+    ]
+    assert "No module named 'crc32c'" in failing.sentence
+    assert "Traceback" not in failing.sentence
+    assert failing.undone_in == "zarr-3.7"
+    assert (more.previous, more.unmeasured) == ("zarr-3.5", ("zarr 3.6",))
+    assert "since zarr 3.7 (or zarr 3.6: not measured)" in more.sentence
+
+
+def test_what_becomes_available_or_is_lost_is_reported(invented: Invented) -> None:
+    values: dict[str, list[list[float | str]]] = {**exact({})}
+    for tag in TAGS[:3]:
+        values[tag] = [[*[100.0] * 7, ""]]
+    values[TAGS[-1]] = [["", *[100.0] * 7]]
+    invented.measure(REQUESTS, values)
+    assert told(invented) == [(TAGS[-1], "lost"), (TAGS[3], "newly available")]
+
+
+def test_a_maintenance_release_is_compared_with_where_its_line_left(invented: Invented) -> None:
+    values = exact({"zarr-3.8": [5] * 8})
+    values["zarr-2.9"] = [[200.0] * 8]
+    invented.measure(REQUESTS, values)
+    found = {one.revision: one for one in invented.screen().findings}
+    assert (found["zarr-2.9"].previous, found["zarr-2.9"].ratio) == ("zarr-3.5", 2.0)
+    assert found["zarr-2.9"].line == "zarr-2"
+    assert found["zarr-3.8"].previous == "zarr-3.7"
+    (own,) = invented.screen(line="zarr-2").findings
+    assert own.revision == "zarr-2.9"
+
+
+def test_what_different_suites_measured_is_not_compared(invented: Invented) -> None:
+    values = exact({"zarr-3.6": [2] * 8})
+    invented.measure(REQUESTS, {tag: values[tag] for tag in TAGS[:6]}, suite="old")
+    invented.measure(REQUESTS, {tag: values[tag] for tag in TAGS[6:]}, suite="new")
+    screening = invented.screen()
+    assert not screening.findings
+    (skipped,) = screening.skipped
+    assert (skipped.what, skipped.count) == ("zarr 3.6", 8)
+    assert "another version of the suite" in skipped.reason
+
+
+def test_a_release_that_both_suites_measured_links_them(invented: Invented) -> None:
+    values = exact({"zarr-3.6": [2] * 8})
+    invented.measure(REQUESTS, {tag: values[tag] for tag in TAGS[:6]}, suite="old")
+    invented.measure(REQUESTS, {tag: values[tag] for tag in TAGS[5:]}, suite="new")
+    assert told(invented) == [("zarr-3.6", "more requests")]
+    assert not invented.screen().skipped
+
+
+@pytest.mark.parametrize(
+    ("verdict", "ratio", "status"),
+    [
+        ("changed", 1.5, "confirmed"),
+        ("changed", 0.7, "overturned"),
+        ("equivalent", 1.0, "overturned"),
+        ("undecided", 1.2, "undecided"),
+    ],
+)
+def test_a_confirmation_decides_a_proposal(
+    invented: Invented, verdict: Verdict, ratio: float, status: str
+) -> None:
+    invented.measure(READ, times({"zarr-3.6": ALL}))
+    case = only(invented).cases[0]
+    ledger = Ledger(invented.path("zarr-3.6").with_name(CONFIRMATIONS))
+    ledger.append(
+        Confirmation(
+            "zarr-3.5", "zarr-3.6", READ.name, "1", case.parameters, verdict, ratio, None, None,
+            0.03, 0.01, 8, None, 1.0, MACHINE, TOMOGRAM, "2026-01-01T00:00:00+00:00",
+        )
+    )  # fmt: skip
+    assert only(invented).status == status
+    damaged = invented.path("zarr-3.6").with_name(CONFIRMATIONS)
+    damaged.write_text("{}\n")
+    screening = invented.screen()
+    assert [one.status for one in screening.findings] == ["proposed"]
+    assert [one.what for one in screening.skipped] == ["confirmations"]
+
+
+def _garbage(path: Path) -> None:
+    path.write_text(path.read_text() + "<<<<<<< HEAD\n")
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def _no_text(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe\x00 no journal\n")
+
+
+def _other_release(path: Path) -> None:
+    path.rename(path.with_name("zarr-99.0.jsonl"))
+
+
+def _twice(path: Path) -> None:
+    path.write_text(path.read_text() * 2)
+
+
+def _edit(path: Path, change: Callable[[dict[str, object]], None]) -> None:
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        for case in line.get("cases", []):
+            change(case)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def _negative(path: Path) -> None:
+    _edit(path, lambda case: case.update(samples=[-1.0, 2.0]))
+
+
+def _words(path: Path) -> None:
+    _edit(path, lambda case: case.update(samples=["fast"]))
+
+
+def _mixed(path: Path) -> None:
+    _edit(path, lambda case: case.update(samples=[1.0, "fast"]))
+
+
+def _infinite(path: Path) -> None:
+    _edit(path, lambda case: case.update(samples=[float("inf")]))
+
+
+def _other_version(path: Path) -> None:
+    path.write_text(path.read_text().replace('"version": "3.3"', '"version": "2.1"'))
+
+
+@pytest.mark.parametrize(
+    ("damage", "words", "count"),
+    [
+        (_garbage, "is damaged after 3 rounds", 1),
+        (_no_text, "is damaged after 0 rounds", 1),
+        (_other_release, "not in the timeline", 1),
+        (_negative, "impossible values", 8),
+        (_words, "impossible values", 8),
+        (_mixed, "impossible values", 8),
+        (_infinite, "impossible values", 8),
+        (_other_version, "another version of zarr was installed", 3),
+    ],
+)
+def test_a_damaged_journal_is_named_counted_and_hides_nothing_else(
+    invented: Invented, damage: Callable[[Path], None], words: str, count: int
+) -> None:
+    values = times({"zarr-3.6": ALL})
+    for tag in TAGS:
+        installed = ({"name": "zarr", "version": tag.removeprefix("zarr-")},)
+        invented.measure(READ, {tag: values[tag]}, installed=installed)
+    damage(invented.path("zarr-3.3"))
+    screening = invented.screen()
+    assert [one.revision for one in screening.findings] == ["zarr-3.6"]
+    (skipped,) = screening.skipped
+    assert words in skipped.reason
+    assert str(invented.root) not in skipped.reason
+    assert skipped.count == count
+    assert skipped.what in {"zarr-3.3", "zarr-99.0"}
+
+
+@pytest.mark.parametrize("damage", [_twice, _cut])
+def test_a_round_counts_once_and_a_torn_line_not_at_all(
+    invented: Invented, damage: Callable[[Path], None]
+) -> None:
+    invented.measure(READ, times({"zarr-3.6": ALL}))
+    before = invented.screen()
+    damage(invented.path("zarr-3.3"))
+    after = invented.screen()
+    assert told(invented) == [("zarr-3.6", "slower")]
+    assert not after.skipped
+    if damage is _twice:
+        assert after == before
+
+
+def test_an_empty_record_has_no_findings(invented: Invented) -> None:
+    assert not invented.screen().findings
