@@ -24,7 +24,7 @@ from pathlib import Path
 
 from cryoet_bench.changes import sequence
 from cryoet_bench.changes.confirm import Budget, Pairing
-from cryoet_bench.changes.confirmation import Block, Ledger, Pair, levels
+from cryoet_bench.changes.confirmation import Block, Ledger, Pair
 from cryoet_bench.cli.bench import known_revisions
 from cryoet_bench.measure.plan import Selection
 from cryoet_bench.measure.run import Campaign
@@ -51,7 +51,7 @@ def least(block: Block, swapped: bool) -> float:
 
 def mean(block: Block, swapped: bool) -> float:
     """Return the log ratio of the geometric means of both sides' processes."""
-    sides = [[math.log(x) for x in levels(one)] for one in (block.before, block.after)]
+    sides = [[math.log(min(x)) for x in one] for one in (block.before, block.after)]
     found = statistics.fmean(sides[1]) - statistics.fmean(sides[0])
     return -found if swapped else found
 

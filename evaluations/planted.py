@@ -13,7 +13,8 @@ from pathlib import Path
 def download(requirement: str, folder: Path) -> Path:
     """Return the wheel of a release for the Python that is measured."""
     folder.mkdir(parents=True, exist_ok=True)
-    pip = ["-m", "uv", "tool", "run", "--python", "3.12", "pip", "download", "--quiet"]
+    python = ["--python", sys.executable]
+    pip = ["-m", "uv", "tool", "run", *python, "pip", "download", "--quiet"]
     options = ["--no-deps", "--only-binary", ":all:", "--dest", str(folder)]
     subprocess.run([sys.executable, *pip, *options, requirement], check=True, capture_output=True)
     package = requirement.partition("==")[0]

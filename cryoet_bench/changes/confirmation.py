@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.record.benchmark import Case
+from cryoet_bench.record.estimate import estimate
 from cryoet_bench.record.journal import Visit
 from cryoet_bench.record.record import CONFIRMATIONS, Record
 
@@ -79,11 +79,12 @@ class Block:
 
     @property
     def log_ratio(self) -> float:
-        """How the revisions differ in this block: the least level of each side's processes.
+        """How the revisions differ in this block: the record's one estimate of each side.
 
-        About one process in ten is 10 to 25 % slower as a whole; the lesser of two seldom is.
+        Of two processes it is the lesser, as about one in ten is 10 to 25 % slower as a whole.
         """
-        return math.log(min(levels(self.after)) / min(levels(self.before)))
+        sides = [estimate([min(one) for one in side]) for side in (self.before, self.after)]
+        return math.log(sides[1] / sides[0])
 
 
 @dataclass(frozen=True)
@@ -263,11 +264,6 @@ def confirmations(record: Record, machine: str, tomogram: str) -> list[Confirmat
         latest.pop(one.pair, None)
         latest[one.pair] = one
     return list(latest.values())
-
-
-def levels(samples: Sequence[Sequence[float]]) -> Iterator[float]:
-    """Yield the level of each process: its least sample, as the record's one estimator has it."""
-    return map(min, samples)
 
 
 def _block(content: dict[str, Any]) -> Block:

@@ -23,6 +23,7 @@ AXES = {
     "codec.Size.track_fraction_of_raw": ("codec", "voxels"),
     "read.Codecs.time_volume": ("codec", "format"),
     "read.Layouts.time_volume": ("layout", "format"),
+    "read.Opening.time_open": ("what", "format"),
     "read.Patterns.time_read": ("pattern", "array"),
     "write.Codecs.time_volume": ("codec", "format"),
     "size.Codecs.track_bytes_per_voxel": ("codec", "format"),
@@ -42,6 +43,7 @@ MORE_CASES = [
     ("read.Codecs.time_volume", "none, v2"),
     ("read.Layouts.time_volume", "shard-32-in-128, v3"),
     ("read.Patterns.time_read", "boxes-64, cube-64 v2"),
+    ("read.Opening.time_open", "array, v2"),
     ("write.Codecs.time_volume", "default, v3"),
 ]
 
