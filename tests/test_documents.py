@@ -108,7 +108,7 @@ def test_the_documents_commands(clone: Path) -> None:
 
 
 def test_every_document_is_held_to_its_commands() -> None:
-    elsewhere = {"docs/portal.md", "docs/benchmarks.md"}
+    elsewhere = {"docs/portal.md", "docs/benchmarks.md", "docs/record.md"}
     showing = {
         str(path.relative_to(ROOT))
         for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]

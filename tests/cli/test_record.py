@@ -15,6 +15,7 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.timeline.revisions import Revisions
 from tests import toy
 from tests.measured import FACTS, campaign, last_two
+from tests.test_documents import commands
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +62,11 @@ def test_what_is_discarded_is_measured_again(checkout: Path) -> None:
 def test_the_history_is_measured_packed_and_checked(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The commands of docs/record.md, with fewer rounds."""
+    shown = commands("docs/record.md")
+    assert [line.removeprefix("cryoet-bench ") for line in shown] == [
+        "record", "record list", "record submit", "record check",
+    ]  # fmt: skip
     monkeypatch.setattr("cryoet_bench.tomogram.sources.obtain", lambda _: Facts(FACTS))
     printed = run("record", "--tier", "core", "--rounds", "1")
     assert all(name in printed for name in ("zarr-3.1.0", "numcodecs-0.16.2", "zarr-3.1.1"))
