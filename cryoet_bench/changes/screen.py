@@ -321,11 +321,13 @@ def _about_the_same(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
     """Yield the findings of a release that concern the same codecs or layouts."""
     together: list[list[Finding]] = []
     for finding in findings:
-        is_firm = finding.kind not in _OF_STATUS and finding.size >= _FIRM.get(finding.status, 1)
+        if finding.kind in _OF_STATUS or finding.size < _FIRM.get(finding.status, 1):
+            yield [finding]
+            continue
         near = [
             others
             for others in together
-            if is_firm and any(set(one.stored) & set(finding.stored) for one in others)
+            if any(set(one.stored) & set(finding.stored) for one in others)
         ]
         together = [others for others in together if others not in near]
         together.append([*(one for others in near for one in others), finding])

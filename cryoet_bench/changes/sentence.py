@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING
 
-from cryoet_bench.changes.finding import Finding
+from cryoet_bench.changes.finding import OPPOSITES, Finding
 from cryoet_bench.record.benchmark import words
 from cryoet_bench.record.overview import value_in_words
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _SUSPECTS = ("numcodecs ", "numpy ", "zarr ")
 """Packages that may have made the change when they had to move with a release."""
 
+_NAMED = 2
 _LONG = 160
 _ALIKE = 1.1
 """Changes of several cases within this factor of each other are told as one amount."""
@@ -34,6 +35,8 @@ def sentence(finding: Finding, *, net: bool = False) -> str:
     since = f"since {finding.label}"
     if net:
         since = f"in {finding.label} than in {finding.previous_label}"
+    elif len(finding.unmeasured) > _NAMED:
+        since += f" (or one of the {len(finding.unmeasured)} releases before it: not measured)"
     elif finding.unmeasured:
         since += f" (or {', '.join(finding.unmeasured)}: not measured)"
     if (finding.ratio is None and finding.cases[0].after is None) or not finding.unit:
@@ -69,6 +72,8 @@ def amount(ratio: float) -> str:
     if size >= 1.995:
         return f"{size:.2g}x" if size < 99.5 else f"{size:,.0f}x"
     percent = abs(ratio - 1) * 100
+    if percent < 0.01:
+        return "less than 0.01 %"
     return f"{percent:.0f} %" if percent >= 9.5 else f"{percent:.2g} %"
 
 
@@ -97,20 +102,22 @@ def trade_off(findings: Sequence[Finding]) -> str:
     kinds: dict[str, Finding] = {}
     for finding in findings:
         kinds.setdefault(finding.kind, finding)
-    good = [_told(one) for one in kinds.values() if not one.is_worse]
-    bad = [_told(one) for one in kinds.values() if one.is_worse]
+    both = {kind for pair in OPPOSITES if set(pair) <= kinds.keys() for kind in pair}
+    good = [_told(one, both) for one in kinds.values() if not one.is_worse]
+    bad = [_told(one, both) for one in kinds.values() if one.is_worse]
     undone = {finding.undone_label for finding in findings if finding.undone_label}
     end = f"; undone in {', '.join(sorted(undone))}" if undone else ""
     return f"A trade-off of {first.label}{shared}: {', '.join(good)}; but {', '.join(bad)}{end}"
 
 
-def _told(finding: Finding) -> str:
+def _told(finding: Finding, ambiguous: Container[str]) -> str:
+    """Return how a finding is told in a trade-off; of times, or of an ambiguous kind, of what."""
     if finding.ratio is None:
         return amounts(finding)
     largest = max((case.ratio for case in finding.cases if case.ratio), key=_size)
     most = "up to " if _size(largest) > _ALIKE * _size(finding.ratio) else ""
     told = f"{most}{amount(largest)} {finding.kind}"
-    if finding.timed:
+    if finding.timed or finding.kind in ambiguous:
         told += f" ({finding.title}{'' if finding.holds else ', not confirmed'})"
     return told
 

@@ -178,8 +178,9 @@ def scales(values: Floats, noise: Floats, noise_degrees: Floats) -> tuple[Floats
     if not usable.any():
         return np.full(len(values), np.nan), degrees
     shared = float(np.median(own[usable]))
-    squares = np.where(usable, degrees * np.nan_to_num(own) ** 2, 0) + PRIOR * shared**2
-    total = np.where(usable, degrees, 0) + PRIOR
+    own, degrees = np.where(usable, own, 0), np.where(usable, degrees, 0)
+    squares = degrees * own**2 + PRIOR * shared**2
+    total = degrees + PRIOR
     scale = np.sqrt(squares / total)
     return np.where(scale > 0, scale, np.nan), total
 

@@ -15,6 +15,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -132,12 +133,12 @@ class Outcome:
     reason: str = ""
     grade: Grade = "sound"
 
-    @property
+    @cached_property
     def levels(self) -> list[float]:
         """The level of each round that counts."""
         return [one.level for one in self.rounds if one.level is not None]
 
-    @property
+    @cached_property
     def value(self) -> float | None:
         """The estimate of the case, the one number shown anywhere; None unless it passed."""
         return estimate(self.levels) if self.status == "passed" and self.levels else None
