@@ -149,6 +149,9 @@ def recommend(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     reads: Annotated[float, typer.Option(help="How often a volume is read in a year.")] = 1.0,
     weights: Annotated[Path | None, typer.Option(help="Use cases in a TOML file of yours.")] = None,
     code: Annotated[bool, typer.Option(help="Print the code to paste.")] = True,
+    view: Annotated[
+        bool, typer.Option("--view", help="Show each choice beside its original in napari.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what to write for a use: the choice, the runner-up, how sure, and the code.
@@ -183,6 +186,12 @@ def recommend(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         return
     for one in advice:
         _console.print(one.text(with_code=code), markup=False, soft_wrap=True)
+    if view:
+        from cryoet_bench.study import viewer  # noqa: PLC0415
+
+        viewer.show(
+            found, [(one.recommendation.subject, one.recommendation.choice) for one in advice]
+        )
 
 
 def _chosen(matrix: Matrix, access: str | None, repeats: int | None) -> Matrix:

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from cryoet_bench.storage.codecs import Shuffle
 from cryoet_bench.storage.layouts import Layout, Shape
 
-Voxel = Literal["same", "float16", "int16", "int8"]
+Voxel = Literal["same", "float16", "int16", "int8", "uint16"]
 VOXELS: tuple[Voxel, ...] = get_args(Voxel)
 
 
@@ -30,7 +30,7 @@ class Configuration:
         As in `Layout`.
     zarr_format : int
         2 or 3.
-    voxel : {"same", "float16", "int16", "int8"}
+    voxel : {"same", "float16", "int16", "int8", "uint16"}
         Type that the values are scaled to; "same" leaves them as they are.
     kept_bits : int or None
         Bits of the mantissa that are kept, the others being rounded to zeros; None keeps all.

@@ -58,8 +58,9 @@ class Family:
         Formats of Zarr that can name it.
     kinds : str
         Kinds of numpy types that it takes: i, u, f.
-    packages : tuple of str
-        Distributions other than numcodecs that bring it.
+    whole_bounds : bool
+        The codec takes whole numbers as its bound only: values are multiplied by the power of two
+        that brings the bound to between 1 and 2.
     """
 
     make: Callable[[Configuration, Statistics], Codec]
@@ -68,7 +69,7 @@ class Family:
     shuffles: tuple[Shuffle, ...] = ("none",)
     formats: tuple[int, ...] = (2, 3)
     kinds: str = "iuf"
-    packages: tuple[str, ...] = ()
+    whole_bounds: bool = False
 
     @property
     def lossy(self) -> bool:
@@ -80,8 +81,17 @@ class Family:
         if self.level_of == "quality":
             return Promise(bounded=False)
         if self.level_of == "error":
-            return Promise(absolute=(configuration.level or 0.0) * statistics.sd)
+            return Promise(absolute=self.bound(configuration, statistics))
         return LOSSLESS
+
+    def bound(self, configuration: Configuration, statistics: Statistics) -> float:
+        """Return the error that a configuration allows, in the volume's own units."""
+        return (configuration.level or 0.0) * statistics.sd
+
+    def factor(self, configuration: Configuration, statistics: Statistics) -> float:
+        """Return what values are multiplied by before, a power of two."""
+        bound = self.bound(configuration, statistics)
+        return 2.0 ** -math.floor(math.log2(bound)) if self.whole_bounds and bound else 1.0
 
 
 @dataclass(frozen=True)
@@ -157,25 +167,36 @@ def _zfpy(configuration: Configuration, statistics: Statistics) -> Codec:
     return Serializer({"id": "zfpy", "mode": 4, "tolerance": bound}, package="zfpy")
 
 
-def _imagecodecs(name: str, *, bound: str = "", **settings: Any) -> Family:
-    """Return a family that imagecodecs brings, for format 2; `bound` names the setting of it."""
+def _imagecodecs(name: str, **settings: Any) -> Codec:
+    chosen = {"id": f"imagecodecs_{name}", **settings}
+    return Serializer(chosen, package="imagecodecs", module="imagecodecs.numcodecs")
 
-    def make(configuration: Configuration, statistics: Statistics) -> Codec:
-        level = configuration.level or 0.0
-        chosen: dict[str, Any] = {"id": f"imagecodecs_{name}", **settings}
-        chosen[bound or "level"] = level * statistics.sd if bound else int(level)
-        if name in {"sz3", "sperr", "lerc"}:
-            chosen |= {"shape": list(configuration.chunks), "dtype": statistics.dtype}
-        return Serializer(chosen, package="imagecodecs", module="imagecodecs.numcodecs")
 
-    return Family(
-        make=make,
-        level_of="error" if bound else "effort",
-        levels=(1e-6, 10) if bound else (0, 22),
-        formats=(2,),
-        kinds="f" if bound else "iuf",
-        packages=("imagecodecs",),
-    )
+def _sz3(configuration: Configuration, known: Statistics) -> Codec:
+    bound = (configuration.level or 0.0) * known.sd
+    shape = list(configuration.chunks)
+    return _imagecodecs("sz3", mode="abs", abs=bound, shape=shape, dtype=known.dtype)
+
+
+def _sperr(configuration: Configuration, known: Statistics) -> Codec:
+    bound = (configuration.level or 0.0) * known.sd
+    shape = list(configuration.chunks)
+    return _imagecodecs("sperr", mode="pwe", level=bound, shape=shape, dtype=known.dtype)
+
+
+def _lerc(configuration: Configuration, known: Statistics) -> Codec:
+    bound = (configuration.level or 0.0) * known.sd
+    return _imagecodecs("lerc", level=bound, compression="zstd")
+
+
+def _bounded(make: Callable[[Configuration, Statistics], Codec], **more: Any) -> Family:
+    """Return a family of imagecodecs that keeps an error bound, for format 2."""
+    return Family(make=make, level_of="error", levels=(1e-6, 10), formats=(2,), kinds="f", **more)
+
+
+def _image(make: Callable[[Configuration, Statistics], Codec], kinds: str) -> Family:
+    """Return a family of imagecodecs that compresses images without loss, for format 2."""
+    return Family(make=make, level_of="nothing", formats=(2,), kinds=kinds)
 
 
 FAMILIES: dict[str, Family] = {
@@ -191,13 +212,26 @@ FAMILIES: dict[str, Family] = {
     "bz2": _plain("bz2", 1, 9),
     "lz4": _plain("lz4", 1, 65537, setting="acceleration"),
     "lzma": _plain("lzma", 0, 9, setting="preset"),
-    "pcodec": Family(make=_pcodec, levels=(0, 12), packages=("pcodec",)),
-    "zfpy": Family(make=_zfpy, level_of="error", levels=(1e-6, 10), kinds="f", packages=("zfpy",)),
-    "sz3": _imagecodecs("sz3", bound="abs", mode="abs"),
-    "sperr": _imagecodecs("sperr", bound="level", mode="pwe"),
-    "lerc": _imagecodecs("lerc", bound="level"),
-    "zfp": _imagecodecs("zfp", bound="level", mode="accuracy"),
-    "blosc2-zstd": _imagecodecs("blosc2", compressor="zstd", shuffle="shuffle"),
+    "pcodec": Family(make=_pcodec, levels=(0, 12)),
+    "zfpy": Family(make=_zfpy, level_of="error", levels=(1e-6, 10), kinds="f"),
+    "sz3": _bounded(_sz3),
+    "sperr": _bounded(_sperr),
+    "lerc": _bounded(_lerc),
+    # Its bound is a whole number, and a fraction of one becomes 0: nothing is lost then.
+    "zfp": _bounded(
+        lambda _c, _s: _imagecodecs("zfp", mode="accuracy", level=1), whole_bounds=True
+    ),
+    "blosc2-zstd": Family(
+        make=lambda c, _: _imagecodecs(
+            "blosc2", compressor="zstd", shuffle="shuffle", level=int(c.level or 0)
+        ),
+        formats=(2,),
+    ),
+    "jpegxl": _image(lambda _c, _s: _imagecodecs("jpegxl", lossless=True, planar=True), "u"),
+    "jpeg2k": _image(lambda _c, _s: _imagecodecs("jpeg2k", level=0, planar=True), "u"),
+    "htj2k": _image(lambda _c, _s: _imagecodecs("htj2k", planar=True), "uf"),
+    # Without planes it returns other floats than it was given, without a word: a study tells.
+    "htj2k-default": _image(lambda _c, _s: _imagecodecs("htj2k"), "f"),
 }
 """Families by name."""
 

@@ -67,6 +67,12 @@ class Entry:
         """What no other entry has."""
         return self.kind, self.subject, self.configuration, self.round
 
+    @property
+    def repeatable(self) -> dict[str, Any]:
+        """What another run finds to the last digit: not times, nor memory that Python holds."""
+        values = {name: value for name, value in self.values.items() if "_peak_" not in name}
+        return {"status": self.status, **values, **self.words, "curves": dict(self.curves)}
+
 
 class Ledger:
     """The entries of a study, and its plan.

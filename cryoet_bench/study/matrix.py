@@ -209,6 +209,12 @@ def _objects(place: _Place) -> int:
     return math.prod(-(-length // edge) for length, edge in zip(place.shape, cut, strict=True))
 
 
+def _stored_kind(place: _Place) -> str:
+    """Return the kind of numpy type that the codec is given."""
+    voxel = place.configuration.voxel
+    return place.kind if voxel == "same" else np.dtype(voxel).kind
+
+
 def _mantissa(place: _Place) -> int:
     return {2: 10, 4: 23, 8: 52}[place.itemsize]
 
@@ -227,9 +233,7 @@ _RULES: dict[str, Rule] = {
     "the format has no name for the codec": lambda p: (
         p.configuration.zarr_format not in p.family.formats
     ),
-    "the codec does not take this type of voxel": lambda p: (
-        ("i" if "int" in p.configuration.voxel else p.kind) not in p.family.kinds
-    ),
+    "the codec does not take this type of voxel": lambda p: _stored_kind(p) not in p.family.kinds,
     "format 2 has no shards": lambda p: (
         p.configuration.shards is not None and p.configuration.zarr_format == 2
     ),
@@ -293,7 +297,7 @@ def choose(matrix: Matrix, shape: Shape, dtype: np.dtype[Any], where: str) -> Ch
     for block in matrix.block:
         for one in block.combinations():
             family = families[one.codec]
-            place = _Place(one, family, shape, dtype.kind.replace("u", "i"), dtype.itemsize)
+            place = _Place(one, family, shape, dtype.kind, dtype.itemsize)
             reason = next((reason for reason, holds in _RULES.items() if holds(place)), None)
             if reason is None and family.level_of == "nothing":
                 one = Configuration.of(one.facts() | {"level": None})  # noqa: PLW2901

@@ -10,13 +10,15 @@ from cryoet_bench.storage import arrays, stores
 from cryoet_bench.storage.arrays import Storage
 from cryoet_bench.storage.layouts import Shape
 from cryoet_bench.study.configuration import Configuration
-from cryoet_bench.study.families import FAMILIES, Statistics
+from cryoet_bench.study.families import FAMILIES, Serializer, Statistics
 
 
 def snippets(
     configuration: Configuration, shape: Shape, dtype: str, spacing: tuple[float, ...] | None
 ) -> dict[str, str]:
     """Return code by the library that it is for; the volume is called ``volume``.
+
+    Nothing for codecs with an error bound, and for those that another package registers.
 
     Parameters
     ----------
@@ -33,13 +35,15 @@ def snippets(
     if family is None or family.lossy:
         return {}
     codec = family.make(configuration, Statistics(1.0, 0.0, 1.0, dtype))
+    if isinstance(codec, Serializer) and codec.module:
+        return {}
     before, stored = _before(configuration, dtype)
     found = {}
     if configuration.zarr_format == 2 and codec.compressor is not None:
         found["zarr-python 2"] = before + _format2(configuration, codec.compressor, shape, stored)
     elif configuration.zarr_format == 2:
         found["zarr-python 2"] = before + _format2(configuration, None, shape, stored)
-    itemsize = {"float16": 2, "int16": 2, "int8": 1}.get(stored, 4)
+    itemsize = {"float16": 2, "int16": 2, "int8": 1, "uint16": 2}.get(stored, 4)
     call = _format3(configuration, codec, itemsize, shape, stored)
     found["zarr-python 3"] = before + call.format(target='"volume.zarr"', name="")
     found["OME-Zarr (NGFF), zarr-python 3"] = before + _ome(configuration, call, spacing)
@@ -62,6 +66,12 @@ def _before(configuration: Configuration, dtype: str) -> tuple[str, str]:
             "factor = 2.0 ** -np.floor(np.log2(volume.std()))  # readers divide by it\n"
             'volume = (volume * factor).astype("float16")\n'
         ), "float16"
+    if configuration.voxel == "uint16":
+        return (
+            "low, high = float(volume.min()), float(volume.max())\n"
+            "factor = 65535 / (high - low)  # readers divide by the factor, then add low\n"
+            'volume = ((volume - low) * factor).round().astype("uint16")\n'
+        ), configuration.voxel
     if configuration.voxel != "same":
         steps = {"int16": 32767, "int8": 127}[configuration.voxel]
         return (

