@@ -2,67 +2,75 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cryoet_bench.changes.comparison import Change, compare
-from cryoet_bench.record.overview import overview, value_in_words
-from cryoet_bench.record.record import Record, Series, coverage, failures
-from cryoet_bench.timeline.releases import MAIN
+from cryoet_bench.changes.aspects import WORSE_BETTER, facets
+from cryoet_bench.changes.finding import Finding
+from cryoet_bench.changes.pairs import Pair
+from cryoet_bench.record.benchmark import Benchmark
+from cryoet_bench.record.overview import overview
+from cryoet_bench.record.record import Record
+from cryoet_bench.site import charts, downloads, pictures, series
+from cryoet_bench.site.sheet import Sheet, sheets
+from cryoet_bench.site.wording import FILTERS, amount, bounds, describe, plural, slug
+from cryoet_bench.timeline.releases import TRACKED
 from cryoet_bench.timeline.revisions import Revision, Revisions
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import jinja2
 
-PAGES = Path(__file__).with_name("pages")
+ADDRESS = "https://cryoet-bench.github.io/cryoet-bench/"
+"""Where the site of the record is published: feeds and previews of links need whole addresses."""
 
+SOURCE = "https://github.com/cryoet-bench/cryoet-bench"
 
-@dataclass(frozen=True)
-class Row:
-    """A revision on the page of releases.
+ARRIVALS = frozenset({"newly available", "newly fixed"})
+"""Kinds of findings that are listed shortly: there is nothing to compare them with."""
 
-    Attributes
-    ----------
-    revision : Revision
-        Which.
-    series : list of dict
-        How much of the suite passed, in each of its series, and why the rest did not.
-    """
-
-    revision: Revision
-    series: list[dict[str, Any]]
+HERE = Path(__file__).parent
+_STATIC = HERE / "static"
+_TEMPLATES = HERE / "templates"
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """What one machine measured on one tomogram, of the newest release of the main line.
+class Question:
+    """The page of a question.
 
     Attributes
     ----------
-    machine, tomogram : str
+    benchmark : Benchmark
         Which.
-    before, newest : Revision
-        The newest measured release, and the measured one that it follows, if any.
-    changes : list of Change
-        What stands out between them.
-    judged, unclear : int
-        How many cases are within the noise, and how many were measured too few times to tell.
-    overviews : list of (str, pandas.DataFrame)
-        Codecs, layouts and access patterns by size and time.
+    slug : str
+        In addresses.
+    histories : list of dict
+        Of each sheet that has any.
+    companion : Question or None
+        The exact metric that is shown under it.
+    fixed : mapping of str to str
+        Which of the companion's cases, along axes that the question does not have.
+    findings : list of Finding
+        Of the first sheet, newest first.
     """
 
-    machine: str
-    tomogram: str
-    before: Revision | None
-    newest: Revision
-    changes: list[Change]
-    judged: int
-    unclear: int
-    overviews: list[tuple[str, pd.DataFrame]]
+    benchmark: Benchmark
+    slug: str
+    histories: list[dict[str, Any]]
+    companion: Question | None
+    fixed: Mapping[str, str]
+    findings: list[Finding]
+
+    @property
+    def module(self) -> str:
+        """The module of the suite that asks it."""
+        return self.benchmark.name.partition(".")[0]
 
 
 def build(record: Record, revisions: Revisions, target: Path) -> None:
@@ -76,96 +84,353 @@ def build(record: Record, revisions: Revisions, target: Path) -> None:
         All of the timeline.
     target : pathlib.Path
         An existing folder.
+
+    Raises
+    ------
+    InputError
+        A journal is damaged.
     """
+    found = list(sheets(record, revisions))
+    every = list(revisions.by_commit.values())
+    shown = _questions(record, found, every)
+    facts: dict[str, Any] = {
+        "sheets": found,
+        "questions": shown,
+        "question_of": {one.benchmark.name: one for one in shown},
+        "revisions": every,
+        "published": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "address": ADDRESS,
+        "source": SOURCE,
+        "withdrawn": revisions.timeline.withdrawn,
+        "page_of": {one.name: f"release/{slug(one.name)}.html" for one in every},
+    }
+    for folder in ("assets", "data", "embed", "question", "release"):
+        (target / folder).mkdir()
+    _assets(target)
+    _data(target, found, every, shown)
+    downloads.write(target / "data", found, shown)
+    pictures.write(target, found)
+    site = _Site(facts, target)
+    site.write("index.html", **_front(found))
+    site.write("questions.html")
+    site.write("releases.html")
+    site.write("upgrade.html")
+    site.write("quality.html", checks=downloads.CHECKS)
+    pictured = [
+        one.number for one in found if (target / pictures.SLICES.format(number=one.number)).exists()
+    ]
+    site.write(
+        "method.html", unmeasured=_unmeasured(record, found), pictured=pictured, noise=_noise(found)
+    )
+    site.write("data.html", columns=downloads.COLUMNS, packages=TRACKED)
+    site.write("feed.xml", confirmed=_confirmed(found))
+    for revision in every:
+        site.write(
+            facts["page_of"][revision.name], "release.html", revision=revision,
+            parts=[_part(sheet, revision) for sheet in found],
+            before=revisions.before(revision), after=_after(revisions, revision),
+        )  # fmt: skip
+    for question in shown:
+        site.write(f"question/{question.slug}.html", "question.html", question=question)
+        site.write(f"embed/{question.slug}-badge.svg", "badge.svg", **_badge(question))
+    for package in TRACKED:
+        site.write(f"embed/{package}-badge.svg", "badge.svg", **_package_badge(package, found))
+    _draw(target, shown, every)
+
+
+class _Site:
+    """Renders templates into files, with the facts that all pages share."""
+
+    def __init__(self, facts: Mapping[str, Any], target: Path) -> None:
+        self.facts = facts
+        self.target = target
+
+    def write(self, path: str, template: str = "", **content: Any) -> None:
+        root = "../" * path.count("/")
+        page = _environment().get_template(f"{template or path}.j2")
+        text = page.render(**self.facts, root=root, path=path, **content)
+        (self.target / path).write_text(text, "utf-8")
+
+
+@cache
+def _environment() -> jinja2.Environment:
     import jinja2  # noqa: PLC0415  (asv alone does without these pages)
 
-    every = list(revisions.by_commit.values())
-    cases = record.cases(every)
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(PAGES), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
-    facts = {
-        "tomograms": _tomograms(record, cases),
-        "published": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-    }
-    environment.filters["value"] = value_in_words
-    environment.filters["unit"] = lambda heading: heading.partition(" [")[2].rstrip("]")
-    environment.filters["heading"] = lambda heading: heading.partition(" [")[0]
-    sheets = list(_sheets(record, revisions, cases))
-    pages = {
-        "index.html": {"rows": _rows(every, cases)[::-1], "sheets": sheets},
-    }
-    for name, content in pages.items():
-        page = environment.get_template(name).render(**facts, **content)
-        (target / name).write_text(page, "utf-8")
-    shutil.copy(PAGES / "site.css", target)
+    environment.filters.update(FILTERS)
+    environment.globals.update(describe=describe, plural=plural)
+    return environment
 
 
-def _sheets(record: Record, revisions: Revisions, cases: pd.DataFrame) -> Iterator[Sheet]:
-    """Yield a sheet for each machine and tomogram that has measured a release of the main line."""
+def _questions(
+    record: Record, found: Sequence[Sheet], revisions: Sequence[Revision]
+) -> list[Question]:
     suite = record.suite()
-    facts = record.tomograms()
-    order = [one for one in revisions.releases(MAIN) if one.withdrawn is None]
-    pairs = cases[["machine", "tomogram"]].drop_duplicates().itertuples(index=False)
-    for machine, tomogram in pairs:
-        own = cases[(cases["machine"] == machine) & (cases["tomogram"] == tomogram)]
-        passed = own[own["status"] == "passed"]
-        measured = [one for one in order if one.name in set(passed["revision"])]
-        if not measured:
-            continue
-        newest = measured[-1]
-        before = measured[-2] if len(measured) > 1 else None
-        changes: list[Change] = []
-        if before:
-            series = [Series(machine, tomogram, one.name) for one in (before, newest)]
-            changes = compare(suite.values(), *map(record.journal, series))
-        values = passed[passed["revision"] == newest.name]
-        yield Sheet(
-            machine=machine,
-            tomogram=tomogram,
-            before=before,
-            newest=newest,
-            changes=[one for one in changes if one.stands_out and not one.is_control],
-            judged=sum(one.verdict == "same" for one in changes),
-            unclear=sum(one.verdict == "unclear" for one in changes),
-            overviews=list(overview(values, facts[tomogram])) if tomogram in facts else [],
+    known: dict[str, Question] = {}
+
+    def question(benchmark: Benchmark) -> Question | None:
+        if benchmark.name in known:
+            return known[benchmark.name]
+        histories = [series.history(benchmark, sheet, revisions) for sheet in found]
+        histories = [one for one in histories if one["series"]]
+        if not histories:
+            return None
+        name, fixed = series.COMPANIONS.get(benchmark.name, ("", {}))
+        own = found[0].screening.findings if found else ()
+        known[benchmark.name] = Question(
+            benchmark=benchmark,
+            slug=slug(benchmark.title),
+            histories=histories,
+            companion=question(suite[name]) if name in suite else None,
+            fixed=fixed,
+            findings=[
+                one
+                for one in own
+                if one.status != "overturned"
+                and any(case.benchmark == benchmark.name for case in one.cases)
+            ],
+        )
+        return known[benchmark.name]
+
+    return [one for benchmark in suite.values() if (one := question(benchmark))]
+
+
+def _assets(target: Path) -> None:
+    for path in _STATIC.iterdir():
+        shutil.copy(path, target / "assets")
+    (target / "assets" / "vega.js").write_text(charts.script(), "utf-8")
+    specifications = {
+        f"{axis}-{scale}": charts.compiled(axis, scale)
+        for axis in ("release", "date")
+        for scale in ("linear", "log")
+    }
+    _script(target / "assets" / "charts.js", "charts", specifications)
+
+
+def _script(path: Path, name: str, content: Any) -> None:
+    """Write data as a script that a page can load from a file, where nothing else can be."""
+    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    path.write_text(f"site.add({json.dumps(name)},{text});\n", "utf-8")
+
+
+def _data(
+    target: Path, found: Sequence[Sheet], revisions: Sequence[Revision], shown: Sequence[Question]
+) -> None:
+    releases = [
+        {
+            "name": one.name,
+            "label": one.label,
+            "date": f"{one.date:%Y-%m-%d}",
+            "line": one.line,
+            "page": f"release/{slug(one.name)}.html",
+        }
+        for one in revisions
+    ]
+    _script(target / "data" / "releases.js", "releases", releases)
+    for question in shown:
+        positions = {one.name: position for position, one in enumerate(revisions)}
+        notes = _notes(question.findings, positions)
+        content = {
+            "title": question.benchmark.title,
+            "unit": question.benchmark.unit,
+            "sheets": question.histories,
+            "notes": notes,
+        }
+        _script(target / "data" / f"{question.slug}.js", question.slug, content)
+    for sheet in found:
+        _script(
+            target / "data" / f"pairs-{sheet.number}.js", f"pairs-{sheet.number}", _pairs(sheet)
         )
 
 
-def _rows(revisions: list[Revision], cases: pd.DataFrame) -> list[Row]:
-    counts: list[Any] = coverage(cases).reset_index().to_dict("records")
-    reasons = failures(cases).to_dict("records")
-    rows = []
-    for revision in revisions:
-        series = [
+def _notes(findings: Sequence[Finding], positions: Mapping[str, int]) -> list[list[Any]]:
+    """Return the releases with a finding that is known for sure, numbered as in the list."""
+    known = [one for one in findings if one.holds]
+    releases = list(dict.fromkeys(one.revision for one in known))
+    return [[positions[name], number] for number, name in enumerate(releases, start=1)]
+
+
+def _pairs(sheet: Sheet) -> dict[str, Any]:
+    pairs = sheet.pairs
+    table = {}
+    described = []
+    for facet in facets():
+        rows = pairs.all_of(facet)
+        if all(pair is None for row in rows for pair in row):
+            continue
+        worse, better = WORSE_BETTER[facet.aspect.metric]
+        best = pairs.best(facet)
+        described.append(
             {
-                **count,
-                "unavailable": count["n/a"],
-                "reasons": [r for r in reasons if _same_series(r, count)],
+                "key": facet.key,
+                "aspect": facet.aspect.key,
+                "doing": facet.aspect.doing,
+                "format": facet.zarr_format,
+                "metric": facet.aspect.metric,
+                "companion": facet.aspect.companion,
+                "worse": worse,
+                "better": better,
+                "best": None if best is None else pairs.revisions.index(best),
             }
-            for count in counts
-            if count["revision"] == revision.name
-        ]
-        rows.append(Row(revision, series))
-    return rows
+        )
+        table[facet.key] = [[_pair(pair) for pair in row] for row in rows]
+    last = sheet.last_2()
+    newest = sheet.newest("zarr")
+    return {
+        "revisions": pairs.revisions,
+        "last2": last and last.name,
+        "newest": newest and newest.name,
+        "facets": described,
+        "table": table,
+    }
 
 
-def _same_series(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
-    return all(one[key] == other[key] for key in ("machine", "tomogram", "revision"))
+def _pair(pair: Pair | None) -> Any:
+    """Return a pair for the pages: null where not measured, 0 where nothing is told apart."""
+    if pair is None:
+        return None
+    if pair.verdict == "same":
+        return 0
+    sign = {"worse": 1, "better": -1, "unclear": 0}[pair.verdict]
+    return [sign, amount(pair.ratio), bounds(pair.interval)]
 
 
-def _tomograms(record: Record, cases: pd.DataFrame) -> dict[str, str]:
-    """Return what each measured tomogram is, in words, by name."""
-    known = record.tomograms()
-    return {name: describe(name, known.get(name)) for name in sorted(set(cases["tomogram"]))}
+def _front(found: Sequence[Sheet]) -> dict[str, Any]:
+    confirmed = _confirmed(found)
+    newest = max((one.date for sheet in found[:1] for one in sheet.measured), default=None)
+    recent = [one for one in confirmed if newest and one.date > newest - timedelta(days=365)]
+    return {
+        "verdicts": [_verdict(sheet, package) for sheet in found for package in TRACKED],
+        "recent": recent,
+        "confirmed": confirmed,
+    }
 
 
-def describe(name: str, facts: Mapping[str, Any] | None) -> str:
-    """Return what a tomogram is, in words."""
-    if facts is None:
-        return "synthetic" if name.startswith("phantom-") else "of unrecorded origin"
-    size = " x ".join(map(str, facts["shape"]))
-    spacing = facts["voxel_spacing"]
-    voxels = f" of {spacing[0]:g} Å" if spacing else ""
-    words = {"synthetic": "synthetic", "file": "from a file", "portal": "from the CryoET portal"}
-    return f"{words[facts['source']]}, {size} voxels{voxels}, {facts['dtype']}"
+def _confirmed(found: Sequence[Sheet]) -> list[Finding]:
+    """Return what is known for sure on the first sheet, newest release first."""
+    return [
+        one
+        for sheet in found[:1]
+        for one in sheet.screening.findings
+        if one.holds and one.kind not in ARRIVALS
+    ]
+
+
+def _verdict(sheet: Sheet, package: str) -> dict[str, Any] | None:
+    """Return the newest release of a package against what it followed."""
+    newest = sheet.newest(package)
+    if newest is None:
+        return None
+    line = [one for one in sheet.measured if one.line == newest.line and not one.is_candidate]
+    at = line.index(newest)
+    own = [one for one in line[:at] if one.package == package]
+    before = line[at - 1] if at else None
+    cells = [
+        (
+            facet,
+            sheet.cell(facet, newest),
+            before and sheet.pairs.compare(facet, before.name, newest.name),
+        )
+        for facet in sheet.facets
+    ]
+    findings = sheet.screening.of(newest.name)
+    return {
+        "sheet": sheet,
+        "package": package,
+        "newest": newest,
+        "before": own[-1] if own else None,
+        "worse": [one for one in findings if one.holds and one.is_worse],
+        "better": [
+            one for one in findings if one.holds and not one.is_worse and one.kind not in ARRIVALS
+        ],
+        "proposed": [one for one in findings if one.status == "proposed"],
+        "cells": cells,
+    }
+
+
+def _part(sheet: Sheet, revision: Revision) -> dict[str, Any]:
+    """Return what one sheet knows of a release."""
+    findings = sheet.screening.of(revision.name)
+    values = sheet.cases[
+        (sheet.cases["revision"] == revision.name) & (sheet.cases["status"] == "passed")
+    ]
+    return {
+        "sheet": sheet,
+        "counts": sheet.coverage.get(revision.name),
+        "failures": [one for one in sheet.failures if one["revision"] == revision.name],
+        "known": [one for one in findings if one.holds and one.kind not in ARRIVALS],
+        "arrivals": [one for one in findings if one.holds and one.kind in ARRIVALS],
+        "proposed": [one for one in findings if one.status == "proposed"],
+        "unsettled": [one for one in findings if one.status in {"overturned", "undecided"}],
+        "overviews": list(overview(values, sheet.facts)) if sheet.facts else [],
+    }
+
+
+def _after(revisions: Revisions, revision: Revision) -> Revision | None:
+    return next(
+        (one for one in revisions.by_commit.values() if revisions.before(one) == revision
+         and one.line == revision.line and not one.is_candidate), None,
+    )  # fmt: skip
+
+
+def _unmeasured(record: Record, found: Sequence[Sheet]) -> list[tuple[Benchmark, int, int]]:
+    """Return the benchmarks of which the first sheet lacks cases: how many it has, of how many."""
+    if not found:
+        return []
+    return [
+        (benchmark, known, len(benchmark.cases))
+        for benchmark in record.suite().values()
+        if (known := found[0].of(benchmark)["case"].nunique()) < len(benchmark.cases)
+    ]
+
+
+def _noise(found: Sequence[Sheet]) -> list[str]:
+    """Return the spread between rounds that half and nine in ten of the timed cases stay below."""
+    for sheet in found[:1]:
+        spreads = sheet.cases.loc[sheet.cases["timed"], "spread"].dropna()
+        if len(spreads):
+            return [f"{100 * spreads.quantile(share):.2g} %" for share in (0.5, 0.9)]
+    return []
+
+
+def _badge(question: Question) -> dict[str, Any]:
+    known = [one for one in question.findings if one.holds]
+    label = question.benchmark.title
+    if not known:
+        return _label(label, "no change", "same")
+    last = known[0]
+    sign = "worse" if last.is_worse else "better"
+    return _label(label, f"{amount(last.ratio) or last.kind} at {last.label}", sign)
+
+
+def _package_badge(package: str, found: Sequence[Sheet]) -> dict[str, Any]:
+    verdict = _verdict(found[0], package) if found else None
+    if verdict is None:
+        return _label(f"{package} for cryo-ET", "not measured", "same")
+    worse, better = len(verdict["worse"]), len(verdict["better"])
+    words = ", ".join(
+        f"{count} {word}" for count, word in ((worse, "worse"), (better, "better")) if count
+    )
+    sign = "worse" if worse else "better" if better else "same"
+    return _label(f"{verdict['newest'].label} for cryo-ET", words or "no change", sign)
+
+
+def _label(name: str, state: str, sign: str) -> dict[str, Any]:
+    """Return the texts of a badge and their widths in pixels, at 6.6 for a letter of 11."""
+    widths = [round(6.6 * len(text) + 14) for text in (name, state)]
+    return {"name": name, "state": state, "sign": sign, "widths": widths}
+
+
+def _draw(target: Path, shown: Sequence[Question], revisions: Sequence[Revision]) -> None:
+    """Draw the picture of each question that other pages can embed, several at a time."""
+    paths = [target / "embed" / f"{one.slug}.svg" for one in shown]
+    charts_of = (pictures.question(one.benchmark, one.histories[0], revisions) for one in shown)
+    with ThreadPoolExecutor() as pool:  # drawing is compiled code that lets other threads run
+        list(pool.map(pictures.draw, paths, charts_of))

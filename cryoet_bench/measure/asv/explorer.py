@@ -20,6 +20,9 @@ _asv_publish = Publish.run.__func__  # before the project's own stands in for it
 EXPLORER = "explorer"
 """The folder of asv's data and of asv-tachyon, in the published folder."""
 
+PAGES_NEED = ("altair", "jinja2", "pandas", "pyarrow", "scipy", "vl_convert")
+"""What our own pages are made with; an interpreter with asv alone does without."""
+
 
 def publish(configuration: Any, record: Record, revisions: Revisions, **options: Any) -> Path:
     """Publish the record, whole or not at all, and return the folder.
@@ -51,12 +54,14 @@ def publish(configuration: Any, record: Record, revisions: Revisions, **options:
         finally:
             configuration.html_dir = str(html_dir)
         _install_explorer(pages / EXPLORER)
-        if importlib.util.find_spec("jinja2") and importlib.util.find_spec("pandas"):
+        if all(map(importlib.util.find_spec, PAGES_NEED)):
             from cryoet_bench.site import build  # noqa: PLC0415  (asv alone does without)
 
             build.build(record, revisions, pages)
         else:
-            log.warning("jinja2 and pandas are not installed: only asv's own pages are published")
+            log.warning(
+                f"{', '.join(PAGES_NEED)} are not all installed: only asv's own pages are published"
+            )
             shutil.copytree(pages / EXPLORER, pages, dirs_exist_ok=True)
         if html_dir.exists():
             html_dir.rename(Path(staging) / "old")

@@ -1,0 +1,209 @@
+"""Any two releases against each other, one aspect at a time.
+
+An aspect has many cases that a release moves together. Its value is their geometric mean, over the
+cases that both releases have, and its noise the spread of that mean between the rounds of one
+release: what all cases of a round share (the drift of the machine) is in it.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from cryoet_bench.changes.aspects import Facet
+from cryoet_bench.changes.comparison import CONFIDENCE, ENOUGH_DEGREES, SMALLEST
+from cryoet_bench.record.benchmark import Benchmark, words
+from cryoet_bench.record.estimate import Noise, estimate, interval, pooled
+from cryoet_bench.record.journal import Journal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+
+PairVerdict = Literal["worse", "better", "same", "unclear"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One aspect of two releases.
+
+    Attributes
+    ----------
+    ratio : float
+        Geometric mean of the cases' ratios, the newer over the older.
+    verdict : str
+        "unclear" is a time measured too few times to tell.
+    interval : tuple of float or None
+        Of the ratio; None for exact metrics.
+    """
+
+    ratio: float
+    verdict: PairVerdict
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class _Levels:
+    """One facet, by revision and case.
+
+    Attributes
+    ----------
+    values : numpy.ndarray
+        Natural logarithms of the estimates, NaN where there is none.
+    rounds : list of int
+        How many rounds each revision has.
+    noise : Noise
+        Of the mean over the cases in one round.
+    timed : bool
+        Whether the metric has noise.
+    tolerance : numpy.ndarray
+        Relative difference within which two exact values of a case are the same.
+    """
+
+    values: Floats
+    rounds: list[int]
+    noise: Noise
+    timed: bool
+    tolerance: Floats
+
+
+class Pairs:
+    """All pairs of some revisions.
+
+    Parameters
+    ----------
+    benchmarks : sequence of Benchmark
+        Of the suite.
+    journals : mapping of str to Journal
+        By the name of the revision, in the order of the timeline.
+    facets : sequence of Facet
+        What is compared.
+    """
+
+    def __init__(
+        self,
+        benchmarks: Sequence[Benchmark],
+        journals: Mapping[str, Journal],
+        facets: Sequence[Facet],
+    ) -> None:
+        self.revisions = list(journals)
+        self.facets = list(facets)
+        self._levels = _levels(benchmarks, journals, facets)
+        self._tables: dict[str, list[list[Pair | None]]] = {}
+
+    def compare(self, facet: Facet, before: str, after: str) -> Pair | None:
+        """Return how one revision compares with another; None where they share no case."""
+        old, new = (self.revisions.index(name) for name in (before, after))
+        return self.all_of(facet)[old][new]
+
+    def all_of(self, facet: Facet) -> list[list[Pair | None]]:
+        """Return every revision (inner) against every other (outer), in their order."""
+        if facet.key not in self._tables:
+            self._tables[facet.key] = _table(self._levels[facet.key])
+        return self._tables[facet.key]
+
+    def best(self, facet: Facet) -> str | None:
+        """Return the revision that no other betters; None where nothing was measured."""
+        table = self.all_of(facet)
+        measured = [k for k, row in enumerate(table) if row[k] is not None]
+        if not measured:
+            return None
+
+        def lead(k: int) -> float:
+            ratios = [pair.ratio for pair in table[k] if pair is not None]
+            return sum(map(math.log, ratios)) / len(ratios)
+
+        return self.revisions[max(measured, key=lead)]
+
+
+def _levels(
+    benchmarks: Sequence[Benchmark], journals: Mapping[str, Journal], facets: Sequence[Facet]
+) -> dict[str, _Levels]:
+    import numpy as np  # noqa: PLC0415
+
+    measured: dict[str, list[dict[str, list[float]]]] = {}
+    for benchmark in benchmarks:
+        known = [journal.outcomes(benchmark) for journal in journals.values()]
+        measured[benchmark.name] = [
+            {words(case): outcome.levels for case, outcome in one.items() if outcome.value}
+            for one in known
+        ]
+    found = {}
+    for facet in facets:
+        own = [one for one in benchmarks if one.name in facet.aspect.benchmarks]
+        cases = [
+            (benchmark, case)
+            for benchmark in own
+            for case in map(words, benchmark.cases)
+            if facet.covers(benchmark.name, case)
+        ]
+        values = np.full((len(journals), len(cases)), np.nan)
+        series = []
+        for row in range(len(journals)):
+            levels = [measured[benchmark.name][row].get(case, []) for benchmark, case in cases]
+            known_levels = [one for one in levels if one]
+            there = [bool(one) for one in levels]
+            values[row, there] = [math.log(estimate(one)) for one in known_levels]
+            series.append(
+                [statistics.geometric_mean(one) for one in zip(*known_levels, strict=False)]
+            )  # of the rounds that all cases have
+        found[facet.key] = _Levels(
+            values=values,
+            rounds=[len(one) for one in series],
+            noise=pooled(series),
+            timed=any(benchmark.is_timed for benchmark in own),
+            tolerance=np.array([benchmark.tolerance for benchmark, _ in cases]),
+        )
+    return found
+
+
+def _table(levels: _Levels) -> list[list[Pair | None]]:
+    import numpy as np  # noqa: PLC0415
+
+    steps = levels.values[None, :, :] - levels.values[:, None, :]
+    shared = ~np.isnan(steps)
+    count = shared.sum(axis=2)
+    mean = np.where(shared, steps, 0.0).sum(axis=2) / np.maximum(count, 1)
+    moved = (shared & (np.abs(np.expm1(steps)) > levels.tolerance + 1e-12)).any(axis=2)
+
+    def pair(old: int, new: int) -> Pair | None:
+        if not count[old, new]:
+            return None
+        if not levels.timed:
+            return _exact(float(mean[old, new]), bool(moved[old, new]))
+        return _timed(float(mean[old, new]), half(levels.rounds[old], levels.rounds[new]))
+
+    @cache
+    def half(before: int, after: int) -> float:
+        """Return half the width of the interval of a logarithm, from the numbers of rounds."""
+        if min(before, after) < 2 or levels.noise.degrees < ENOUGH_DEGREES:
+            return math.inf
+        _, high = interval([1.0] * before, [1.0] * after, levels.noise, CONFIDENCE)
+        return math.log(high)
+
+    every = range(len(levels.values))
+    return [[pair(old, new) for new in every] for old in every]
+
+
+def _exact(mean: float, moved: bool) -> Pair:
+    if not moved:
+        return Pair(math.exp(mean), "same")
+    return Pair(math.exp(mean), "worse" if mean > 0 else "better")
+
+
+def _timed(mean: float, half: float) -> Pair:
+    ratio = math.exp(mean)
+    if math.isinf(half):
+        return Pair(ratio, "unclear")
+    interval = math.exp(mean - half), math.exp(mean + half)
+    if interval[0] > 1 and ratio > 1 + SMALLEST:
+        return Pair(ratio, "worse", interval)
+    if interval[1] < 1 and ratio < 1 / (1 + SMALLEST):
+        return Pair(ratio, "better", interval)
+    return Pair(ratio, "same", interval)

@@ -1,0 +1,205 @@
+"""The charts: Altair's specifications, compiled to Vega when the site is built.
+
+The interactive plots share four compiled specifications (by release or by date, linear or
+logarithmic) and one copy of Vega's own script, which vl-convert brings; their data are put in by
+the page. Pictures are drawn by the same grammar.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Literal
+
+Axis = Literal["release", "date"]
+Scale = Literal["linear", "log"]
+
+COLOURS = (
+    "#1f77b4", "#d55e00", "#009e73", "#b8579a", "#a87b00", "#2fa4d7", "#7f63c9", "#7a8793",
+)  # fmt: skip
+"""One for each series of a plot, told apart by the colour-blind, on white and on black."""
+
+_LABEL = """
+unit == 'seconds'
+  ? (datum.value == 0 ? '0'
+    : datum.value >= 1 ? format(datum.value, '.3~r') + ' s'
+    : datum.value >= 1e-3 ? format(datum.value * 1e3, '.3~r') + ' ms'
+    : format(datum.value * 1e6, '.3~r') + ' µs')
+: unit == 'bytes'
+  ? (datum.value >= 1048576 ? format(datum.value / 1048576, '.3~r') + ' MiB'
+    : datum.value >= 1024 ? format(datum.value / 1024, '.3~r') + ' KiB'
+    : format(datum.value, '~r'))
+: unit == 'x' ? format(datum.value, '.3~r') + ' x'
+: datum.value < 1000 ? format(datum.value, '.4~r')
+: format(datum.value, '.3~s')
+"""
+"""The labels of an axis of values, in the manner of `overview.value_in_words`."""
+
+
+def script() -> str:
+    """Return Vega's own script, which puts ``vegaEmbed`` into the page."""
+    import vl_convert  # noqa: PLC0415
+
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return f"(() => {{\n{bundle}\n}})();\n"  # its own names are not the page's
+
+
+@cache
+def compiled(axis: Axis, scale: Scale) -> dict[str, Any]:
+    """Return the Vega specification of an interactive history, without its data."""
+    import vl_convert  # noqa: PLC0415
+
+    found: dict[str, Any] = vl_convert.vegalite_to_vega(_history(axis, scale).to_dict())
+    return found
+
+
+def _history(axis: Axis, scale: Scale) -> Any:
+    import altair as alt  # noqa: PLC0415
+
+    if axis == "release":
+        x = alt.X("position:Q").title(None).scale(
+            domainMin=-0.6, domainMax=alt.ExprRef("labels.length - 0.4"), nice=False, zero=False
+        ).axis(
+            values=alt.ExprRef("sequence(labels.length)"), labelExpr="labels[datum.value]",
+            labelAngle=-60, labelAlign="right", labelBaseline="middle", labelOverlap="greedy",
+            labelSeparation=2, labelLimit=170, grid=False, tickSize=3,
+        )  # fmt: skip
+    else:
+        x = alt.X("date:T").title(None).axis(
+            grid=False, format="%b %Y", labelOverlap="greedy", labelSeparation=8, tickSize=3
+        )  # fmt: skip
+    zero = scale == "linear"
+    y = alt.Y("value:Q").title(None).scale(type=scale, zero=zero, nice=True).axis(
+        labelExpr=_LABEL, tickCount=6, domain=False, ticks=False, labelPadding=6
+    )  # fmt: skip
+    values = alt.NamedData("values")
+    colour = alt.Color("colour:N").scale(None).legend(None)
+    base = alt.Chart(values)
+    notes = alt.Chart(alt.NamedData("notes")).encode(x)
+    layers = (
+        notes.mark_rule(stroke="currentColor", opacity=0.35, strokeDash=[2, 3], aria=False).encode(
+            y=alt.value(0), y2=alt.value("height")
+        ),
+        notes.mark_text(dy=-9, fontSize=11, fontWeight=600, fill="currentColor", aria=False).encode(
+            text="number:N", y=alt.value(0)
+        ),
+        base.mark_rule(strokeWidth=1.5, opacity=0.45, aria=False).encode(
+            x, alt.Y("low:Q").title(None), y2="high:Q", color=colour
+        ),
+        base.mark_line(strokeWidth=1.75, aria=False).encode(
+            x, y, color=colour, detail="path:N",
+            strokeDash=alt.StrokeDash("dash:N").legend(None)
+            .scale(domain=[0, 1], range=[[1, 0], [5, 3]]),
+        ),
+        base.mark_point(filled=True, size=42, opacity=1, aria=False).encode(
+            x, y, color=colour,
+            shape=alt.Shape("dash:N").scale(domain=[0, 1], range=["circle", "square"]).legend(None),
+            tooltip=["series:N"],
+        ),
+    )  # fmt: skip
+    return _styled(
+        alt.layer(*layers)
+        .add_params(alt.param(name="labels", value=[]), alt.param(name="unit", value=""))
+        .properties(width="container", height=340, padding=4)
+    )
+
+
+def _styled(chart: Any) -> Any:
+    font = "system-ui, sans-serif"
+    return (
+        chart.configure(background="transparent", font=font)
+        .configure_axis(
+            labelColor="currentColor",
+            titleColor="currentColor",
+            domainColor="currentColor",
+            tickColor="currentColor",
+            gridColor="currentColor",
+            gridOpacity=0.12,
+            domainOpacity=0.4,
+            tickOpacity=0.4,
+            labelFontSize=11,
+        )
+        .configure_view(stroke=None)
+    )
+
+
+def picture(
+    rows: Sequence[dict[str, Any]],
+    *,
+    unit: str,
+    width: int,
+    height: int = 320,
+    title: str = "",
+    scale: Scale = "log",
+    inherit: bool = False,
+) -> dict[str, Any]:
+    """Return the specification of a picture of some histories, with their names under it.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        ``series``, ``date`` (ISO) and ``value``.
+    unit : str
+        Of the values.
+    width, height : int
+        Pixels.
+    title : str
+        Above it.
+    scale : {"linear", "log"}
+        Of the values.
+    inherit : bool
+        Whether it takes the colours of the reader's page, dark or light, and has no ground.
+    """
+    found = json.loads(_picture(width, height, scale))
+    found["datasets"] = {"values": list(rows)}
+    found["params"] = [{"name": "unit", "value": unit}]
+    names = list(dict.fromkeys(row["series"] for row in rows))
+    for layer in found["layer"]:
+        layer["encoding"]["color"]["scale"]["domain"] = names
+    if title:
+        found["title"] = title
+    if not inherit:
+        found["config"]["background"] = "#ffffff"
+    return dict(found)
+
+
+@cache
+def _picture(width: int, height: int, scale: Scale) -> str:
+    """Return the specification of a picture without its data, as JSON: one serves many."""
+    import altair as alt  # noqa: PLC0415
+
+    x = alt.X("date:T").title(None).axis(grid=False, format="%Y", tickCount="year", tickSize=3)
+    linear = scale == "linear"
+    y = alt.Y("value:Q").title(None).scale(type=scale, zero=linear, nice=linear).axis(
+        labelExpr=_LABEL, tickCount=5, domain=False, ticks=False, labelPadding=6
+    )  # fmt: skip
+    colour = (
+        alt.Color("series:N").scale(domain=[""], range=list(COLOURS))
+        .legend(
+            title=None, orient="bottom", columns=max(1, width // 250), labelLimit=230,
+            symbolType="stroke",
+        )
+    )  # fmt: skip
+    base = alt.Chart(alt.NamedData("values"))
+    chart = alt.layer(
+        base.mark_line(strokeWidth=2).encode(x, y, color=colour),
+        base.mark_point(filled=True, size=22, opacity=1).encode(x, y, color=colour),
+        data=alt.NamedData("values"),
+    ).properties(width=width, height=height, padding=6)  # fmt: skip
+    chart = _styled(chart).configure_legend(labelColor="currentColor", labelFontSize=12)
+    return json.dumps(chart.to_dict()).replace("currentColor", "#6b7783")
+
+
+def svg(specification: dict[str, Any]) -> str:
+    """Draw a specification as SVG."""
+    import vl_convert  # noqa: PLC0415
+
+    return str(vl_convert.vegalite_to_svg(specification))
+
+
+def png(specification: dict[str, Any], scale: float = 1.0) -> bytes:
+    """Draw a specification as PNG."""
+    import vl_convert  # noqa: PLC0415
+
+    return bytes(vl_convert.vegalite_to_png(specification, scale=scale))

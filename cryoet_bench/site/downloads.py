@@ -1,0 +1,76 @@
+"""The record to download: one Parquet, one CSV, one for each question, and what columns mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cryoet_bench.site.sheet import Sheet
+
+COLUMNS: Mapping[str, str] = {
+    "machine": "Name of the machine; values of different machines are never compared",
+    "tomogram": "Name of the tomogram; values of different tomograms are never compared",
+    "revision": "Release, as it is tagged in the timeline's repository: zarr-3.4.2",
+    "label": "Release, as it is shown: zarr 3.4.2",
+    "line": "Line of releases: main, or that of maintenance releases",
+    "date": "When the release was uploaded (UTC)",
+    "benchmark": "Name of the benchmark in the suite: read.Patterns.time_read",
+    "title": "Its readable name",
+    "question": "What it answers",
+    "case": "The case of the benchmark: values along its axes",
+    "unit": "Unit of the value; lower is better in all of them",
+    "timed": "Whether it has noise; other values are exact",
+    "control": "Whether no release can change it, so that a step is the machine's",
+    "core": "Whether the case is in the core tier",
+    "status": "passed, n/a (the release has no such feature) or failed",
+    "value": "The estimate: geometric mean of the lower half of the rounds, each its least sample",
+    "rounds": "How many rounds of fresh processes count",
+    "spread": "Standard deviation of the natural logarithm of the rounds",
+    "grade": "sound, quick (sampled less than usual) or disturbed (the controls were off)",
+    "reason": "Why it failed or is not available",
+}
+"""The data dictionary."""
+
+CHECKS: Sequence[tuple[str, str]] = (
+    ("Voxel values", "mean, spread, NaN and infinity"),
+    ("Distribution and outliers", "peaks, skewness, single hot voxels, and whether they cluster"),
+    ("Signal-to-noise", "from the correlation of neighbouring slices, as an upper bound"),
+    ("Dynamic range", "a float volume that was 8 bits once, pile-up at the extremes"),
+    ("Order of slices", "swapped, foreign, lost, repeated or scaled slices, along z, y and x"),
+    ("Blocks and lines", "copied, scaled or foreign blocks, hot lines, rows of damaged bytes"),
+    ("Missing chunks", "a missing Zarr chunk reads as fill value without any error"),
+    ("Missing wedge and band limit", "tilt range and resolution that the voxels show"),
+    ("Spacing, contrast, byte order, header", "what the file says, against what the voxels say"),
+)
+"""What ``cryoet-bench qc`` looks at."""
+
+
+def write(folder: Path, sheets: Sequence[Sheet], questions: Sequence[Any]) -> None:
+    """Write the whole record, and a part of it for each question."""
+    import pandas as pd  # noqa: PLC0415
+
+    if not sheets:
+        return
+    whole = pd.concat([sheet.cases for sheet in sheets])[list(COLUMNS)]
+    whole.to_parquet(folder / "record.parquet", index=False)
+    guarded(whole).to_csv(folder / "record.csv", index=False)
+    parts = dict(iter(whole.groupby("benchmark", sort=False)))
+    for question in questions:
+        part = parts[question.benchmark.name]
+        guarded(part).to_csv(folder / f"{question.slug}.csv", index=False)
+
+
+def guarded(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose texts no spreadsheet takes for a formula.
+
+    As OWASP advises: an apostrophe goes before a text that begins with ``= + - @``, tab or return.
+    """
+    safe = table.copy()
+    for name in safe.select_dtypes(["object", "string"]):
+        text = safe[name].astype(str)
+        safe[name] = text.where(~text.str.match(r"[=+\-@\t\r]"), "'" + text)
+    return safe

@@ -1,0 +1,146 @@
+"""The history of one question as the browser gets it: its axes, its series, their points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cryoet_bench.record.benchmark import Benchmark, words
+from cryoet_bench.record.overview import value_in_words
+
+if TYPE_CHECKING:
+    from cryoet_bench.site.sheet import Sheet
+    from cryoet_bench.timeline.revisions import Revision
+
+AT_ONCE = 8
+"""Series that a plot shows before the reader chooses: as many as there are colours."""
+
+Place = Mapping[str, str]
+"""A case by its axes: ``{"pattern": "whole", "layout": "cube-64", "format": "v2"}``."""
+
+COMPANIONS: Mapping[str, tuple[str, Place]] = {
+    "codec.Chunk.time_decode": ("instructions.Chunk.track_decode", {}),
+    "codec.Chunk.time_encode": ("instructions.Chunk.track_encode", {}),
+    "defaults.Read.time_volume": ("defaults.Cost.track_python_calls", {"action": "read"}),
+    "defaults.Write.time_volume": ("defaults.Cost.track_python_calls", {"action": "write"}),
+    "engine.Read.time_read": ("engine.Cost.track_python_calls", {}),
+    "labels.Read.time_volume": ("labels.Size.track_fraction_of_raw", {}),
+    "labels.Write.time_volume": ("labels.Size.track_fraction_of_raw", {}),
+    "lossy.Read.time_volume": ("lossy.Fidelity.track_bytes_per_voxel", {}),
+    "lossy.Write.time_volume": ("lossy.Fidelity.track_bytes_per_voxel", {}),
+    "memory.Peak.peakmem_read": ("cost.ReadMemory.track_traced_peak", {"pattern": "whole"}),
+    "memory.Peak.peakmem_write": ("memory.Written.track_traced_peak", {"pattern": "whole"}),
+    "read.Codecs.time_volume": ("size.Codecs.track_bytes_per_voxel", {}),
+    "read.Layouts.time_volume": ("cost.Reads.track_python_calls", {"pattern": "whole"}),
+    "read.Opening.time_open": ("cost.Pyramid.track_python_calls", {}),
+    "read.Patterns.time_read": ("cost.Reads.track_python_calls", {}),
+    "read.Types.time_volume": ("size.Types.track_bytes_per_voxel", {}),
+    "store.S3.time_read": ("store.RoundTrips.track_round_trips", {}),
+    "write.Codecs.time_volume": ("size.Codecs.track_bytes_per_voxel", {}),
+    "write.Layouts.time_volume": ("cost.Writes.track_python_calls", {"pattern": "whole"}),
+    "write.Patterns.time_write": ("cost.Writes.track_python_calls", {}),
+    "write.Pyramid.time_write": ("cost.Pyramid.track_python_calls", {"action": "rewrite"}),
+    "write.Types.time_volume": ("size.Types.track_bytes_per_voxel", {}),
+}
+"""What is shown under the history of a time: an exact metric, and which of its cases."""
+
+
+def place(axes: Sequence[str], case: Sequence[str]) -> Place:
+    """Return a case by its axes; an array is a layout in a format."""
+    found = {}
+    for axis, value in zip(axes, case, strict=True):
+        if axis == "array" and " v" in value:
+            found["layout"], _, found["format"] = value.rpartition(" ")
+        else:
+            found["layout" if axis == "array" else axis] = value
+    return found
+
+
+def history(benchmark: Benchmark, sheet: Sheet, releases: Sequence[Revision]) -> dict[str, Any]:
+    """Return the series of a question on one sheet.
+
+    Parameters
+    ----------
+    benchmark : Benchmark
+        The question.
+    sheet : Sheet
+        Where it was measured.
+    releases : sequence of Revision
+        Those that points refer to, by their position.
+    """
+    positions = {one.name: position for position, one in enumerate(releases)}
+    core = {words(case) for case in benchmark.cases_of("core")}
+    points: dict[str, list[list[Any]]] = {}
+    columns = ["revision", "case", "status", "value", "rounds", "spread", "reason"]
+    for row in sheet.of(benchmark)[columns].itertuples(index=False):
+        at = positions[str(row.revision)]
+        points.setdefault(str(row.case), []).append(_point(at, row, benchmark.unit))
+    series = [
+        {
+            "place": place(benchmark.description["param_names"], [words((v,)) for v in case]),
+            "core": words(case) in core,
+            "points": points[words(case)],
+        }
+        for case in benchmark.cases
+        if words(case) in points
+    ]
+    return {
+        "number": sheet.number,
+        "machine": sheet.machine,
+        "tomogram": sheet.tomogram,
+        "series": series,
+        "axes": _axes(series),
+        "chosen": _chosen(series),
+    }
+
+
+def _point(position: int, row: Any, unit: str) -> list[Any]:
+    if row.status != "passed":
+        return [position, None, None, None, row.status, row.reason]
+    low, high = None, None
+    if row.spread > 0:
+        low, high = (float(f"{row.value * math.exp(s * row.spread):.5g}") for s in (-1, 1))
+    rounds = (
+        f"{row.rounds} round{'s' if row.rounds > 1 else ''}" if row.spread == row.spread else ""
+    )
+    return [position, row.value, low, high, value_in_words(row.value, unit), rounds]
+
+
+def _axes(series: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    found: dict[str, dict[str, None]] = {}
+    for one in series:
+        for axis, value in one["place"].items():
+            found.setdefault(axis, {})[value] = None
+    return {axis: list(values) for axis, values in found.items()}
+
+
+def _chosen(series: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the values along each axis that are shown first: of the core cases, at most eight."""
+    with_values = [one for one in series if any(p[1] is not None for p in one["points"])]
+    shown = [one for one in with_values if one["core"]] or with_values
+    chosen = _axes(shown)
+    while sum(_matches(one["place"], chosen) for one in with_values) > AT_ONCE:
+        longest = max(
+            chosen, key=lambda axis: (len(chosen[axis]) > 1, axis != "format", len(chosen[axis]))
+        )
+        if len(chosen[longest]) == 1:
+            break
+        chosen[longest].pop()
+    return chosen
+
+
+def _matches(where: Place, chosen: Mapping[str, Sequence[str]]) -> bool:
+    return all(value in chosen.get(axis, ()) for axis, value in where.items())
+
+
+def shown_first(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the series of a history that are shown before the reader chooses."""
+    return [one for one in found["series"] if _matches(one["place"], found["chosen"])][
+        : 2 * AT_ONCE
+    ]
+
+
+def name_of(where: Place) -> str:
+    """Return the name of a series: its values along the axes."""
+    return ", ".join(where.values()) or "all"

@@ -1,0 +1,223 @@
+"""What one machine measured on one tomogram: all that the pages show of it.
+
+Machines and tomograms are never mixed, so a page shows one sheet at a time.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from cryoet_bench.changes.aspects import Aspect, Facet, facets
+from cryoet_bench.changes.finding import Finding, Screening
+from cryoet_bench.changes.pairs import Pairs
+from cryoet_bench.changes.screen import screen
+from cryoet_bench.record.benchmark import Benchmark
+from cryoet_bench.record.record import Record, Series, coverage, failures
+from cryoet_bench.timeline.releases import MAIN
+from cryoet_bench.timeline.revisions import Revision, Revisions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a release changed in one facet, for the overview.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        Those that count: neither overturned nor undecided.
+    measured : bool
+        Whether the release has a value of it.
+    """
+
+    findings: tuple[Finding, ...]
+    measured: bool
+
+    @property
+    def direction(self) -> str:
+        """Return "worse", "better", "mixed", or "same" where there is no finding."""
+        if not self.findings:
+            return "same"
+        kinds = {one.is_worse for one in self.findings}
+        return "mixed" if len(kinds) > 1 else "worse" if True in kinds else "better"
+
+    @property
+    def holds(self) -> bool:
+        """Whether any of it is exact or confirmed."""
+        return any(one.holds for one in self.findings)
+
+    @property
+    def leading(self) -> Finding:
+        """The largest of those that are best known."""
+        return max(self.findings, key=lambda one: (one.holds, one.ratio is not None, one.size))
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What one machine measured on one tomogram.
+
+    Attributes
+    ----------
+    number : int
+        Of the sheet, for addresses: names of machines and tomograms may hold any character.
+    machine, tomogram : str
+        Which.
+    facts : mapping
+        Of the tomogram; empty where they were not recorded.
+    machine_facts : mapping
+        Of the machine.
+    cases : pandas.DataFrame
+        From `Record.cases`, of this machine and tomogram.
+    revisions : list of Revision
+        All of the timeline, candidates included, oldest first.
+    screening : Screening
+        What changed.
+    pairs : Pairs
+        Any two revisions, aspect by aspect.
+    """
+
+    number: int
+    machine: str
+    tomogram: str
+    facts: Mapping[str, Any]
+    machine_facts: Mapping[str, Any]
+    cases: pd.DataFrame
+    revisions: list[Revision]
+    screening: Screening
+    pairs: Pairs
+
+    @property
+    def title(self) -> str:
+        """The tomogram and the machine."""
+        return f"{self.tomogram} on {self.machine}"
+
+    @cached_property
+    def measured(self) -> list[Revision]:
+        """The revisions with a value, oldest first."""
+        names = set(self.cases.loc[self.cases["status"] == "passed", "revision"])
+        return [one for one in self.revisions if one.name in names]
+
+    @cached_property
+    def facets(self) -> list[Facet]:
+        """The facets of the overview of which anything was measured."""
+        return [
+            facet
+            for facet in facets()
+            if not facet.aspect.companion and any(self._measured(facet).values())
+        ]
+
+    @cached_property
+    def aspects(self) -> list[tuple[Aspect, list[Facet]]]:
+        """The facets of the overview by aspect: the columns of the matrix under their headings."""
+        return [
+            (aspect, list(own))
+            for aspect, own in itertools.groupby(self.facets, key=lambda facet: facet.aspect)
+        ]
+
+    def cell(self, facet: Facet, revision: Revision) -> Cell:
+        """Return what a release changed in a facet."""
+        own = [
+            one
+            for one in self.screening.of(revision.name)
+            if one.status in {"exact", "confirmed", "proposed"}
+            and any(facet.covers(case.benchmark, case.case) for case in one.cases)
+        ]
+        return Cell(tuple(own), self._measured(facet)[revision.name])
+
+    def newest(self, package: str) -> Revision | None:
+        """Return the newest measured release of a package on the main line."""
+        own = [
+            one
+            for one in self.measured
+            if (one.package, one.line, one.is_candidate) == (package, MAIN, False)
+        ]
+        return own[-1] if own else None
+
+    def last_2(self) -> Revision | None:
+        """Return the newest measured release that brings zarr 2 on the main line."""
+        own = [
+            one
+            for one in self.measured
+            if one.line == MAIN and any(pin.startswith("zarr==2.") for pin in one.pins)
+        ]
+        return own[-1] if own else None
+
+    @cached_property
+    def coverage(self) -> Mapping[str, Mapping[str, int]]:
+        """How many cases passed, are n/a and failed, by revision."""
+        counts = coverage(self.cases).droplevel(["machine", "tomogram"])
+        return {
+            str(name): {str(k): int(v) for k, v in row.items()} for name, row in counts.iterrows()
+        }
+
+    @cached_property
+    def failures(self) -> list[dict[str, Any]]:
+        """Why cases failed, and how many, by revision."""
+        return [
+            {str(key): value for key, value in row.items()}
+            for row in failures(self.cases).to_dict("records")
+        ]
+
+    def of(self, benchmark: Benchmark) -> pd.DataFrame:
+        """Return the cases of a benchmark."""
+        return self._by_benchmark.get(benchmark.name, self.cases.iloc[:0])
+
+    @cached_property
+    def _by_benchmark(self) -> dict[str, pd.DataFrame]:
+        return {str(name): own for name, own in self.cases.groupby("benchmark", sort=False)}
+
+    def _measured(self, facet: Facet) -> Mapping[str, bool]:
+        return self._measured_facets[facet.key]
+
+    @cached_property
+    def _measured_facets(self) -> Mapping[str, Mapping[str, bool]]:
+        names = [one.name for one in self.revisions]
+        known = set(self.pairs.revisions)
+        return {
+            facet.key: {
+                name: name in known and self.pairs.compare(facet, name, name) is not None
+                for name in names
+            }
+            for facet in facets()
+        }
+
+
+def sheets(record: Record, revisions: Revisions) -> Iterator[Sheet]:
+    """Yield the sheet of each machine and tomogram, the one with most measured releases first.
+
+    Raises
+    ------
+    InputError
+        A journal is damaged.
+    """
+    every = list(revisions.by_commit.values())
+    suite = record.suite()
+    cases = record.cases(every)
+    known = record.tomograms()
+    counts = cases.groupby(["machine", "tomogram"])["revision"].nunique()
+    order = counts.sort_values(ascending=False, kind="stable").index
+    for number, (machine, tomogram) in enumerate(order):
+        own = cases[(cases["machine"] == machine) & (cases["tomogram"] == tomogram)]
+        names = set(own["revision"])
+        journals = {
+            one.name: record.journal(Series(machine, tomogram, one.name))
+            for one in every
+            if one.name in names
+        }
+        yield Sheet(
+            number=number,
+            machine=machine,
+            tomogram=tomogram,
+            facts=known.get(tomogram, {}),
+            machine_facts=record.machine(machine),
+            cases=own,
+            revisions=every,
+            screening=screen(record, revisions, machine, tomogram),
+            pairs=Pairs(list(suite.values()), journals, facets()),
+        )

@@ -1,0 +1,194 @@
+// The history of a question: chosen by name, drawn by Vega, with its table and its state in the address.
+"use strict";
+
+(() => {
+  const holder = document.getElementById("history");
+  const form = holder.querySelector(".chooser");
+  const table = document.getElementById("table");
+  const releases = site.data.releases;
+  const question = site.data[holder.dataset.question];
+  const companion = site.data[holder.dataset.companion];
+  const fixed = JSON.parse(holder.dataset.fixed || "{}");
+  const colours = 8;
+  const most = 16;
+  const titles = { codec: "Codec", format: "Format", layout: "Layout", pattern: "Access", machine: "Measured on" };
+  const drawn = new Map();
+
+  const state = site.state();
+  let sheet = question.sheets.find((one) => String(one.number) === state.get("sheet")) || question.sheets[0];
+  let chosen = choice();
+  const view = { x: state.get("x") || "release", y: state.get("y") || "" };
+
+  function choice() {
+    const own = {};
+    for (const [axis, values] of Object.entries(sheet.axes)) {
+      const named = state.has(axis) ? state.get(axis).split(",").filter((one) => values.includes(one)) : [];
+      own[axis] = named.length ? named : sheet.chosen[axis] || values.slice(0, 1);
+    }
+    return own;
+  }
+
+  const name = (place) => Object.values(place).join(", ") || question.title;
+  const without = (place) => Object.entries(place).filter(([axis]) => axis !== "format").map(([, value]) => value).join(", ");
+
+  function matching(found, wanted) {
+    return found.series.filter((one) =>
+      Object.entries(one.place).every(([axis, value]) => !wanted[axis] || wanted[axis].includes(value)));
+  }
+
+  // Colour tells series apart, the dash their format.
+  function styled(series) {
+    const groups = [...new Set(series.map((one) => without(one.place)))];
+    const formats = [...new Set(series.map((one) => one.place.format))].filter(Boolean).sort().reverse();
+    return series.map((one) => ({
+      series: one,
+      name: name(one.place),
+      colour: `var(--s${groups.indexOf(without(one.place)) % colours})`,
+      dash: formats.length > 1 && one.place.format === formats.at(-1) ? 1 : 0,
+    }));
+  }
+
+  function rows(styles, positions) {
+    const found = [];
+    for (const { series, name: label, colour, dash } of styles) {
+      const main = series.points.filter(([at, value]) => value != null && releases[at].line === "main");
+      const add = ([at, value, low, high, words, rounds], path) => found.push({
+        position: positions.get(at), date: Date.parse(releases[at].date), value, low: low ?? value, high: high ?? value,
+        series: label, text: [label, `${releases[at].label}, ${releases[at].date}`, words, rounds].filter(Boolean),
+        path: `${label}/${path}`, colour, dash,
+      });
+      main.forEach((point) => add(point, "main"));
+      // A maintenance line leaves the main one at the last release before it.
+      for (const point of series.points) {
+        const line = releases[point[0]].line;
+        if (point[1] == null || line === "main") continue;
+        add(point, line);
+      }
+    }
+    return found;
+  }
+
+  function draw(element, legend, found, series, notes) {
+    const styles = styled(series);
+    const used = [...new Set(series.flatMap((one) => one.points.map(([at]) => at)))].sort((a, b) => a - b);
+    const positions = new Map(used.map((at, position) => [at, position]));
+    const values = rows(styles, positions);
+    const numbers = values.map((one) => one.value);
+    const wide = Math.max(...numbers) / Math.min(...numbers) > 8;
+    const positive = numbers.every((one) => one > 0);
+    const scale = positive && (view.y || (wide ? "log" : "linear")) === "log" ? "log" : "linear";
+    const specification = structuredClone(site.data.charts[`${view.x}-${scale}`]);
+    const put = (key, content) => { specification.data.find((one) => one.name === key).values = content; };
+    put("values", values);
+    put("notes", notes.filter(([at]) => positions.has(at)).map(([at, number]) =>
+      ({ position: positions.get(at), date: Date.parse(releases[at].date), number })));
+    const signal = (key, value) => { specification.signals.find((one) => one.name === key).value = value; };
+    signal("labels", used.map((at) => releases[at].label));
+    signal("unit", found.unit);
+    drawn.get(element)?.finalize();
+    const tooltip = (_, event, item) => tell(event, item?.datum?.text);
+    vegaEmbed(element, specification, { mode: "vega", renderer: "svg", actions: false, defaultStyle: false, tooltip })
+      .then((chart) => {
+        drawn.set(element, chart);
+        element.classList.add("drawn");
+      });
+    legend.replaceChildren(...styles.map((one) =>
+      site.make("li", {}, site.make("span", { class: one.dash ? "stroke dashed" : "stroke", style: `--colour: ${one.colour}` }), one.name)));
+    return scale;
+  }
+
+  const tip = site.make("div", { class: "tip", hidden: true });
+  document.body.append(tip);
+  function tell(event, text) {
+    tip.hidden = !text;
+    if (!text) return;
+    tip.replaceChildren(...text.map((one) => site.make("div", {}, one)));
+    const left = Math.min(event.clientX + 14, document.documentElement.clientWidth - tip.offsetWidth - 8);
+    tip.style.left = `${Math.max(8, left)}px`;
+    tip.style.top = `${Math.max(8, event.clientY - tip.offsetHeight - 12)}px`;
+  }
+
+  function tabulate(series) {
+    const head = site.make("tr", {}, site.make("th", { scope: "col" }, "Release"),
+      ...series.map((one) => site.make("th", { scope: "col", class: "number" }, name(one.place))));
+    const points = series.map((one) => new Map(one.points.map((point) => [point[0], point])));
+    const used = [...new Set(points.flatMap((one) => [...one.keys()]))].sort((a, b) => b - a);
+    const body = used.map((at) => site.make("tr", {},
+      site.make("th", { scope: "row" }, site.make("a", { href: site.root + releases[at].page }, releases[at].label),
+        site.make("small", {}, releases[at].date)),
+      ...points.map((one) => {
+        const point = one.get(at);
+        if (!point) return site.make("td", { class: "number none" }, "–");
+        if (point[1] == null) return site.make("td", { class: "number none", title: point[5] }, point[4]);
+        return site.make("td", { class: "number" }, point[4]);
+      })));
+    table.replaceChildren(site.make("caption", {}, `${question.unit}, ${sheet.tomogram} on ${sheet.machine}`),
+      site.make("thead", {}, head), site.make("tbody", {}, ...body));
+  }
+
+  function radio(title, key, current, choices) {
+    return site.make("fieldset", {}, site.make("legend", {}, title), ...choices.map(([value, label]) =>
+      site.make("label", { class: "chip" },
+        site.make("input", { type: "radio", name: key, value, checked: value === current }), site.make("span", {}, label))));
+  }
+
+  function choose(scale) {
+    const fields = Object.entries(sheet.axes).filter(([, values]) => values.length > 1).map(([axis, values]) =>
+      site.make("fieldset", {}, site.make("legend", {}, titles[axis] || axis), ...values.map((value) =>
+        site.make("label", { class: "chip" },
+          site.make("input", { type: "checkbox", name: axis, value, checked: chosen[axis].includes(value) }),
+          site.make("span", {}, value)))));
+    if (question.sheets.length > 1) {
+      fields.unshift(radio("Measured on", "sheet", String(sheet.number),
+        question.sheets.map((one) => [String(one.number), `${one.tomogram} on ${one.machine}`])));
+    }
+    fields.push(radio("Across", "x", view.x, [["release", "releases"], ["date", "dates"]]));
+    fields.push(radio("Scale", "y", scale, [["linear", "from zero"], ["log", "logarithmic"]]));
+    form.replaceChildren(...fields);
+  }
+
+  function show() {
+    let series = matching(sheet, chosen);
+    const left = series.length - most;
+    series = series.slice(0, most);
+    holder.querySelector("figcaption").textContent =
+      left > 0 ? `The first ${most} of ${series.length + left} chosen series are shown.` : "";
+    const figure = holder.querySelector("figure");
+    const scale = draw(figure.querySelector(".plot"), figure.querySelector(".legend"), question, series, question.notes);
+    if (companion) {
+      const element = holder.querySelector(".plot.companion");
+      const own = companion.sheets.find((one) => one.number === sheet.number);
+      const wanted = Object.fromEntries(Object.keys(own?.axes || {}).map((axis) => [axis, chosen[axis] || (axis in fixed && [fixed[axis]])]));
+      const shown = own ? matching(own, wanted).filter((one) => one.points.some((point) => point[1] != null)).slice(0, most) : [];
+      element.closest("section").hidden = shown.length === 0;
+      if (shown.length) draw(element, holder.querySelector(".legend.companion"), companion, shown, companion.notes);
+    }
+    tabulate(series);
+    return scale;
+  }
+
+  form.addEventListener("change", (event) => {
+    const { name: key, value } = event.target;
+    if (key === "sheet") {
+      sheet = question.sheets.find((one) => String(one.number) === value);
+      chosen = choice();
+    } else if (key === "x" || key === "y") {
+      view[key] = value;
+    } else {
+      const marked = [...form.querySelectorAll(`input[name="${CSS.escape(key)}"]:checked`)].map((one) => one.value);
+      if (marked.length === 0) event.target.checked = true;  // a plot of nothing says nothing
+      else chosen[key] = marked;
+    }
+    const kept = {};
+    for (const [axis, values] of Object.entries(chosen)) {
+      if (values.join() !== (sheet.chosen[axis] || []).join()) kept[axis] = values.join();
+    }
+    if (sheet !== question.sheets[0]) kept.sheet = sheet.number;
+    if (view.x !== "release") kept.x = view.x;
+    if (view.y) kept.y = view.y;
+    site.keep(kept);
+    const scale = show();
+    if (key === "sheet") choose(scale);
+  });
+  choose(show());
+})();

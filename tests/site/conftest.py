@@ -1,0 +1,89 @@
+"""A browser, and the site of a record that nobody measured, built once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cryoet_bench.record.record import Record
+from cryoet_bench.site import build
+from tests import synthetic
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+HOSTILE = "=1+1 <script>window.hacked=1<\u2028script>"
+REASON = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
+
+
+@dataclass(frozen=True)
+class Built:
+    """A built site, and the record that it shows."""
+
+    folder: Path
+    record: Record
+    cases: Any
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium to look at the pages with")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The site of all releases on one machine, and of two on another with a hostile name."""
+    root = tmp_path_factory.mktemp("site")
+    revisions = synthetic.timeline(root / "timeline")
+    every = revisions.releases()
+    record = Record(root / "results")
+    synthetic.make(record, every)
+    facts = synthetic.FACTS | {"name": HOSTILE, "source": "file"}
+    synthetic.make(record, every[-2:], machine=HOSTILE, facts=facts, steps=(), reason=REASON)
+    folder = root / "published" / "under" / "a path"
+    folder.mkdir(parents=True)
+    build.build(record, revisions, folder)
+    return Built(folder, record, record.cases(list(revisions.by_commit.values())))
+
+
+class Reader:
+    """A page of the site in a browser without a network, and what went wrong in it."""
+
+    def __init__(self, page: Any, folder: Path) -> None:
+        self.page = page
+        self.folder = folder
+        self.problems: list[str] = []
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("requestfailed", lambda sent: self.problems.append(sent.url))
+        page.on("request", lambda sent: self._asked(sent.url))
+
+    def open(self, path: str, state: str = "") -> Any:
+        self.page.goto("about:blank")
+        self.page.goto((self.folder / path).as_uri() + state)
+        return self.page
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith((self.folder.as_uri(), "about:", "data:")):
+            self.problems.append(f"left the folder: {url}")
+
+
+@pytest.fixture
+def reader(browser: Any, built: Built) -> Iterator[Reader]:
+    """A reader at a desk, in a light room."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, offline=True)
+    found = Reader(context.new_page(), built.folder)
+    yield found
+    context.close()
+    assert found.problems == []
