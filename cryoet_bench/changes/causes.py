@@ -28,7 +28,7 @@ class _Known:
             finding.revision == self.release
             and (not self.kinds or finding.kind in self.kinds)
             and bool(self.benchmarks.search(finding.benchmark))
-            and any(self.cases.search(case.case) for case in finding.cases)
+            and all(self.cases.search(case.case) for case in finding.cases)
         )
 
 

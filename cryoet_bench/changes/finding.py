@@ -53,6 +53,9 @@ OPPOSITES: tuple[tuple[Kind, Kind], ...] = (
 
 WORSE = frozenset(worse for worse, _ in OPPOSITES)
 
+OF_STATUS: frozenset[Kind] = frozenset({"newly failing", "newly fixed", "lost", "newly available"})
+"""Kinds of cases that have no value on one of the two sides."""
+
 Magnitude = Literal["very large", "large", "medium", "small"]
 
 _MAGNITUDES: tuple[tuple[Magnitude, float], ...] = (

@@ -20,7 +20,7 @@ from cryoet_bench.record.overview import value_in_words
 from cryoet_bench.timeline.revisions import Revision
 
 _TEMPLATES = Path(__file__).with_name("templates")
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#!|~&^$@])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#!|~&^$@])")
 _FORBIDDEN = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _HOME = "https://github.com/cryoet-bench/cryoet-bench"
 _AUTHORITY = "github.com,2025:cryoet-bench/cryoet-bench"
@@ -98,10 +98,14 @@ class Notes:
         return max(dates, default=datetime(1970, 1, 1, tzinfo=UTC))
 
     @property
-    def smallest(self) -> str:
-        """From which size on the change of a single time is found, in words."""
+    def judged(self) -> str:
+        """How much was judged and how small a change is found, in words."""
+        text = f"{self.screening.judged:,} values were compared with an earlier release's."
         found = sorted(self.screening.smallest.values())
-        return f"{amount(found[0])} to {amount(found[-1])}" if found else "no size"
+        if not found:
+            return f"{text} No time was measured in enough rounds to be judged."
+        sizes = f"{amount(found[0])} to {amount(found[-1])}, by question"
+        return f"{text} A change of a single time is found nine times out of ten from {sizes}, on."
 
 
 def gather(screening: Screening, revisions: Sequence[Revision], title: str, tomogram: str) -> Notes:

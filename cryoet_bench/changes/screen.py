@@ -18,6 +18,7 @@ from cryoet_bench.changes.causes import Causes
 from cryoet_bench.changes.companions import explain, layer
 from cryoet_bench.changes.confirmation import Confirmation, confirmations
 from cryoet_bench.changes.finding import (
+    OF_STATUS,
     OPPOSITES,
     ChangedCase,
     Finding,
@@ -41,8 +42,6 @@ _Key = tuple[str, str, str, Case]
 
 _FIRM = {"proposed": 1.1, "exact": 1.02}
 """The factor from which on a change may take part in a trade-off: small proposals may be noise."""
-
-_OF_STATUS: frozenset[Kind] = frozenset({"newly failing", "newly fixed", "lost", "newly available"})
 
 
 def screen(
@@ -169,7 +168,7 @@ def _together(found: Iterable[Move]) -> Iterator[list[Move]]:
     """Yield the moves of each release, question and direction; failures of all questions as one."""
     together: dict[tuple[str, str, Kind], list[Move]] = {}
     for move in found:
-        question = "" if move.kind in _OF_STATUS else move.benchmark.name
+        question = "" if move.kind in OF_STATUS else move.benchmark.name
         together.setdefault((move.after.name, question, move.kind), []).append(move)
     yield from together.values()
 
@@ -177,7 +176,7 @@ def _together(found: Iterable[Move]) -> Iterator[list[Move]]:
 def _finding(found: Sequence[Move], every: Moves) -> Finding:
     first = found[0]
     benchmark, release, kind = first.benchmark, first.after, first.kind
-    of_status = kind in _OF_STATUS
+    of_status = kind in OF_STATUS
     timed = benchmark.is_timed and not of_status
     ordered = sorted(found, key=lambda move: abs(move.size), reverse=True)
     logs = [math.log(move.ratio) for move in ordered if move.ratio and move.ratio > 0]
@@ -258,7 +257,7 @@ def _command(move: Move) -> str:
     """Return what measures it again: the two releases beside each other."""
     pattern = shlex.quote(f"^{re.escape(move.benchmark.name)}")
     pair = f"{move.before.name} {move.after.name}"
-    if move.benchmark.is_timed and move.kind not in _OF_STATUS:
+    if move.benchmark.is_timed and move.kind not in OF_STATUS:
         return f"cryoet-bench confirm {pair} --bench {pattern}"
     tier = "" if move.case in move.benchmark.cases_of("core") else " --tier full"
     return f"scripts/bench {pair} --bench {pattern}{tier}"
@@ -273,7 +272,7 @@ def _undone(finding: Finding, findings: Iterable[Finding]) -> Finding:
         if one.line == finding.line
         and one.date > finding.date
         and one.kind == backs[finding.kind]
-        and (one.benchmark == finding.benchmark or finding.kind in _OF_STATUS)
+        and (one.benchmark == finding.benchmark or finding.kind in OF_STATUS)
     ]
     for one in sorted(later, key=lambda one: one.date):
         back = {(case.benchmark, case.case): case for case in one.cases}
@@ -321,7 +320,7 @@ def _about_the_same(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
     """Yield the findings of a release that concern the same codecs or layouts."""
     together: list[list[Finding]] = []
     for finding in findings:
-        if finding.kind in _OF_STATUS or finding.size < _FIRM.get(finding.status, 1):
+        if finding.kind in OF_STATUS or finding.size < _FIRM.get(finding.status, 1):
             yield [finding]
             continue
         near = [

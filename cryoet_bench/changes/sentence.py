@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING
 
-from cryoet_bench.changes.finding import OPPOSITES, Finding
+from cryoet_bench.changes.finding import OF_STATUS, OPPOSITES, Finding
 from cryoet_bench.record.benchmark import words
 from cryoet_bench.record.overview import value_in_words
 
@@ -32,14 +32,15 @@ def sentence(finding: Finding, *, net: bool = False) -> str:
         Whether it sums up all that happened between its two releases.
     """
     where = f" ({finding.subject})" if finding.subject else ""
+    compares = finding.kind not in OF_STATUS
     since = f"since {finding.label}"
     if net:
-        since = f"in {finding.label} than in {finding.previous_label}"
+        since = f"in {finding.label}" + f" than in {finding.previous_label}" * compares
     elif len(finding.unmeasured) > _NAMED:
         since += f" (or one of the {len(finding.unmeasured)} releases before it: not measured)"
     elif finding.unmeasured:
         since += f" (or {', '.join(finding.unmeasured)}: not measured)"
-    if (finding.ratio is None and finding.cases[0].after is None) or not finding.unit:
+    if not compares:
         text = f"{finding.title}{where}: {finding.kind} {since}"
     else:
         text = f"{finding.title}{where}: {amounts(finding)} {since}"

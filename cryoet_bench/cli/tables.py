@@ -104,10 +104,7 @@ def print_notes(console: Console, notes: Notes, *, verbose: bool = False) -> Non
     if not notes.releases:
         console.print("Nothing stands out.")
     screening = notes.screening
-    console.print(
-        f"\n{screening.judged} values were compared. A change of a single time is found nine times "
-        f"out of ten from {notes.smallest} on. How this is judged: docs/method.md."
-    )
+    console.print(f"\n{notes.judged} How this is judged: docs/method.md.")
     for one in screening.skipped:
         console.print(f"Not judged: {one.what}: {one.reason} ({one.count})", markup=False)
 
