@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cryoet_bench.changes.finding import Skipped
 from cryoet_bench.errors import InputError
@@ -134,10 +134,20 @@ def _take(
                 impossible += 1
                 continue
             cases = history.outcomes.setdefault((benchmark.name, suite), {})
-            cases.setdefault(case, {})[revision] = outcome
+            cases.setdefault(case, {})[revision] = _once(outcome)
     if impossible:
         reason = "impossible values"
         history.skipped.append(Skipped(what=revision, reason=reason, count=impossible))
+
+
+def _once(outcome: Outcome) -> Outcome:
+    """Return an outcome in which a round counts once, also where a copy has another visit's name.
+
+    No two rounds have the same samples to the last digit.
+    """
+    if not all(one.samples for one in outcome.rounds):
+        return outcome
+    return replace(outcome, rounds=tuple(dict.fromkeys(outcome.rounds)))
 
 
 def _is_possible(benchmark: Benchmark, outcome: Outcome) -> bool:
