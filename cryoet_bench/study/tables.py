@@ -55,7 +55,7 @@ class Level:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """A study that was read back: what it measured, on what, and how restless the times were.
+    """A study that was read back: what it measured, on what, and how noisy the times were.
 
     Parameters
     ----------

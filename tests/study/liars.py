@@ -76,10 +76,10 @@ class Bound(Unbound):
         return values.view("u1")
 
 
-class Crasher(Honest):
+class Crash(Honest):
     """Takes the process with it."""
 
-    codec_id = "test_crasher"
+    codec_id = "test_crash"
 
     def encode(self, buf):
         import os
@@ -87,5 +87,5 @@ class Crasher(Honest):
         os._exit(3)
 
 
-for _codec in (Honest, BitFlipper, ByteSwapper, WrongType, Unbound, Bound, Crasher):
+for _codec in (Honest, BitFlipper, ByteSwapper, WrongType, Unbound, Bound, Crash):
     register_codec(_codec)

@@ -33,7 +33,7 @@ repeats = 1
 access = ["xy-slices"]
 
 [[block]]
-codec = ["honest", "bit flipper", "byte swapper", "wrong type", "crasher"]
+codec = ["honest", "bit flipper", "byte swapper", "wrong type", "crash"]
 chunks = 24
 format = 2
 
@@ -56,7 +56,7 @@ level_of = "{level_of}"
         "bit flipper": "nothing",
         "byte swapper": "nothing",
         "wrong type": "nothing",
-        "crasher": "nothing",
+        "crash": "nothing",
         "bound": "error",
         "unbound": "error",
     }.items()

@@ -34,13 +34,13 @@ def test_liars_are_disqualified_by_name(tmp_path: Path) -> None:
         "bit flipper": "broken",
         "byte swapper": "broken",
         "wrong type": "failed",
-        "crasher": "failed",
+        "crash": "failed",
         "bound-0.01": "passed",
         "unbound-0.01": "broken",
     }
     assert exact["bit flipper"].reason.startswith("1 voxel changed")
     assert "13,824 voxels changed" in exact["byte swapper"].reason
-    assert "ended with 3" in exact["crasher"].reason
+    assert "ended with 3" in exact["crash"].reason
     # 100 bounds where 1 is allowed; the last bit of a float32 is allowed as well.
     assert "the worst by 100 times" in exact["unbound-0.01"].reason
     assert 0.85 < exact["bound-0.01"].values["max_error_sd"] / 0.01 < 0.95

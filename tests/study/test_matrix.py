@@ -71,7 +71,7 @@ def test_integers_are_neither_rounded_nor_scaled(tmp_path: Path) -> None:
         (HEAD + 'codec = "zstd"\nchunks = [[8, 8]]', "block.0.chunks"),
         (HEAD + 'codec = "zstd"\nchunks = -4', "at least 1 voxel"),
         (HEAD + 'codec = "zstd"\nchunks = 8\nformat = 4', "block.0.format"),
-        (HEAD + 'codec = "zstd"\nchunks = 8\nshufle = "bit"', "shufle"),
+        (HEAD + 'codec = "zstd"\nchunks = 8\nshuffled = "bit"', "shuffled"),
         (HEAD + 'codec = "zstd"', "chunks"),
         ('title = "t"', "block"),
         ('title = "t"\naccess = ["xy"]\n' + HEAD[12:] + 'codec = "zstd"\nchunks = 8', "xy-slices"),
@@ -86,7 +86,7 @@ def test_a_bad_matrix_is_one_sentence(tmp_path: Path, text: str, sentence: str) 
 
 def test_an_unknown_name_is_told_with_the_nearest() -> None:
     with pytest.raises(InputError, match="did you mean quick"):
-        read("quikc")
+        read("quick2")
 
 
 def test_a_shard_larger_than_the_volume_is_impossible(tmp_path: Path) -> None:
