@@ -11,8 +11,10 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
+
+from cryoet_bench.record.estimate import half
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +34,14 @@ _HISTORY = 8
 _PENALTY = 12.0
 """What a further step must explain, in variances of a value; 2 ln(45) = 7.6 is the usual one."""
 
+_LIMIT = 4.0
+"""No series counts for more standard errors in the mean of its family."""
+
+_SLOW = 0.05
+"""The share of processes that are slower as a whole, by up to `_DISTURBANCE`."""
+
+_DISTURBANCE = math.log(1.3)
+
 _NORMAL = 1.4826  # turns a median absolute deviation into a standard deviation
 _EFFICIENCY = 0.37  # of that estimate: so many degrees of freedom is a value worth
 
@@ -50,6 +60,8 @@ class Steps:
         Standard error of their difference.
     degrees : numpy.ndarray
         Degrees of freedom of the error, for each series.
+    chance : numpy.ndarray
+        How likely disturbed processes alone make such a step; zero where it is too large for that.
     """
 
     values: Floats
@@ -57,6 +69,7 @@ class Steps:
     after: Floats
     error: Floats
     degrees: Floats
+    chance: Floats
 
     @property
     def size(self) -> Floats:
@@ -70,11 +83,12 @@ class Steps:
 
     @cached_property
     def p_values(self) -> Floats:
-        """How likely steps of this size are without any change, by Student's t."""
+        """How likely steps of this size are without any change: by Student's t, or by chance."""
         import numpy as np  # noqa: PLC0415
         from scipy import stats  # noqa: PLC0415
 
-        found: Floats = 2 * stats.t.sf(np.abs(self.score), self.degrees[:, None])
+        usual = 2 * stats.t.sf(np.abs(self.score), self.degrees[:, None])
+        found: Floats = np.maximum(usual, self.chance)
         return found
 
     def family_p_values(self) -> Floats:
@@ -93,7 +107,8 @@ class Steps:
         ranks = np.arange(1, len(p) + 1)[:, None]
         ordered = np.sort(np.where(known, p, 1), axis=0)
         simes = (ordered * count / ranks).min(axis=0, initial=1)
-        together = np.where(known, score, 0).sum(axis=0) / np.sqrt(np.maximum(count, 1))
+        limited = np.where(known, np.clip(score, -_LIMIT, _LIMIT), 0)
+        together = limited.sum(axis=0) / np.sqrt(np.maximum(count, 1))
         judged = int((count > 0).sum())
         usual = _robust(together[count > 0]) if judged >= _HISTORY else 1.0
         degrees = PRIOR + _EFFICIENCY * judged
@@ -143,7 +158,7 @@ def find(values: Floats, rounds: Floats, noise: Floats, noise_degrees: Floats) -
     import numpy as np  # noqa: PLC0415
 
     scale, degrees = scales(values, noise, noise_degrees)
-    before, after, error = (np.full(values.shape, np.nan) for _ in range(3))
+    before, after, error, chance = (np.full(values.shape, np.nan) for _ in range(4))
     judged = np.flatnonzero(np.isfinite(scale) & np.isfinite(values).any(axis=1))
     starts = _starts(values[judged] / scale[judged, None])
     for row, own in zip(judged, starts, strict=True):
@@ -151,13 +166,35 @@ def find(values: Floats, rounds: Floats, noise: Floats, noise_degrees: Floats) -
         value, count = values[row, known].tolist(), rounds[row, known].tolist()
         for place in range(1, len(known)):
             first, last = _neighbours(known, own, place)
-            if min(sum(count[first:place]), sum(count[place:last])) < 2:
+            sides = slice(first, place), slice(place, last)
+            if min(sum(count[side]) for side in sides) < 2:
                 continue
-            before[row, known[place]] = statistics.median(value[first:place])
-            after[row, known[place]] = statistics.median(value[place:last])
+            old, new = (statistics.median(value[side]) for side in sides)
             variance = _of_median(place - first) + _of_median(last - place)
-            error[row, known[place]] = scale[row] * math.sqrt(variance)
-    return Steps(values, before, after, error, degrees)
+            column = known[place]
+            before[row, column], after[row, column] = old, new
+            error[row, column] = scale[row] * math.sqrt(variance)
+            slower = count[sides[new > old]]
+            chance[row, column] = _disturbed(slower) if abs(new - old) < _DISTURBANCE else 0.0
+    return Steps(values, before, after, error, degrees, chance)
+
+
+def _disturbed(rounds: Sequence[float]) -> float:
+    """Return how likely disturbed processes make the level of some releases, from their rounds.
+
+    The lower half of a release's rounds must have one, and so must half of the releases.
+    """
+    each = [_tail(int(number), _SLOW, int(number) - half(int(number)) + 1) for number in rounds]
+    return _tail(len(each), statistics.fmean(each), (len(each) + 1) // 2)
+
+
+@cache
+def _tail(count: int, chance: float, least: int) -> float:
+    """Return the probability of at least so many of some independent events."""
+    return math.fsum(
+        math.comb(count, number) * chance**number * (1 - chance) ** (count - number)
+        for number in range(least, count + 1)
+    )
 
 
 def scales(values: Floats, noise: Floats, noise_degrees: Floats) -> tuple[Floats, Floats]:

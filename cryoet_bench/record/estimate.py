@@ -44,7 +44,7 @@ def estimate(levels: Sequence[float]) -> float:
     """
     if not levels:
         raise ValueError("no rounds")
-    lower = sorted(levels)[: _half(len(levels))]
+    lower = sorted(levels)[: half(len(levels))]
     if lower[0] == lower[-1]:  # exact values stay exact
         return lower[0]
     return statistics.geometric_mean(lower) if lower[0] > 0 else statistics.fmean(lower)
@@ -52,10 +52,11 @@ def estimate(levels: Sequence[float]) -> float:
 
 def variance(rounds: int) -> float:
     """Return the variance of an estimate's logarithm, in variances of a round's."""
-    return _VARIANCE / _half(rounds)
+    return _VARIANCE / half(rounds)
 
 
-def _half(rounds: int) -> int:
+def half(rounds: int) -> int:
+    """Return how many rounds are the lower half."""
     return max(1, rounds // 2)
 
 
