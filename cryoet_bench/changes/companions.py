@@ -185,11 +185,20 @@ def explain(found: Sequence[Move], every: Moves) -> str:
         moved = [
             move
             for case, move in every.at(release.name, companion.benchmark).items()
-            if case in wanted and move.ratio
+            if case in wanted and _explains(move, found[0])
         ]
         if moved:
             return sentence.exact_move(max(moved, key=lambda move: abs(move.size)))
     return _NONE_MOVED if measured else _NONE_MEASURED
+
+
+def _explains(exact: Move, timed: Move) -> bool:
+    """Tell whether an exact metric moved in the same step and direction as a time.
+
+    Of stored bytes either direction explains one: a codec that works harder stores less.
+    """
+    is_same_step = exact.before == timed.before and bool(exact.ratio)
+    return is_same_step and (exact.kind in {"larger", "smaller"} or exact.size * timed.size > 0)
 
 
 def layer(found: Sequence[Move], every: Moves) -> Layer | None:

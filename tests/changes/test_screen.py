@@ -114,6 +114,13 @@ def test_a_time_is_told_with_the_exact_metric_that_explains_it(invented: Invente
     assert finding.layer == "zarr"
 
 
+def test_a_metric_that_moves_the_other_way_explains_nothing(invented: Invented) -> None:
+    invented.measure(READ, times({"zarr-3.6": SHARDED}))
+    invented.measure(CALLS, exact({"zarr-3.6": [1, 1, 1, 0.5] * 2}))
+    finding = next(one for one in invented.screen().findings if one.timed)
+    assert finding.companion == "no exact companion moved"
+
+
 def test_a_time_without_explanation_says_so(invented: Invented) -> None:
     invented.measure(READ, times({"zarr-3.6": SHARDED}))
     assert only(invented).companion == "no exact companion was measured"
