@@ -31,6 +31,9 @@ SCRIPT = Kind("script of a report", b"# /// script")
 ISSUE = Kind("text of an issue", b"<!-- cryoet-bench report -->")
 BLOCKS = 6
 
+_NO_COMPANION = "no exact companion"
+"""How a companion begins that says there is none."""
+
 Metric = Literal["seconds", "calls", "bytes"]
 _UNITS: Mapping[Metric, str] = {"seconds": "ms", "calls": "Python calls", "bytes": "bytes"}
 _ARRAY_CODEC, _LAYOUT_CODEC, _CODEC_LAYOUT = "blosc-lz4-5", "blosc-zstd-5", "cube-64"
@@ -249,7 +252,7 @@ def report(finding: Finding, benchmark: Benchmark, before: Revision, after: Revi
     )
     name = re.sub(r"[^a-z0-9.-]+", "-", finding.id.lower())
     facts = {
-        "sentence": textwrap.fill(finding.sentence, 95),
+        "sentence": textwrap.fill(_headline(finding), 95),
         "file": f"{name}.py",
         "before": _listing(before.pins),
         "after": _listing(after.pins),
@@ -260,7 +263,12 @@ def report(finding: Finding, benchmark: Benchmark, before: Revision, after: Revi
     }
     script = environment.get_template("script.py.j2").render(**facts)
     issue = environment.get_template("issue.md.j2").render(
-        finding=finding, case=most, pins=after.pins, file=f"{name}.py", script=script.strip()
+        finding=finding,
+        headline=_headline(finding),
+        case=most,
+        pins=after.pins,
+        file=f"{name}.py",
+        script=script.strip(),
     )
     return Report(name, f"{script.strip()}\n", f"{issue.strip()}\n")
 
@@ -275,6 +283,11 @@ def _first_told(benchmark: Benchmark, cases: Sequence[ChangedCase]) -> tuple[Cha
             problem = error
     assert problem is not None
     raise problem
+
+
+def _headline(finding: Finding) -> str:
+    """Return the sentence of a finding without what was not found."""
+    return finding.sentence.partition(f"; {_NO_COMPANION}")[0]
 
 
 def _listing(pins: tuple[str, ...]) -> str:
