@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from cryoet_bench.errors import InputError
+from cryoet_bench.record.estimate import variance
 from cryoet_bench.study import ledger
 from cryoet_bench.study.ledger import Entry, Ledger
 from cryoet_bench.study.recommendation import Demand, recommend, use_cases
@@ -33,7 +34,9 @@ def again(found: Results, rounds: int, seed: int) -> Ledger:
     for (subject, configuration), levels in found.levels.items():
         for number in range(1, rounds + 1):
             samples = {
-                measure: [level.value * draw.lognormal(0, level.error * level.rounds**0.5)]
+                measure: [
+                    level.value * draw.lognormal(0, level.error / variance(level.rounds) ** 0.5)
+                ]
                 for measure, level in levels.items()
             }
             entries.append(

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind, output
-from cryoet_bench.record.estimate import Noise, estimate, noise_of, pooled
+from cryoet_bench.record.estimate import Noise, estimate, noise_of, pooled, variance
 from cryoet_bench.storage.layouts import Shape
 from cryoet_bench.study import cost
 from cryoet_bench.study.configuration import Configuration, edges
@@ -154,16 +154,15 @@ def _rounds(ledger: Ledger) -> dict[tuple[str, str], dict[str, list[float]]]:
 def _noise(rounds: Mapping[tuple[str, str], Mapping[str, list[float]]]) -> dict[str, Noise]:
     measures = {measure for found in rounds.values() for measure in found}
     return {
-        measure: pooled(
-            [np.log(found[measure]).tolist() for found in rounds.values() if measure in found]
-        )
+        measure: pooled([found[measure] for found in rounds.values() if measure in found])
         for measure in measures
     }
 
 
 def _level(values: Sequence[float], shared: Noise) -> Level:
-    own = noise_of(np.log(values).tolist(), shared)
-    return Level(estimate(values), own.deviation / len(values) ** 0.5, len(values))
+    own = noise_of([values], shared)
+    error = own.deviation * math.sqrt(variance(len(values)))
+    return Level(estimate(values), error, len(values))
 
 
 def _row(
