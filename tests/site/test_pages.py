@@ -31,7 +31,7 @@ def test_no_page_is_wider_than_the_window_or_breaks_a_rule_of_accessibility(
     browser: Any, built: Built
 ) -> None:
     found = []
-    for width, scheme in ((390, "light"), (390, "dark"), (1440, "light"), (1440, "dark")):
+    for width, scheme in ((390, "dark"), (1440, "light")):
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
         )
@@ -42,13 +42,11 @@ def test_no_page_is_wider_than_the_window_or_breaks_a_rule_of_accessibility(
                 page.wait_for_selector(".plot.drawn svg")
             if page.evaluate("document.documentElement.scrollWidth") > width:
                 found.append(f"{path} is wider than {width}")
-            if (width, scheme) in {(390, "dark"), (1440, "light")}:
-                page.add_script_tag(path=AXE)
-                broken = page.evaluate(RUN_AXE)
-                found += [
-                    f"{path} {width} {scheme}: {one['id']}: {one['nodes'][0]['html'][:150]}"
-                    for one in broken
-                ]
+            page.add_script_tag(path=AXE)
+            found += [
+                f"{path} {width} {scheme}: {one['id']}: {one['nodes'][0]['html'][:150]}"
+                for one in page.evaluate(RUN_AXE)
+            ]
         found += reader.problems
         context.close()
     assert found == []

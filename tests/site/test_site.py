@@ -46,7 +46,7 @@ def test_releases_have_names_and_dates_and_no_hash(published: Path) -> None:
         ("zarr-3.1.0", "2025-07-01"),
     ]
     for path in published.glob("**/*.html"):
-        if "explorer" not in path.parts:
+        if not {"explorer", "assets"} & set(path.parts):
             assert not HASH.search(path.read_text()), path.name
 
 
@@ -62,7 +62,7 @@ def test_what_was_measured_again_has_failed_nowhere(measured: Path) -> None:
     suite.write_text(suite.read_text().replace('release.newest and codec == "none"', "False"))
     list(campaign(measured, retry=True).measure(last_two(measured)))
     page = (publish(measured) / "release" / "zarr-3.1.1.html").read_text()
-    assert "codec is gone" not in page
+    assert "1 failed:" not in page
     assert "0 failed" in page
 
 
