@@ -39,8 +39,9 @@ def headline(finding: Finding) -> str:
 
 
 def pull_request(link: str) -> str:
-    """Return the number of a pull request, as GitHub writes it."""
-    return f"#{link.rstrip('/').rpartition('/')[2]}"
+    """Return the number of a pull request, as GitHub writes it; of other links the last part."""
+    last = link.rstrip("/").rpartition("/")[2]
+    return f"#{last}" if last.isdigit() else last
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -20,7 +20,7 @@
     return `${much} ${word}${bounds ? ` (interval of the ratio ${bounds})` : ""}`;
   }
 
-  const sign = (cell) => (cell ? ["better", "same", "worse"][cell[0] + 1] : "same");
+  const sign = (cell) => (cell ? ["better", "unclear", "worse"][cell[0] + 1] : "same");
 
   function line(facet, cell, companions) {
     const format = facet.format ? `, format ${facet.format}` : "";
@@ -48,7 +48,7 @@
     }
     const [before, after] = [from, to].map((one) => pairs.revisions.indexOf(one.value));
     const at = (facet) => pairs.table[facet.key][before][after];
-    const count = { worse: 0, better: 0, same: 0, absent: [] };
+    const count = { worse: 0, better: 0, same: 0, unclear: 0, absent: [] };
     const lines = [];
     for (const facet of pairs.facets.filter((one) => !one.companion || one.metric === "time")) {
       const cell = at(facet);
@@ -73,7 +73,8 @@
       .filter((format) => !lines.some(([facet]) => facet.format === format));
     const link = (name) => site.make("a", { href: site.root + pages.get(name) }, labels.get(name));
     net.replaceChildren("From ", link(from.value), " to ", link(to.value), ": ",
-      `${count.worse} of ${lines.length} get worse, ${count.better} better, ${count.same} stay the same.`,
+      `${count.worse} of ${lines.length} get worse, ${count.better} better, ${count.same} stay the same`,
+      count.unclear ? `, ${count.unclear} were measured in too few rounds to judge.` : ".",
       ...absent.map((format) => ` Format ${format} cannot be compared: not both have it.`));
     site.keep({ from: from.value, to: to.value, ...(sheet && { sheet: sheet.value }) });
   }
