@@ -139,7 +139,7 @@ def _pareto(_found: Results, _subject: Subject, rows: pd.DataFrame) -> Any:
     columns = ["ratio", "read_ms", "write_ms", "share", "loss", "nrmse"]
     return (
         _base(rows, columns)
-        .mark_point(filled=True, size=90, opacity=0.9)
+        .mark_point(filled=True, size=90, opacity=0.9, stroke="gray", strokeWidth=1.5)
         .encode(
             x=_ratio_axis(),
             y=alt.Y("read_ms:Q", title="read the box, ms", scale=_log()),
