@@ -33,13 +33,9 @@ def sentence(finding: Finding, *, net: bool = False) -> str:
     """
     where = f" ({finding.subject})" if finding.subject else ""
     compares = finding.kind not in OF_STATUS
-    since = f"since {finding.label}"
+    since = f"since {_releases(finding)}"
     if net:
         since = f"in {finding.label}" + f" than in {finding.previous_label}" * compares
-    elif len(finding.unmeasured) > _NAMED:
-        since += f" (or one of the {len(finding.unmeasured)} releases before it: not measured)"
-    elif finding.unmeasured:
-        since += f" (or {', '.join(finding.unmeasured)}: not measured)"
     if not compares:
         text = f"{finding.title}{where}: {finding.kind} {since}"
     else:
@@ -51,6 +47,15 @@ def sentence(finding: Finding, *, net: bool = False) -> str:
     if finding.undone_label:
         notes.append(f"undone in {finding.undone_label}")
     return "; ".join([text, *notes])
+
+
+def _releases(finding: Finding) -> str:
+    """Return the release that did it, and those that may have done it instead."""
+    others = finding.unmeasured
+    if not others:
+        return finding.label
+    named = ", ".join(others) if len(others) <= _NAMED else f"one of the {len(others)} before it"
+    return f"{finding.label} (or {named}: not measured)"
 
 
 def amounts(finding: Finding) -> str:
@@ -108,7 +113,9 @@ def trade_off(findings: Sequence[Finding]) -> str:
     bad = [_told(one, both) for one in kinds.values() if one.is_worse]
     undone = {finding.undone_label for finding in findings if finding.undone_label}
     end = f"; undone in {', '.join(sorted(undone))}" if undone else ""
-    return f"A trade-off of {first.label}{shared}: {', '.join(good)}; but {', '.join(bad)}{end}"
+    return (
+        f"A trade-off of {_releases(first)}{shared}: {', '.join(good)}; but {', '.join(bad)}{end}"
+    )
 
 
 def _told(finding: Finding, ambiguous: Container[str]) -> str:
