@@ -135,6 +135,8 @@ class Outcome:
         How many cases were compared.
     missed : int
         Timed cases for which there was no time.
+    leaning : int
+        Timed cases that lean to slower, and of which the time did not suffice to tell.
     minutes : float
         What it took.
     """
@@ -146,6 +148,7 @@ class Outcome:
     exact: int
     timed: int
     missed: int
+    leaning: int
     minutes: float
 
     @property
@@ -155,8 +158,8 @@ class Outcome:
 
     @property
     def is_enough(self) -> bool:
-        """Whether everything was measured that was asked for."""
-        return self.exact + self.timed > 0 and not self.missed
+        """Whether everything was measured that was asked for, and nothing is left in doubt."""
+        return self.exact + self.timed > 0 and not self.missed and not self.leaning
 
     @property
     def exit_code(self) -> int:
@@ -297,6 +300,7 @@ class Gate:
             exact=self._exact,
             timed=sum(bool(one.blocks) for one in measured),
             missed=len(self._subjects) - len(measured),
+            leaning=sum(one.is_open and one.estimate.leans(one.margin) for one in measured),
             minutes=self._budget.spent / 60,
         )
 

@@ -47,8 +47,8 @@ class Estimate:
 
     Attributes
     ----------
-    mean : float
-        Of the log ratios.
+    mean, error : float
+        Of the log ratios, and its standard error; infinite for fewer than two.
     radius : float
         Half the width of its interval; infinite where there are too few blocks.
     blocks : int
@@ -58,6 +58,7 @@ class Estimate:
     """
 
     mean: float
+    error: float
     radius: float
     blocks: int
     correlation: float | None
@@ -85,6 +86,13 @@ class Estimate:
         """
         return self.correlation is not None and self.correlation > 2 / math.sqrt(self.blocks)
 
+    def leans(self, margin: float) -> bool:
+        """Tell whether the ratio looks larger by more than does not matter: by two standard errors.
+
+        That is too weak for a verdict, and too much to say that nothing was seen.
+        """
+        return self.mean > max(math.log1p(margin), 2 * self.error)
+
     def verdict(self, margin: float) -> Verdict:
         """Return the verdict against a relative difference that does not matter.
 
@@ -110,10 +118,12 @@ def estimate(values: Sequence[float], level: float) -> Estimate:
         The probability that the interval ever fails to hold the true mean.
     """
     if not values:
-        return Estimate(0.0, math.inf, 0, None)
+        return Estimate(0.0, math.inf, math.inf, 0, None)
     mean = statistics.fmean(values)
     squares = sum((value - mean) ** 2 for value in values)
-    return Estimate(mean, radius(len(values), squares, level), len(values), correlation(values))
+    count = len(values)
+    error = math.sqrt(squares / (count - 1) / count) if count > 1 else math.inf
+    return Estimate(mean, error, radius(count, squares, level), count, correlation(values))
 
 
 def evidence(values: Sequence[float]) -> float:

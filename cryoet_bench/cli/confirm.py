@@ -293,7 +293,7 @@ def is_correlated(one: Confirmation) -> bool:
     """Tell whether neighbouring blocks were too alike for a verdict."""
     from cryoet_bench.changes.sequence import Estimate  # noqa: PLC0415
 
-    return Estimate(0.0, 0.0, one.blocks, one.correlation).is_correlated
+    return Estimate(0.0, 0.0, 0.0, one.blocks, one.correlation).is_correlated
 
 
 def prominence(one: Confirmation) -> tuple[int, float]:

@@ -175,6 +175,8 @@ def summary(outcome: Outcome) -> str:
     )
     if outcome.missed:
         text += f"; there was no time for {outcome.missed} more: give --minutes"
+    if outcome.leaning:
+        text += f"; {outcome.leaning} lean to slower and are not decided: give --minutes"
     if not count and not outcome.is_enough:
         text = f"too little was measured to judge: {text}"
     return f"{text}."
@@ -192,6 +194,7 @@ def as_json(outcome: Outcome, reproduce: str) -> str:
         "exact": outcome.exact,
         "timed": outcome.timed,
         "missed": outcome.missed,
+        "leaning": outcome.leaning,
         "minutes": round(outcome.minutes, 2),
         "judgements": [
             {**vars(one), "command": f"{reproduce} --bench '{one.pattern}'"}

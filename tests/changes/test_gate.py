@@ -67,7 +67,7 @@ def outcome(measured: Path) -> Outcome:
         Judgement("slower", "Read", "all 8 cases", ratio=1.2, interval=(1.1, 1.3), pattern="^r"),
     )
     seen = (Sensitivity("Read", 8, 16, 0.04, None),)
-    return Outcome(before, replace(after, moved=("numpy 1 to 2",)), lines, seen, 10, 8, 0, 3.21)
+    return Outcome(before, replace(after, moved=("numpy 1 to 2",)), lines, seen, 10, 8, 0, 0, 3.21)
 
 
 def test_markdown_shows_what_a_candidate_says_as_code(outcome: Outcome) -> None:
@@ -80,6 +80,17 @@ def test_markdown_shows_what_a_candidate_says_as_code(outcome: Outcome) -> None:
     assert "cryoet-bench gate . --against zarr-3.4.2 --bench '^r'" in text
     assert "| Read | 8 | 16 | 4% | - |" in text
     assert '"exit_code": 1' in as_json(outcome, "x")
+
+
+def test_a_case_that_leans_to_slower_is_no_good_end(outcome: Outcome) -> None:
+    open_ = replace(outcome, judgements=(), leaning=1)
+    assert open_.exit_code == 2
+    assert summary(open_) == (
+        "too little was measured to judge: no regression: 10 exact values and 8 times compared in "
+        "3.2 min; 1 lean to slower and are not decided: give --minutes."
+    )
+    assert replace(open_, leaning=0).exit_code == 0
+    assert replace(open_, judgements=outcome.judgements).exit_code == 1
 
 
 def test_a_pattern_finds_its_case_alone() -> None:

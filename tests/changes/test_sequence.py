@@ -37,6 +37,20 @@ def test_the_evidence_is_the_mixture_integrated_numerically() -> None:
     assert sequence.evidence(values.tolist()) == pytest.approx(other / null, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("values", "leans"),
+    [
+        ([0.08, 0.14, 0.09, 0.12, 0.1, 0.07], True),
+        ([-0.08, -0.14, -0.09, -0.12, -0.1, -0.07], False),  # to faster
+        ([0.01, 0.02, 0.01, 0.02, 0.01, 0.02], False),  # within the margin
+        ([0.3, -0.2, 0.25, -0.15, 0.2, -0.1], False),  # anything may be
+        ([0.3], False),
+    ],
+)
+def test_what_leans_to_slower(values: list[float], leans: bool) -> None:
+    assert sequence.estimate(values, 1e-4).leans(0.03) is leans
+
+
 @given(VALUES, st.sampled_from([0.01, 1e-4]))
 def test_at_the_ends_of_the_interval_the_evidence_is_one_over_the_level(
     values: list[float], level: float
