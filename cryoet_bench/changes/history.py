@@ -129,7 +129,10 @@ def _take(
 ) -> None:
     impossible = 0
     for benchmark in benchmarks.values():
+        standing = journal.outcomes(benchmark)
         for case, outcome in journal.outcomes(benchmark, suite).items():
+            if outcome.status == "failed" != standing[case].status:
+                continue  # a failure stands until the case is measured again, by any suite
             if not _is_possible(benchmark, outcome):
                 impossible += 1
                 continue
