@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from cryoet_bench import variables
 
 pytest_plugins = ["tests.measured"]
 
@@ -16,6 +19,18 @@ def locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CRYOET_BENCH_LOCKS", str(tmp_path_factory.mktemp("locks")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def settings() -> Iterator[None]:
+    """Take back what a command that ran within a test has set for its measured processes."""
+    before = {name: os.environ.get(name) for name in (variables.TIER, variables.TOMOGRAM)}
+    yield
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

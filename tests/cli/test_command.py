@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 # The names of modules whose distribution is called otherwise.
 DISTRIBUTIONS = {
     "mpl_toolkits": "matplotlib",
+    "vl_convert": "vl-convert-python",
     "fsspec": "s3fs",
     "aiohttp": "s3fs",
     "botocore": "s3fs",

@@ -66,13 +66,17 @@ class Reader:
         self.folder = folder
         self.problems: list[str] = []
         page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("requestfailed", lambda sent: self.problems.append(sent.url))
+        page.on("requestfailed", self._failed)
         page.on("request", lambda sent: self._asked(sent.url))
 
     def open(self, path: str, state: str = "") -> Any:
         self.page.goto("about:blank")
         self.page.goto((self.folder / path).as_uri() + state)
         return self.page
+
+    def _failed(self, sent: Any) -> None:
+        if sent.failure != "net::ERR_ABORTED":  # the page was left before it was there
+            self.problems.append(sent.url)
 
     def _asked(self, url: str) -> None:
         if not url.startswith((self.folder.as_uri(), "about:", "data:")):
