@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 _console = Console(highlight=False)
 if not _console.is_terminal:
-    _console.width = 140
+    _console.width = 180
 
 CORE_ROUNDS, FULL_ROUNDS, EXACT_PASSES = 6, 2, 2
 """Of a history that findings can be based on."""
@@ -122,7 +122,7 @@ def _print_summaries(known: Record) -> list[Summary]:
     numbers = ("passed", "n/a", "failed", "rounds", "visits", "disturbed", "minutes", "exact twice")
     for name in (*numbers, "differing"):
         table.add_column(name, justify="right")
-    table.add_column("by")
+    table.add_column("by", no_wrap=True)
     found = list(summaries(known))
     for one in found:
         cells = [one.series.machine, one.series.tomogram, one.series.revision]

@@ -339,7 +339,10 @@ def _implausible(measured: MeasuredLine, benchmark: Benchmark) -> str | None:
         return _implausible_value(measured, benchmark)
     if measured.value is not None or measured.samples:
         return f"is {measured.status} and has a value"
-    return None if measured.reason else f"is {measured.status} without a reason"
+    # What a release does not have, asv skips without a word.
+    if measured.status == "failed" and not measured.reason:
+        return "is failed without a reason"
+    return None
 
 
 def _implausible_value(measured: MeasuredLine, benchmark: Benchmark) -> str | None:

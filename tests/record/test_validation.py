@@ -173,8 +173,8 @@ BROKEN_LINES: dict[str, tuple[Callable[[Lines], None], str]] = {
     "half a call": (_set(2, "cases", 0, "value", to=395.5), "395.5 calls cannot be counted"),
     "negative count": (_set(2, "cases", 0, "value", to=-1.0), "-1.0 calls cannot be"),
     "failed with a value": (_set(1, "cases", 0, "status", to="failed"), "is failed and has a val"),
-    "n/a for no reason": (
-        _set(2, "cases", 0, to={**_case("none"), "status": "n/a"}), "is n/a without a reason",
+    "failed for no reason": (
+        _set(2, "cases", 0, to={**_case("none"), "status": "failed"}), "is failed without a reason",
     ),
     "merged twice": (lambda lines: lines.append(lines[1]), "stands in it twice"),
     "measured twice": (_add(started_at=LATER, round=2), "was measured twice in visit"),
