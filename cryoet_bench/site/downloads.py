@@ -24,7 +24,7 @@ COLUMNS: Mapping[str, str] = {
     "case": "The case of the benchmark: values along its axes",
     "unit": "Unit of the value; lower is better in all of them",
     "timed": "Whether it has noise; other values are exact",
-    "control": "Whether no release can change it, so that a step is the machine's",
+    "control": "Whether no release can change it, so that a step comes from the machine",
     "core": "Whether the case is in the core tier",
     "status": "passed, n/a (the release has no such feature) or failed",
     "value": "The estimate: geometric mean of the lower half of the rounds, each its least sample",

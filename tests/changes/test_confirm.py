@@ -80,6 +80,6 @@ def test_the_next_block_goes_where_a_verdict_is_nearest() -> None:
     clear, unclear, new = subject("c", 0.3, 0.31), subject("u", 0.02, -0.03), subject("n")
     order = sorted([unclear, new, clear], key=lambda one: one.seconds_to_verdict)
     assert [one.benchmark.name for one in order] == ["c", "n", "u"]
-    restless = subject("r", *[0.3 + 0.01 * n for n in range(12)])
-    assert restless.estimate.is_correlated
-    assert restless.seconds_to_verdict >= 24.0
+    drifting = subject("r", *[0.3 + 0.01 * n for n in range(12)])
+    assert drifting.estimate.is_correlated
+    assert drifting.seconds_to_verdict >= 24.0
