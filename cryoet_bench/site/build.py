@@ -181,7 +181,7 @@ def _questions(
         histories = [one for one in histories if one["series"]]
         if not histories:
             return None
-        name, fixed = series.COMPANIONS.get(benchmark.name, ("", {}))
+        name, fixed = series.explaining(benchmark, suite)
         own = found[0].screening.findings if found else ()
         known[benchmark.name] = Question(
             benchmark=benchmark,

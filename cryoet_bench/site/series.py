@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cryoet_bench.record.benchmark import Benchmark, words
+from cryoet_bench.changes.companions import COMPANIONS
+from cryoet_bench.changes.subject import values
+from cryoet_bench.record.benchmark import Benchmark, Case, words
 from cryoet_bench.record.overview import value_in_words
 
 if TYPE_CHECKING:
@@ -19,32 +21,6 @@ AT_ONCE = 8
 Place = Mapping[str, str]
 """A case by its axes: ``{"pattern": "whole", "layout": "cube-64", "format": "v2"}``."""
 
-COMPANIONS: Mapping[str, tuple[str, Place]] = {
-    "codec.Chunk.time_decode": ("instructions.Chunk.track_decode", {}),
-    "codec.Chunk.time_encode": ("instructions.Chunk.track_encode", {}),
-    "defaults.Read.time_volume": ("defaults.Cost.track_python_calls", {"action": "read"}),
-    "defaults.Write.time_volume": ("defaults.Cost.track_python_calls", {"action": "write"}),
-    "engine.Read.time_read": ("engine.Cost.track_python_calls", {}),
-    "labels.Read.time_volume": ("labels.Size.track_fraction_of_raw", {}),
-    "labels.Write.time_volume": ("labels.Size.track_fraction_of_raw", {}),
-    "lossy.Read.time_volume": ("lossy.Fidelity.track_bytes_per_voxel", {}),
-    "lossy.Write.time_volume": ("lossy.Fidelity.track_bytes_per_voxel", {}),
-    "memory.Peak.peakmem_read": ("cost.ReadMemory.track_traced_peak", {"pattern": "whole"}),
-    "memory.Peak.peakmem_write": ("memory.Written.track_traced_peak", {"pattern": "whole"}),
-    "read.Codecs.time_volume": ("size.Codecs.track_bytes_per_voxel", {}),
-    "read.Layouts.time_volume": ("cost.Reads.track_python_calls", {"pattern": "whole"}),
-    "read.Opening.time_open": ("cost.Pyramid.track_python_calls", {}),
-    "read.Patterns.time_read": ("cost.Reads.track_python_calls", {}),
-    "read.Types.time_volume": ("size.Types.track_bytes_per_voxel", {}),
-    "store.S3.time_read": ("store.RoundTrips.track_round_trips", {}),
-    "write.Codecs.time_volume": ("size.Codecs.track_bytes_per_voxel", {}),
-    "write.Layouts.time_volume": ("cost.Writes.track_python_calls", {"pattern": "whole"}),
-    "write.Patterns.time_write": ("cost.Writes.track_python_calls", {}),
-    "write.Pyramid.time_write": ("cost.Pyramid.track_python_calls", {"action": "rewrite"}),
-    "write.Types.time_volume": ("size.Types.track_bytes_per_voxel", {}),
-}
-"""What is shown under the history of a time: an exact metric, and which of its cases."""
-
 
 def place(axes: Sequence[str], case: Sequence[str]) -> Place:
     """Return a case by its axes; an array is a layout in a format."""
@@ -55,6 +31,30 @@ def place(axes: Sequence[str], case: Sequence[str]) -> Place:
         else:
             found["layout" if axis == "array" else axis] = value
     return found
+
+
+def explaining(benchmark: Benchmark, suite: Mapping[str, Benchmark]) -> tuple[str, Place]:
+    """Return the exact metric that is shown under the history of a time, and which of its cases.
+
+    Of the metrics that explain it, the one that explains most. Its cases are chosen along with
+    those of the time; the place holds what is left to choose, where one value explains all.
+    """
+    companion = next(iter(COMPANIONS.get(benchmark.name, ())), None)
+    if companion is None or companion.benchmark not in suite:
+        return "", {}
+    metric = suite[companion.benchmark]
+    wanted = {companion.case(values(case)) for case in benchmark.cases}
+    own = {axis for one in _places(benchmark, benchmark.cases) for axis in one}
+    axes = _axes(
+        [{"place": one} for one in _places(metric, metric.cases) if tuple(one.values()) in wanted]
+    )
+    fixed = {axis: found[0] for axis, found in axes.items() if axis not in own and len(found) == 1}
+    return metric.name, fixed
+
+
+def _places(benchmark: Benchmark, cases: Iterable[Case]) -> list[Place]:
+    axes = benchmark.description["param_names"]
+    return [place(axes, [words((value,)) for value in case]) for case in cases]
 
 
 def history(benchmark: Benchmark, sheet: Sheet, releases: Sequence[Revision]) -> dict[str, Any]:
@@ -78,11 +78,11 @@ def history(benchmark: Benchmark, sheet: Sheet, releases: Sequence[Revision]) ->
         points.setdefault(str(row.case), []).append(_point(at, row, benchmark.unit))
     series = [
         {
-            "place": place(benchmark.description["param_names"], [words((v,)) for v in case]),
+            "place": where,
             "core": words(case) in core,
             "points": points[words(case)],
         }
-        for case in benchmark.cases
+        for case, where in zip(benchmark.cases, _places(benchmark, benchmark.cases), strict=True)
         if words(case) in points
     ]
     return {
