@@ -85,6 +85,39 @@ def write_text(path: Path, text: str) -> None:
         written.write_text(text, "utf-8")
 
 
+def append(path: Path, line: bytes, *, whole: int) -> int:
+    """Add a line to a file that is only appended to, on the disk before this returns.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; it and its folder need not exist yet.
+    line : bytes
+        With its end.
+    whole : int
+        How many of the file's bytes are whole lines. What follows them was being written by a run
+        that was killed, and goes.
+
+    Returns
+    -------
+    int
+        How many bytes are whole lines now.
+
+    Raises
+    ------
+    OSError
+        It cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("r+b" if path.exists() else "wb") as file:
+        file.truncate(whole)
+        file.seek(whole)
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+    return whole + len(line)
+
+
 @contextlib.contextmanager
 def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     """Hold an exclusive lock on a file, which is made when it is missing.

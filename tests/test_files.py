@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.files import Kind, locked, output, outputs, staged, write_text
+from cryoet_bench.files import Kind, append, locked, output, outputs, staged, write_text
 
 PAGE = Kind("page", b"<!-- a page of ours -->")
 TABLE = Kind("table", b"a table of ours", binary=True)
@@ -117,3 +117,12 @@ def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
             pass
     with locked(tmp_path / "lock", wait=False):
         assert (tmp_path / "lock").read_text() == "kept"
+
+
+def test_a_line_is_added_after_what_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "lines.jsonl"
+    whole = append(path, b"one\n", whole=0)
+    with path.open("ab") as file:
+        file.write(b"tor")  # a run that was killed
+    assert append(path, b"two\n", whole=whole) == 8
+    assert path.read_bytes() == b"one\ntwo\n"

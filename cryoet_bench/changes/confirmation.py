@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from cryoet_bench import files
 from cryoet_bench.errors import InputError
 from cryoet_bench.record.benchmark import Case
 from cryoet_bench.record.estimate import estimate
-from cryoet_bench.record.journal import Visit
+from cryoet_bench.record.journal import Visit, lines
 from cryoet_bench.record.record import CONFIRMATIONS, Record
 
 Verdict = Literal["changed", "equivalent", "undecided"]
@@ -173,10 +173,9 @@ class Ledger:
         self._whole_bytes = 0
         number = 0
         try:
-            content = path.read_bytes() if path.exists() else b""
-            whole, _, torn = content.rpartition(b"\n")
-            self._whole_bytes = len(content) - len(torn)
-            for number, line in enumerate(whole.splitlines(), 1):  # noqa: B007  (for the sentence)
+            whole = lines(path) if path.exists() else []
+            self._whole_bytes = sum(len(line) + 1 for line in whole)
+            for number, line in enumerate(whole, 1):  # noqa: B007  (for the sentence)
                 self._take(line)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
@@ -193,19 +192,12 @@ class Ledger:
         line = json.dumps({"kind": kind, **content}, separators=(",", ":"), allow_nan=False)
         data = line.encode() + b"\n"
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("r+b" if self.path.exists() else "wb") as file:
-                file.truncate(self._whole_bytes)
-                file.seek(self._whole_bytes)
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            self._whole_bytes = files.append(self.path, data, whole=self._whole_bytes)
         except OSError as error:
             raise InputError(
                 f"cannot write {self.path}: {error.strerror}; make the checkout writable and free "
                 "some space, then rerun to resume"
             ) from error
-        self._whole_bytes += len(data)
         self._take(data.rstrip())
 
     def _take(self, line: bytes) -> None:

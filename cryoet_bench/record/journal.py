@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import lzma
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from cryoet_bench import files
 from cryoet_bench.errors import InputError
 from cryoet_bench.record.benchmark import Benchmark, Case
 from cryoet_bench.record.estimate import estimate
@@ -276,19 +276,12 @@ class Journal:
     def _append(self, fields: dict[str, Any]) -> None:
         line = json.dumps(fields, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("r+b" if self.path.exists() else "wb") as file:
-                file.truncate(self._whole_bytes)
-                file.seek(self._whole_bytes)
-                file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
+            self._whole_bytes = files.append(self.path, line, whole=self._whole_bytes)
         except OSError as error:
             raise InputError(
                 f"cannot write the journal {self.path}: {error.strerror}; make the checkout "
                 "writable and free some space, then rerun to resume"
             ) from error
-        self._whole_bytes += len(line)
         self._take(json.loads(line))
 
     def _take(self, fields: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.files import locked
+from cryoet_bench.files import append, locked
 
 FORMAT = "cryoet-bench-study"
 NAME = "ledger.jsonl"
@@ -176,11 +176,7 @@ def _append(path: Path, content: Mapping[str, Any]) -> None:
     line = json.dumps(content).encode() + b"\n"
     size = path.stat().st_size
     try:
-        with path.open("ab", buffering=0) as file:
-            file.write(line)
-            os.fsync(file.fileno())
-            if file.tell() != size + len(line):  # a full disk takes a part of it
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301
+        append(path, line, whole=size)
     except OSError as error:
         with contextlib.suppress(OSError):
             os.truncate(path, size)
