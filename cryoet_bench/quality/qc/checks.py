@@ -1,4 +1,4 @@
-"""The seven checks of any volume, from its statistics to the consistency of its parts."""
+"""The checks of any volume, from its statistics to the consistency of its parts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.errors import InputError
+from cryoet_bench.quality.catalogue import CATALOGUE
 from cryoet_bench.quality.check import Check, worst
 from cryoet_bench.quality.qc.breaks import profile
 from cryoet_bench.quality.qc.grey_values import FEW, dynamic_range, pile, saturation, steps
@@ -29,7 +30,7 @@ _CROWDED = 0.02
 _LOCAL = 1.2
 
 
-def seven_checks(survey: Survey, array: ArrayLike, limits: Limits = LIMITS) -> list[Check]:
+def volume_checks(survey: Survey, array: ArrayLike, limits: Limits = LIMITS) -> list[Check]:
     """Return the checks that make sense for any volume, from its survey.
 
     Parameters
@@ -42,7 +43,16 @@ def seven_checks(survey: Survey, array: ArrayLike, limits: Limits = LIMITS) -> l
         What verdicts rest on.
     """
     if is_segmentation(survey):
-        return [statistics(survey, limits), segmentation(survey), *_without_densities(limits)]
+        reason = "Labels are no densities: this question makes no sense for a segmentation."
+        return [
+            statistics(survey, limits),
+            segmentation(survey),
+            *(
+                question.unanswered(reason, limits)
+                for question in CATALOGUE.values()
+                if question.of_densities
+            ),
+        ]
     return [
         statistics(survey, limits),
         padding(survey, limits),
@@ -81,32 +91,10 @@ def segmentation(survey: Survey) -> Check:
         f"{survey.minimum:g} to {survey.maximum:g} in the middle, {survey.uniform:.1%} of "
         "neighbours are equal. Checks of densities make no sense here and are left out."
     )
-    return Check(
-        "segmentation", "Kind of voxels", count, "labels", "densities or labels", "pass", sentence,
+    return CATALOGUE["segmentation"].answered(
+        count, "labels", "densities or labels", "pass", sentence,
         "segmentation",
     )  # fmt: skip
-
-
-def _without_densities(limits: Limits) -> list[Check]:
-    """Return the checks of densities, with the reason why a segmentation has none."""
-    return [
-        Check(
-            key, title, None, "", str(limits[limit]), "n/a",
-            "Labels are no densities: this question makes no sense for a segmentation.",
-        )
-        for key, title, limit in (
-            ("distribution", "Distribution of densities", "modes"),
-            ("outliers", "Outliers and hot voxels", "outliers"),
-            ("signal-to-noise", "Signal-to-noise ratio", "signal-to-noise"),
-            ("dynamic-range", "Dynamic range", "integer steps"),
-            ("saturation", "Saturation and clipping", "clipped voxels"),
-            ("empty-parts", "Empty slices and blocks", "empty blocks"),
-            ("slice-order", "Order of slices", "slice order"),
-            ("blocks", "Blocks out of place", "blocks"),
-            ("lines", "Hot lines and damaged rows", "lines"),
-            ("drift", "Drift across the volume", "density drift"),
-        )
-    ]  # fmt: skip
 
 
 def padding(survey: Survey, limits: Limits = LIMITS) -> Check:
@@ -128,8 +116,8 @@ def padding(survey: Survey, limits: Limits = LIMITS) -> Check:
         )
     else:
         sentence = "The specimen fills the volume: there is no padding and no mask."
-    return Check(
-        "padding", "Padding and mask", share, "of the voxels", str(limit), verdict, sentence,
+    return CATALOGUE["padding"].answered(
+        share, "of the voxels", str(limit), verdict, sentence,
         "padding" if verdict != "pass" else "",
         {
             "box": [[span.start, span.stop] for span in found.box],
@@ -167,16 +155,8 @@ def statistics(survey: Survey, limits: Limits = LIMITS) -> Check:
             f"All voxels are numbers: mean {survey.mean:.3g}, sd {survey.sd:.3g}, "
             f"median {survey.median:.3g}, robust sd {survey.sigma:.3g}."
         )
-    return Check(
-        "statistics",
-        "Voxel values",
-        bad,
-        "non-finite",
-        str(limit),
-        verdict,
-        sentence,
-        finding,
-        details,
+    return CATALOGUE["statistics"].answered(
+        bad, "non-finite", str(limit), verdict, sentence, finding, details
     )
 
 
@@ -202,8 +182,8 @@ def distribution(survey: Survey, limits: Limits = LIMITS) -> Check:
             f"One peak, skewness {survey.skewness:.2f}, excess kurtosis {survey.kurtosis:.2f}: "
             "ice with particles looks like this."
         )
-    return Check(
-        "distribution", "Distribution of densities", modes, "peaks" if modes != 1 else "peak",
+    return CATALOGUE["distribution"].answered(
+        modes, "peaks" if modes != 1 else "peak",
         f"{several}; repeated value {repeated}",
         worst((repeated.verdict(share), several.verdict(modes))), sentence, finding,
         {
@@ -327,8 +307,8 @@ def outliers(survey: Survey, limits: Limits = LIMITS) -> Check:
         )
     else:
         sentence = f"No voxel lies beyond {OUTLIER_SIGMA:g} robust sd."
-    return Check(
-        "outliers", "Outliers and hot voxels", alone, "hot voxels",
+    return CATALOGUE["outliers"].answered(
+        alone, "hot voxels",
         f"hot {lone}; beyond {OUTLIER_SIGMA:g} sd {many}", verdict, sentence, finding,
         {
             "below": found.low,
@@ -365,16 +345,15 @@ def signal_to_noise(survey: Survey, limits: Limits = LIMITS) -> Check:
     """
     limit, copies = limits["signal-to-noise"], limits["slice likeness"]
     known = survey.neighbours[np.isfinite(survey.neighbours)]
-    title, rule = "Signal-to-noise ratio", str(limit)
     if not known.size:
         known = profile(survey.tiles.axes[0]).correlation
         known = known[np.isfinite(known)]
     if not known.size:
-        return Check(
-            "signal-to-noise", title, None, "", rule, "n/a",
+        return CATALOGUE["signal-to-noise"].unanswered(
             "It cannot be estimated: it takes two neighbouring slices along z that are finite and "
             "not constant.",
-        )  # fmt: skip
+            limits,
+        )
     likeness = _typical_likeness(survey) if known.size == survey.shape[0] - 1 else math.nan
     if math.isnan(likeness):
         likeness = float(np.median(known))
@@ -397,8 +376,8 @@ def signal_to_noise(survey: Survey, limits: Limits = LIMITS) -> Check:
             f"Neighbouring slices correlate by {likeness:.3f}: an upper bound of {ratio:.2g} for "
             "the ratio (correlated noise counts as signal here; half-sets tell more)."
         )
-    return Check(
-        "signal-to-noise", title, ratio, "", rule, verdict, sentence, finding,
+    return CATALOGUE["signal-to-noise"].answered(
+        ratio, "", str(limit), verdict, sentence, finding,
         {"correlation": likeness},
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cryoet_bench.quality.catalogue import CATALOGUE
 from cryoet_bench.quality.check import Check, Verdict
 from cryoet_bench.quality.qc.breaks import (
     Break,
@@ -42,16 +43,9 @@ def continuity(survey: Survey, array: ArrayLike, limits: Limits = LIMITS) -> lis
     """Return the checks of slices, blocks and lines."""
     if survey.sd == 0 or not survey.finite:
         return [
-            Check(
-                key, title, None, "", str(limits[limit]), "n/a",
-                "A volume without an image continues nowhere.",
-            )
-            for key, title, limit in (
-                ("slice-order", _ORDER, "slice order"),
-                ("blocks", _BLOCKS, "blocks"),
-                ("lines", _LINES, "lines"),
-            )
-        ]  # fmt: skip
+            CATALOGUE[key].unanswered("A volume without an image continues nowhere.", limits)
+            for key in ("slice-order", "blocks", "lines")
+        ]
     broken = [
         item for axis, planes in enumerate(survey.tiles.axes) for item in breaks(planes, axis)
     ]
@@ -65,9 +59,6 @@ def continuity(survey: Survey, array: ArrayLike, limits: Limits = LIMITS) -> lis
         block_order(survey, torn, limits),
         line_order(survey, bright, broken, torn, limits),
     ]
-
-
-_ORDER, _BLOCKS, _LINES = "Order of slices", "Blocks out of place", "Hot lines and damaged rows"
 
 
 def slice_order(
@@ -120,8 +111,8 @@ def slice_order(
     elif broken:
         where = f"{AXES[broken[0].axis]} = {broken[0].slices[0]}"
         place = _across(survey, broken[0].axis, broken[0].slices[0])
-    return Check(
-        "slice-order", _ORDER, excess, "of what is natural here", rule, verdict, sentence, finding,
+    return CATALOGUE["slice-order"].answered(
+        excess, "of what is natural here", rule, verdict, sentence, finding,
         {
             "duplicates": copies[:20],
             "periodic": periodic,
@@ -292,8 +283,8 @@ def block_order(survey: Survey, torn: list[Block], limits: Limits = LIMITS) -> C
         sentence = (
             f"The block z, y, x = {where} does not continue its surroundings at {faces}: {what}."
         )
-    return Check(
-        "blocks", _BLOCKS, found, "blocks", str(limit), verdict, sentence, finding,
+    return CATALOGUE["blocks"].answered(
+        found, "blocks", str(limit), verdict, sentence, finding,
         {
             "copies": [
                 {"first": copy.first, "second": copy.second, "turned": copy.turned}
@@ -382,8 +373,8 @@ def line_order(
             f"{math.exp(stripe.excess):.1f} times as rough as those around, and begin and end "
             f"abruptly ({len(rough)} such stripes): their bytes are damaged."
         )
-    return Check(
-        "lines", _LINES, found, "lines or stripes", str(limit), verdict, sentence, finding,
+    return CATALOGUE["lines"].answered(
+        found, "lines or stripes", str(limit), verdict, sentence, finding,
         {
             "lines": [
                 {"axis": AXES[line.axis], "at": line.at, "height": line.height}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cryoet_bench.quality.catalogue import CATALOGUE
 from cryoet_bench.quality.check import Check, Verdict, worst
 from cryoet_bench.quality.qc.checks import is_segmentation
 from cryoet_bench.quality.qc.kernels import BLOCK
@@ -25,52 +26,39 @@ def cryoet_checks(
     volume: Volume, survey: Survey, spectrum: Spectrum | None, limits: Limits = LIMITS
 ) -> list[Check]:
     """Return the checks that are particular to tomograms."""
-    if is_segmentation(survey):
-        densities = [
-            Check(
-                key, title, None, unit, str(limits[limit]), "n/a",
-                "Labels are no densities: this question makes no sense for a segmentation.",
-            )
-            for key, title, unit, limit in (
-                ("missing-wedge", "Missing wedge", "degrees", "tilt range"),
-                ("band-limit", "Effective band limit", "cycles/voxel", "band limit"),
-                ("contrast", "Sign of the contrast", "skewness", "skewness"),
-                ("byte-order", "Byte order", "gain in likeness", "byte order"),
-            )
-        ]  # fmt: skip
-    else:
-        densities = [
-            missing_wedge(spectrum, limits),
-            band_limit(spectrum, volume, limits),
-            contrast(survey, limits),
-            byte_order(survey, volume.array, limits),
-        ]
     stored = volume.missing_chunks is not None
-    return [
-        *densities[:2],
+    told = [
         voxel_spacing(volume, limits),
-        *densities[2:],
         *([stored_chunks(volume, survey, limits)] if stored else []),
         header(volume, limits),
         content(volume),
+    ]
+    if is_segmentation(survey):
+        return told
+    return [
+        missing_wedge(spectrum, limits),
+        band_limit(spectrum, volume, limits),
+        contrast(survey, limits),
+        byte_order(survey, volume.array, limits),
+        *told,
     ]
 
 
 def missing_wedge(spectrum: Spectrum | None, limits: Limits = LIMITS) -> Check:
     """Judge the range of tilts that the power spectrum shows."""
-    limit, title = limits["tilt range"], "Missing wedge"
+    limit = limits["tilt range"]
     if spectrum is None or spectrum.unseen:
         filtered = spectrum is not None and spectrum.unseen == "filtered"
-        return Check(
-            "missing-wedge", title, None, "degrees", str(limit), "n/a",
+        return CATALOGUE["missing-wedge"].unanswered(
             "So little of the band is left that angles cannot be told apart."
             if filtered
             else "The volume is too thin or too uniform to see a missing wedge.",
-        )  # fmt: skip
+            limits,
+        )
     wedge = spectrum.wedge
     if wedge is None:
-        return Check(
-            "missing-wedge", title, None, "degrees", str(limit), "warn",
+        return CATALOGUE["missing-wedge"].answered(
+            None, "degrees", str(limit), "warn",
             "No missing wedge is seen: the volume is no plain reconstruction of a tilt series "
             "(averaged, simulated, turned, or filled in by a network), or it holds only noise.",
             "no-wedge",
@@ -80,8 +68,8 @@ def missing_wedge(spectrum: Spectrum | None, limits: Limits = LIMITS) -> Check:
     sentence = f"The tilt axis is {axis} and tilts reach about +-{wedge.tilt_range:.0f} degrees" + (
         "." if verdict == "pass" else ": tilts were lost, and detail along z with them."
     )
-    return Check(
-        "missing-wedge", title, wedge.tilt_range, "degrees", str(limit), verdict, sentence,
+    return CATALOGUE["missing-wedge"].answered(
+        wedge.tilt_range, "degrees", str(limit), verdict, sentence,
         "" if verdict == "pass" else "narrow-tilt-range",
         {"tilt_axis": wedge.tilt_axis, "contrast": wedge.contrast},
     )  # fmt: skip
@@ -89,12 +77,11 @@ def missing_wedge(spectrum: Spectrum | None, limits: Limits = LIMITS) -> Check:
 
 def band_limit(spectrum: Spectrum | None, volume: Volume, limits: Limits = LIMITS) -> Check:
     """Judge how much of the band the volume's sampling allows is used."""
-    limit, title = limits["band limit"], "Effective band limit"
+    limit = limits["band limit"]
     if spectrum is None:
-        return Check(
-            "band-limit", title, None, "cycles/voxel", str(limit), "n/a",
-            "The volume is too thin or too uniform for a power spectrum.",
-        )  # fmt: skip
+        return CATALOGUE["band-limit"].unanswered(
+            "The volume is too thin or too uniform for a power spectrum.", limits
+        )
     verdict = limit.verdict(spectrum.band_limit)
     length = ""
     if volume.voxel_spacing:
@@ -103,8 +90,8 @@ def band_limit(spectrum: Spectrum | None, volume: Volume, limits: Limits = LIMIT
         f"99.9 % of the variance lies below {spectrum.band_limit:.2f} cycles/voxel{length}"
         + ("." if verdict == "pass" else ": the volume is heavily filtered or enlarged; bin it.")
     )
-    return Check(
-        "band-limit", title, spectrum.band_limit, "cycles/voxel", str(limit), verdict, sentence,
+    return CATALOGUE["band-limit"].answered(
+        spectrum.band_limit, "cycles/voxel", str(limit), verdict, sentence,
         "" if verdict == "pass" else "oversampled",
     )  # fmt: skip
 
@@ -112,11 +99,11 @@ def band_limit(spectrum: Spectrum | None, volume: Volume, limits: Limits = LIMIT
 def voxel_spacing(volume: Volume, limits: Limits = LIMITS) -> Check:
     """Judge whether the voxel spacing is there, plausible, and the same along all axes."""
     coarse, fine = limits["spacing"], limits["finest spacing"]
-    rule, title = f"{fine}; {coarse}", "Voxel spacing"
+    rule = f"{fine}; {coarse}"
     spacing = volume.voxel_spacing
     if spacing is None:
-        return Check(
-            "voxel-spacing", title, None, "angstrom", rule, "warn",
+        return CATALOGUE["voxel-spacing"].answered(
+            None, "angstrom", rule, "warn",
             " ".join(
                 (
                     "The voxel spacing is not recorded: no length in this volume can be trusted.",
@@ -137,8 +124,8 @@ def voxel_spacing(volume: Volume, limits: Limits = LIMITS) -> Check:
         verdict, finding = "warn", "anisotropic-spacing"
         shown = " x ".join(f"{length:g}" for length in spacing)
         sentence = f"Voxels are no cubes ({shown} angstrom along z, y, x): most programs assume so."
-    return Check(
-        "voxel-spacing", title, spacing[2], "angstrom", rule, verdict, sentence, finding,
+    return CATALOGUE["voxel-spacing"].answered(
+        spacing[2], "angstrom", rule, verdict, sentence, finding,
         {"spacing": spacing},
     )  # fmt: skip
 
@@ -159,8 +146,8 @@ def contrast(survey: Survey, limits: Limits = LIMITS) -> Check:
         sentence = "Dense matter is dark, as the field's convention is."
     else:
         sentence = "The distribution is nearly symmetric: the sign of the contrast is not evident."
-    return Check(
-        "contrast", "Sign of the contrast", None if np.isnan(value) else value, "skewness",
+    return CATALOGUE["contrast"].answered(
+        None if np.isnan(value) else value, "skewness",
         str(limit), verdict, sentence, "inverted-contrast" if verdict in {"warn", "fail"} else "",
     )  # fmt: skip
 
@@ -171,7 +158,7 @@ def byte_order(survey: Survey, array: ArrayLike, limits: Limits = LIMITS) -> Che
     Only signs of differences from the median are compared, which no damaged exponent can upset.
     The central box is tried, and the places where values are wildest.
     """
-    limit, title = limits["byte order"], "Byte order"
+    limit = limits["byte order"]
     gains = {}
     if survey.dtype.itemsize > 1:
         gains = {place: _gain(box) for place, box in _suspicious(survey, array).items()}
@@ -184,8 +171,8 @@ def byte_order(survey: Survey, array: ArrayLike, limits: Limits = LIMITS) -> Che
         if verdict != "pass"
         else "The bytes of a voxel are in the order that the type says."
     )
-    return Check(
-        "byte-order", title, gain, "gain in likeness", str(limit), verdict, sentence,
+    return CATALOGUE["byte-order"].answered(
+        gain, "gain in likeness", str(limit), verdict, sentence,
         "" if verdict == "pass" else "wrong-byte-order",
     )  # fmt: skip
 
@@ -268,8 +255,8 @@ def stored_chunks(volume: Volume, survey: Survey, limits: Limits = LIMITS) -> Ch
     if unwritten:
         verdict = "warn"
         sentence += ". All of them lie in padding, where unwritten chunks are normal."
-    return Check(
-        "stored-chunks", "Chunks in the store", len(missing), "missing", str(limit), verdict,
+    return CATALOGUE["stored-chunks"].answered(
+        len(missing), "missing", str(limit), verdict,
         sentence, "unwritten-chunks" if unwritten else "missing-chunk" if missing else "",
         {"missing": list(missing)[:100]},
     )  # fmt: skip
@@ -319,8 +306,8 @@ def header(volume: Volume, limits: Limits = LIMITS) -> Check:
         if found
         else "Header and voxels agree, as far as the format lets one tell."
     )
-    return Check(
-        "header", "Header", len(found), "disagreements", str(limit), limit.verdict(len(found)),
+    return CATALOGUE["header"].answered(
+        len(found), "disagreements", str(limit), limit.verdict(len(found)),
         sentence, "damaged-header" if found else "",
     )  # fmt: skip
 
@@ -330,8 +317,8 @@ def content(volume: Volume) -> Check:
     notes = volume.about("content")
     doubtful = [note for note in notes if not note.harmless]
     sentence = " ".join(note.sentence for note in notes)
-    return Check(
-        "content", "Content of the file", len(doubtful), "doubts", "none",
+    return CATALOGUE["content"].answered(
+        len(doubtful), "doubts", "none",
         "warn" if doubtful else "pass", sentence or "The file holds one volume along z, y, x.",
         doubtful[0].name if doubtful else "",
     )  # fmt: skip

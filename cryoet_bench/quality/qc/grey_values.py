@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cryoet_bench.quality.catalogue import CATALOGUE
 from cryoet_bench.quality.check import Check, Verdict
 from cryoet_bench.quality.qc.survey import Survey
 from cryoet_bench.quality.qc.sweep import RANGE_END, RANGE_SIDE
@@ -55,17 +56,17 @@ def steps(survey: Survey) -> Steps:
 def dynamic_range(survey: Survey, limits: Limits = LIMITS) -> Check:
     """Judge how many grey values the volume uses, and whether a float volume was quantised once."""
     found = steps(survey)
-    title, integer = "Dynamic range", survey.dtype.kind != "f"
+    integer = survey.dtype.kind != "f"
     limit = limits["integer steps" if integer else "hidden steps"]
     details: dict[str, Any] = {"levels": found.levels, "sampled": found.sampled}
     if survey.sd == 0 or not survey.finite:
-        return Check(
-            "dynamic-range", title, None, "bits", str(limit), "n/a",
+        return CATALOGUE["dynamic-range"].answered(
+            None, "bits", str(limit), "n/a",
             "A constant volume has no dynamic range.", "", details,
         )  # fmt: skip
     if not found.quantised or math.isnan(found.step):
-        return Check(
-            "dynamic-range", title, survey.mantissa_bits, "bits of significand", str(limit), "pass",
+        return CATALOGUE["dynamic-range"].answered(
+            survey.mantissa_bits, "bits of significand", str(limit), "pass",
             f"Values hardly ever repeat: the range of {survey.dtype} is used without steps.",
             "", details,
         )  # fmt: skip
@@ -95,8 +96,8 @@ def dynamic_range(survey: Survey, limits: Limits = LIMITS) -> Check:
         )
     else:
         sentence = f"Steps of {coarse:.2g} sd, about {bits:.0f} bits: finer than any noise here."
-    return Check(
-        "dynamic-range", title, bits, "bits", f"step {limit}", verdict, sentence, finding, details
+    return CATALOGUE["dynamic-range"].answered(
+        bits, "bits", f"step {limit}", verdict, sentence, finding, details
     )
 
 
@@ -112,8 +113,8 @@ def saturation(survey: Survey, limits: Limits = LIMITS) -> Check:
     verdict: Verdict = limit.verdict(share) if clipped else "pass"
     around = wrapped_neighbours(survey)
     if limits["wrapped voxels"].verdict(around) != "pass":
-        return Check(
-            "saturation", "Saturation and clipping", around, "pairs of voxels",
+        return CATALOGUE["saturation"].answered(
+            around, "pairs of voxels",
             str(limits["wrapped voxels"]), limits["wrapped voxels"].verdict(around),
             f"{around:,} times a voxel near the largest value lies beside one near the smallest: "
             "values beyond the integer type's range wrapped around to its other end.",
@@ -125,8 +126,8 @@ def saturation(survey: Survey, limits: Limits = LIMITS) -> Check:
         if verdict != "pass"
         else "The extreme values are rare, as in measured data: nothing was cut off."
     )
-    return Check(
-        "saturation", "Saturation and clipping", share, "of the voxels", str(limit), verdict,
+    return CATALOGUE["saturation"].answered(
+        share, "of the voxels", str(limit), verdict,
         sentence, "clipped" if verdict != "pass" else "",
         {"at_minimum": survey.at_minimum, "at_maximum": survey.at_maximum},
     )  # fmt: skip

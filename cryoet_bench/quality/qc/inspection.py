@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cryoet_bench.quality.check import Check, Verdict, worst
-from cryoet_bench.quality.qc.checks import seven_checks
+from cryoet_bench.quality.qc.checks import volume_checks
 from cryoet_bench.quality.qc.cryoet import cryoet_checks
 from cryoet_bench.quality.qc.spectrum import EDGE, Spectrum, spectrum
 from cryoet_bench.quality.qc.survey import ArrayLike, Survey, survey, within
@@ -34,7 +34,7 @@ class Inspection:
     spectrum : Spectrum or None
         Of the central box; None where it is too small.
     checks : tuple of Check
-        The seven of any volume, then those of cryo-ET.
+        Those of any volume, then those of cryo-ET.
     """
 
     volume: Volume
@@ -137,7 +137,7 @@ def _inspect(
     statistics.padding.blank(centre, box)
     power = spectrum(centre)
     checks: list[Check] = [
-        *seven_checks(statistics, volume.array, limits),
+        *volume_checks(statistics, volume.array, limits),
         *cryoet_checks(volume, statistics, power, limits),
     ]
     return Inspection(volume, statistics, power, tuple(checks))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cryoet_bench.quality.catalogue import CATALOGUE
 from cryoet_bench.quality.check import Check, Verdict, worst
 from cryoet_bench.quality.qc.continuity import continuity
 from cryoet_bench.quality.qc.kernels import BLOCK
@@ -86,8 +87,8 @@ def empty_parts(survey: Survey, limits: Limits = LIMITS) -> Check:
         )
     else:
         sentence = "No slice and no block of the volume is empty."
-    return Check(
-        "empty-parts", "Empty slices and blocks", count + len(lone), "", rule, verdict, sentence,
+    return CATALOGUE["empty-parts"].answered(
+        count + len(lone), "", rule, verdict, sentence,
         finding, details,
     )  # fmt: skip
 
@@ -140,10 +141,9 @@ def drift(survey: Survey, limits: Limits = LIMITS) -> Check:
         steps_of_mean[axis] = few * _trend(slices.mean[usable] / survey.sd)
         steps_of_sd[axis] = few * _trend(np.log(slices.sd[usable]))
     if not steps_of_mean:
-        return Check(
-            "drift", "Drift across the volume", None, "sd", str(density), "n/a",
-            f"The volume is too thin for a trend: no axis has {BLOCK} usable slices.",
-        )  # fmt: skip
+        return CATALOGUE["drift"].unanswered(
+            f"The volume is too thin for a trend: no axis has {BLOCK} usable slices.", limits
+        )
     axis = max(steps_of_mean, key=lambda name: abs(steps_of_mean[name]))
     other = max(steps_of_sd, key=lambda name: abs(steps_of_sd[name]))
     value, ratio = abs(steps_of_mean[axis]), abs(steps_of_sd[other])
@@ -165,8 +165,8 @@ def drift(survey: Survey, limits: Limits = LIMITS) -> Check:
         sentence = (
             f"Mean and contrast stay level: the largest trend is {value:.2f} sd along {axis}."
         )
-    return Check(
-        "drift", "Drift across the volume", value, "sd",
+    return CATALOGUE["drift"].answered(
+        value, "sd",
         f"mean {density}; log contrast {spread}", verdict, sentence, finding,
         {"mean": steps_of_mean, "log_sd": steps_of_sd},
     )  # fmt: skip

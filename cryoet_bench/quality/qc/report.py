@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cryoet_bench.quality.catalogue import CATALOGUE
 from cryoet_bench.quality.check import Check
 from cryoet_bench.quality.consequence import advice, by_consequence
 from cryoet_bench.quality.qc.inspection import Inspection, measures
 from cryoet_bench.quality.qc.slices import read_slice
 from cryoet_bench.quality.qc.survey import Survey
-from cryoet_bench.quality.report import Report, Section
+from cryoet_bench.quality.report import Report, Section, Table
 from cryoet_bench.quality.report.plane import AXES, ORIENTATION, show_plane
 
 if TYPE_CHECKING:
@@ -37,10 +39,17 @@ def build_report(inspection: Inspection) -> Report:
         title=volume.name,
         subject={name: value for name, value in subject.items() if value is not None},
         checks=inspection.checks,
-        sections=_sections(inspection),
+        sections=(*_sections(inspection), _questions(inspection.checks)),
         measures=measures(inspection),
         answer=f"Use it? {advice(inspection.checks)}",
     )
+
+
+def _questions(checks: Sequence[Check]) -> Section:
+    """Return what each check looks for, for a reader who meets them for the first time."""
+    asked = [CATALOGUE[check.key] for check in checks]
+    rows = [(question.title, question.finds) for question in asked]
+    return Section("What each check looks for", table=Table(("check", "looks for"), rows))
 
 
 def _specimen(found: Survey) -> str | None:
