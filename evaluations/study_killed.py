@@ -1,11 +1,11 @@
 #!/usr/bin/env python
 """Does a study that is killed again and again lose a row, or have one twice?
 
-    .venv/bin/python -m evaluations.study_killed [--kills 10] [--repeats 1]
+    .venv/bin/python -m evaluations.study_killed [--kills 10] [--repeats 1] [--keep FOLDER]
 
-Runs the quick matrix on a small phantom without a break, then again while it is killed at random
-moments and resumed. Exits with 1 unless the second has every row of the first, none twice, and the
-same exact values.
+Runs the quick matrix on the default phantom without a break, then again while it is killed at
+random moments and resumed. Exits with 1 unless the second has every row of the first, none twice,
+and the same exact values. With --keep a rerun takes the unbroken study from that folder.
 """
 
 from __future__ import annotations
@@ -57,13 +57,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--longest", type=float, default=9, help="seconds until a kill, at most")
+    parser.add_argument("--keep", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as where:
-        whole, broken = Path(where, "whole"), Path(where, "broken")
+        whole, broken = (arguments.keep or Path(where)) / "whole", Path(where, "broken")
         start = time.monotonic()
         subprocess.run(command(whole, arguments.repeats), stdout=subprocess.DEVNULL, check=True)
         took = time.monotonic() - start
-        kills = killed(broken, arguments.repeats, arguments.kills, 3 * took / arguments.kills)
+        kills = killed(broken, arguments.repeats, arguments.kills, arguments.longest)
         one, other = ledger.read(whole).entries, ledger.read(broken).entries
         lines = (broken / ledger.NAME).read_bytes().count(b"\n") - 1
     lost = one.keys() - other.keys()

@@ -26,8 +26,9 @@ from cryoet_bench.cli.confirm import confirm
 from cryoet_bench.cli.find import find
 from cryoet_bench.cli.gate import gate
 from cryoet_bench.cli.qc import qc
+from cryoet_bench.cli.recommend import recommend
 from cryoet_bench.cli.report import report
-from cryoet_bench.cli.study import recommend, study
+from cryoet_bench.cli.study import study
 from cryoet_bench.cli.verify import verify
 from cryoet_bench.conclusion import NOT_DONE, conclude
 

@@ -1,8 +1,7 @@
-"""``cryoet-bench study`` and ``recommend``: what should I write, what does it cost, how sure?"""
+"""``cryoet-bench study``: what should I write, what does it cost, how sure is that?"""
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -22,18 +21,24 @@ from cryoet_bench.errors import InputError
 if TYPE_CHECKING:
     from cryoet_bench.study.matrix import Matrix
     from cryoet_bench.study.overview import Overview
+    from cryoet_bench.study.sheet import Sheet
 
 _ASK = 1000  # combinations: a night's work
 _SHOWN = 30
+_DISPENSABLE = (
+    "on the front, %", "xy from S3, ms", "error, sd", "read, ms", "fit for", "yz, ms",
+)  # fmt: skip
+"""Columns that a narrow terminal leaves to the page, in this order."""
 _console = Console(highlight=False)
 if not _console.is_terminal:
     _console.width = 160
 
-_Price = Annotated[
+PriceName = Annotated[
+    str, typer.Option(help="s3-standard, s3-express, r2, gcs, or a TOML file of your own.")
+]
+FlatPrice = Annotated[
     float | None,
-    typer.Option(
-        "--price-per-TB-month", help="Dollars that a TB costs in a month, in place of --price."
-    ),
+    typer.Option("--price-per-TB-month", help="Dollars for a TB in a month, in place of --price."),
 ]
 
 
@@ -47,45 +52,50 @@ def study(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     ],
     matrix: Annotated[
         str,
-        typer.Option(help="quick, focused, full, heftie, bioimagetools, or a TOML file of yours."),
+        typer.Option(
+            help="Configurations: quick (2 minutes), focused (20 minutes), full, scaling, heftie, "
+            "bioimagetools, or a TOML file of your own."
+        ),
     ] = "quick",
     access: Annotated[
         str | None,
         typer.Option(
-            help="Access patterns that are timed, with commas, such as xy-slices,patches."
+            help="Access patterns to time, in place of the matrix's: any of xy-slices, xz-slices, "
+            "yz-slices, orthoslices, slabs, subtomograms, patches, with commas between them."
         ),
     ] = None,
     store: Annotated[
-        str, typer.Option(help="local, or s3:20ms for a real S3 server at that distance.")
+        str, typer.Option(help="local, or s3:20ms for a real S3 server 20 ms away.")
     ] = "local",
     repeats: Annotated[
-        int | None, typer.Option(min=1, max=100, help="Rounds of fresh processes.")
+        int | None,
+        typer.Option(min=1, max=100, help="Rounds of fresh processes, in place of the matrix's."),
     ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
-            help="Measure sizes and fidelity on the Dask scheduler at this address; 'local' starts "
-            "a worker a core here."
+            help="Address of a Dask scheduler that measures sizes and fidelity; 'local' starts one "
+            "worker a core here. Times are always measured here, one at a time."
         ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for all results; rerun to resume.")
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="Volumes like the first that are stored.")] = 1,
-    price: Annotated[
-        str, typer.Option(help="s3-standard, s3-express, r2, gcs, or a TOML file of yours.")
-    ] = "s3-standard",
-    price_per_tb_month: _Price = None,
+    count: Annotated[
+        int, typer.Option(min=1, help="Volumes of this size in the collection, for costs.")
+    ] = 1,
+    price: PriceName = "s3-standard",
+    price_per_tb_month: FlatPrice = None,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Measure a matrix of more than 1000 combinations.")
+        bool, typer.Option("--yes", help=f"Measure more than {_ASK} combinations without asking.")
     ] = False,
 ) -> None:
-    """Measure which codec, chunks and format to write, and what a collection of them costs.
+    """Measure which codec, chunks and format to write, and what a collection costs in each.
 
     A box of each volume is measured: sizes, requests and fidelity exactly, times in interleaved
     rounds of fresh processes. Tables, a page, a report and recommendations go into a folder.
 
-    Exit code 0; 1: a codec broke its promise; 2: something could not be measured.
+    Exit code 1: a codec broke its promise or failed; 2: a source could not be measured.
 
     Example: cryoet-bench study my.mrc --matrix quick --count 2000 --price-per-TB-month 23
 
@@ -98,7 +108,7 @@ def study(  # noqa: PLR0913, PLR0917  (each is an option of the command)
 
     wanted = _chosen(matrices.read(matrix), access, repeats)
     _require_store(store)
-    tariff = cost.read_price(price) if price_per_tb_month is None else cost.flat(price_per_tb_month)
+    paid = cost.read_price(price) if price_per_tb_month is None else cost.flat(price_per_tb_month)
     _ask(wanted, yes)
     folder = out or Path(f"study-{_stem(sources[0])}")
     with Progress() as progress:
@@ -108,90 +118,19 @@ def study(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         try:
             ledger = campaign.run(plan, scheduler=scheduler, progress=progress.tell)
         except KeyboardInterrupt:
-            say(f"interrupted; what was measured is kept in {folder}, rerun to resume")
+            say(f"interrupted; all results so far are in {folder}, rerun to resume")
             raise typer.Exit(INTERRUPTED) from None
         progress.tell("Page and tables", 0, 1)
         from cryoet_bench.study.tables import results  # noqa: PLC0415
 
         found = results(ledger)
-        seen = overview.overview(found, tariff, count=count, excluded=plan.excluded())
+        seen = overview.overview(found, paid, count=count, excluded=plan.excluded())
         written = overview.write(seen, folder)
     _print(seen, folder, written)
     if plan.unreadable:
         raise typer.Exit(NOT_DONE)
     if any(entry.status in {"broken", "failed"} for entry in ledger.entries.values()):
         raise typer.Exit(FINDING)
-
-
-def recommend(  # noqa: PLR0913, PLR0917  (each is an option of the command)
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
-    use: Annotated[
-        str, typer.Option("--for", help="archive, interactive, training or visualisation.")
-    ] = "interactive",
-    store: Annotated[
-        str | None, typer.Option(help="local or s3, in place of where the study measured.")
-    ] = None,
-    min_fsc: Annotated[
-        float | None, typer.Option(help="Least Fourier shell correlation within the band.")
-    ] = None,
-    profile: Annotated[
-        str | None, typer.Option(help="Profile of verify that the copy has to pass.")
-    ] = None,
-    lossless: Annotated[bool, typer.Option("--lossless", help="Keep every bit.")] = False,
-    volumes: Annotated[int | None, typer.Option(min=1, help="Volumes in the collection.")] = None,
-    mean_size: Annotated[
-        str | None, typer.Option(help="Of a volume without compression, such as 2.3GB.")
-    ] = None,
-    price: Annotated[
-        str, typer.Option(help="s3-standard, s3-express, r2, gcs, or a TOML file of yours.")
-    ] = "s3-standard",
-    price_per_tb_month: _Price = None,
-    reads: Annotated[float, typer.Option(help="How often a volume is read in a year.")] = 1.0,
-    weights: Annotated[Path | None, typer.Option(help="Use cases in a TOML file of yours.")] = None,
-    code: Annotated[bool, typer.Option(help="Print the code to paste.")] = True,
-    view: Annotated[
-        bool, typer.Option("--view", help="Show each choice beside its original in napari.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Say what to write for a use: the choice, the runner-up, how sure, and the code.
-
-    Example: cryoet-bench recommend study-my --for archive --volumes 15000 --mean-size 2.3GB
-
-    Example: cryoet-bench recommend study-my --for interactive --store s3 --lossless
-    """
-    extras.require("pandas")
-    from cryoet_bench.quality.fidelity.profiles import profile_named  # noqa: PLC0415
-    from cryoet_bench.study import cost, ledger, overview, recommendation  # noqa: PLC0415
-    from cryoet_bench.study.tables import results  # noqa: PLC0415
-
-    cases = recommendation.read_use_cases(weights)
-    demand = recommendation.Demand(
-        use=recommendation.use_named(use, cases),
-        store=store,
-        min_fsc=min_fsc,
-        profile=profile and profile_named(profile).name,
-        lossless=lossless,
-    )
-    if store not in {None, "local", "s3"}:
-        raise InputError(f"a store is local or s3, not {store!r}")
-    tariff = cost.read_price(price) if price_per_tb_month is None else cost.flat(price_per_tb_month)
-    found = results(ledger.read(folder))
-    size = None if mean_size is None else cost.parse_size(mean_size)
-    advice = overview.advise(
-        found, demand, tariff, volumes=volumes or 1, mean_bytes=size, reads=reads
-    )
-    if as_json:
-        typer.echo(json.dumps([one.facts() for one in advice], indent=2))
-        return
-    for one in advice:
-        _console.print(one.text(with_code=code), markup=False, soft_wrap=True)
-    if view:
-        from cryoet_bench.study import viewer  # noqa: PLC0415
-
-        viewer.show(
-            found, [(one.recommendation.subject, one.recommendation.choice) for one in advice]
-        )
 
 
 def _chosen(matrix: Matrix, access: str | None, repeats: int | None) -> Matrix:
@@ -205,7 +144,7 @@ def _chosen(matrix: Matrix, access: str | None, repeats: int | None) -> Matrix:
         unknown = [name for name in names if name not in ACCESS]
         if unknown or not names:
             raise InputError(
-                f"there is no access pattern {', '.join(unknown) or 'without a name'}: choose of "
+                f"there is no access pattern {', '.join(unknown) or 'without a name'}: choose from "
                 f"{', '.join(ACCESS)}"
             )
         changes["access"] = list(dict.fromkeys(names))
@@ -231,10 +170,10 @@ def _ask(matrix: Matrix, yes: bool) -> None:
     if yes or total <= _ASK:
         return
     hours = total * matrix.repeats * 1.5 / 3600
-    told = f"the matrix has {total:,} combinations, which take about {hours:,.0f} hours"
+    much = f"the matrix has {total:,} combinations, which take about {hours:,.0f} hours"
     if not sys.stdin.isatty():
-        raise InputError(f"{told}: give --yes to measure them")
-    typer.confirm(f"{told}. Measure them?", abort=True)
+        raise InputError(f"{much}: give --yes to measure them")
+    typer.confirm(f"{much}. Measure them?", abort=True)
 
 
 def _stem(source: str) -> str:
@@ -245,16 +184,7 @@ def _stem(source: str) -> str:
 def _print(seen: Overview, folder: Path, written: list[Path]) -> None:
     for sheet in seen.sheets:
         _console.print(f"\n{sheet.title}", style="bold", markup=False)
-        table = Table(box=SIMPLE, pad_edge=False, caption=sheet.caption, caption_justify="left")
-        for number, column in enumerate(sheet.columns):
-            table.add_column(
-                column, justify="left" if number == 0 else "right", no_wrap=number == 0
-            )
-        for row in sheet.rows[:_SHOWN]:
-            cells = [escape(cell) for cell in row.cells]
-            style = "bold green" if row.chosen else "dim" if row.note else ""
-            table.add_row(*cells, style=style)
-        _console.print(table)
+        _console.print(_fitting(sheet))
         if len(sheet.rows) > _SHOWN:
             _console.print(f"{len(sheet.rows) - _SHOWN} more in {folder}/configurations.csv")
         for line in sheet.sentences:
@@ -264,3 +194,35 @@ def _print(seen: Overview, folder: Path, written: list[Path]) -> None:
     _console.print(
         f"\n{', '.join(path.name for path in written)} in {folder}", markup=False, soft_wrap=True
     )
+
+
+def _fitting(sheet: Sheet) -> Table:
+    """Return the table of a sheet with as many of its columns as the terminal is wide."""
+    columns = list(sheet.columns)
+    table = _table(sheet, columns)
+    unlimited = _console.options.update(max_width=1000)
+    for column in _DISPENSABLE:
+        if _console.measure(table, options=unlimited).maximum <= _console.width:
+            break
+        if column in columns:
+            columns.remove(column)
+            table = _table(sheet, columns)
+    return table
+
+
+def _table(sheet: Sheet, columns: list[str]) -> Table:
+    table = Table(
+        box=SIMPLE,
+        pad_edge=False,
+        collapse_padding=True,
+        caption=sheet.caption,
+        caption_justify="left",
+    )
+    for column in columns:
+        heading = column.replace(", ", ",\n")
+        table.add_column(heading, justify="left" if column == columns[0] else "right")
+    for row in sheet.rows[:_SHOWN]:
+        shown = dict(zip(sheet.columns, row.cells, strict=True))
+        style = "bold green" if row.chosen else "dim" if row.note else ""
+        table.add_row(*(escape(shown[column]) for column in columns), style=style)
+    return table

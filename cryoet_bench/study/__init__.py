@@ -1,6 +1,11 @@
-"""What to write: codecs, chunks and formats measured on a tomogram of yours, and what follows.
+"""What to write: codecs, chunks and formats measured on tomograms, and what follows from that.
 
-`configuration`, `families`, `promise` and `trial` are what a measured process imports: numpy, zarr
-and numcodecs are enough for them, so that codecs with other pins are measured in an environment of
-their own.
+A `campaign` takes boxes of tomograms (`subject`) and the configurations of a `matrix`, examines and
+times them (`examination`, `trial`, each in a `process`), and keeps every trial in a `ledger`.
+`tables` reads the ledger back. `pareto`, `whole`, `recommendation`, `cost`, `scaling` and
+`transfer` judge it; `advice`, `sheet`, `overview`, `charts`, `page` and `viewer` show it.
+
+A measured process imports `configuration`, `families`, `promise` and `trial`: numpy, zarr and
+numcodecs are enough for them, so codecs with other pins are measured in an environment of their
+own.
 """

@@ -1,4 +1,4 @@
-"""A study, from its sources to a ledger that holds everything: what was done before is kept."""
+"""A study from its sources to its ledger; a rerun measures only what the ledger lacks."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import json
 import random
 import statistics
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +18,26 @@ import numpy as np
 
 from cryoet_bench.conclusion import sentence
 from cryoet_bench.errors import InputError
-from cryoet_bench.harness import turn
+from cryoet_bench.harness import machine, turn
 from cryoet_bench.measure.controls import LIMIT, quiet_level
 from cryoet_bench.study import matrix as matrices
 from cryoet_bench.study.examination import Task, examine
 from cryoet_bench.study.ledger import NAME, Entry, Ledger, opened
-from cryoet_bench.study.matrix import Matrix
+from cryoet_bench.study.matrix import Choice, Matrix
 from cryoet_bench.study.process import ask_once
-from cryoet_bench.study.subject import Subject, take, told_apart
+from cryoet_bench.study.subject import Subject, named, take
 
 BOXES = "boxes"
 """The folder of a study that holds the measured boxes."""
 
-_ATTEMPTS = 3
+ATTEMPTS = 3
 """How often a disturbed trial is measured at most."""
 
 _SOFTWARE = ("cryoet-bench", "zarr", "numcodecs", "numpy", "imagecodecs", "pcodec", "zfpy")
+"""Distributions whose versions a study states."""
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being done, how many steps of it are done, and how many there are."""
+"""Receives what is being done, how many of its steps are done, and how many there are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,15 +47,15 @@ class Plan:
     Parameters
     ----------
     matrix : Matrix
-        Which configurations.
+        The configurations.
     subjects : tuple of Subject
-        On what.
+        The boxes that they are measured on.
     folder : pathlib.Path
-        Where everything is kept.
+        Where all results are kept.
     store : str
         ``local``, or ``s3:20ms`` for a server at that distance.
     unreadable : mapping of str to str
-        Sources that are none, and why.
+        Sources that cannot be measured, and why.
     """
 
     matrix: Matrix
@@ -62,13 +64,16 @@ class Plan:
     store: str = "local"
     unreadable: Mapping[str, str] = field(default_factory=dict)
 
+    def choice(self, subject: Subject) -> Choice:
+        """Return the configurations that are measured on a subject."""
+        return matrices.choose(
+            self.matrix, subject.box_shape, np.dtype(subject.dtype), subject.name
+        )
+
     def tasks(self) -> Iterator[Task]:
         """Yield every configuration of every subject."""
         for subject in self.subjects:
-            choice = matrices.choose(
-                self.matrix, subject.box_shape, np.dtype(subject.dtype), subject.name
-            )
-            for configuration in choice.configurations:
+            for configuration in self.choice(subject).configurations:
                 yield Task(
                     subject=subject,
                     box=str(subject.file(self.folder / BOXES)),
@@ -79,24 +84,23 @@ class Plan:
                 )
 
     def excluded(self) -> dict[str, int]:
-        """Return how many combinations each rule left out, over all subjects."""
-        total: dict[str, int] = {}
+        """Return how many combinations each rule left out, over all tomograms."""
+        total: Counter[str] = Counter()
         for subject in self.subjects:
-            choice = matrices.choose(
-                self.matrix, subject.box_shape, np.dtype(subject.dtype), subject.name
-            )
-            for reason, count in choice.excluded.items():
-                total[reason] = total.get(reason, 0) + count
-        return total
+            if not subject.part_of:
+                total.update(self.choice(subject).excluded)
+        return dict(total)
 
     def facts(self) -> dict[str, Any]:
         """Return what makes it this study and no other, for the ledger."""
+        present = machine.facts()
         return {
             "matrix": self.matrix.model_dump(mode="json", exclude={"repeats"}),
             "repeats": self.matrix.repeats,
             "tomograms": [subject.facts() for subject in self.subjects],
             "store": self.store,
             "software": installed(self.matrix.python),
+            "machine": {key: present[key] for key in ("cpu", "cpus", "architecture")},
         }
 
 
@@ -108,14 +112,14 @@ def installed(python: str = "") -> dict[str, str]:
             "print(json.dumps({d.name: d.version for d in m.distributions()}))"
         )
         try:
-            said = subprocess.run(
+            answer = subprocess.run(
                 [python, "-c", listed], capture_output=True, text=True, check=True
             )
         except (OSError, subprocess.CalledProcessError) as error:
             raise InputError(
                 f"the matrix names the interpreter {python}, which does not run"
             ) from error
-        found = json.loads(said.stdout)
+        found = json.loads(answer.stdout)
         return {name: found[name] for name in _SOFTWARE if name in found}
     versions = {}
     for name in _SOFTWARE:
@@ -127,7 +131,7 @@ def installed(python: str = "") -> dict[str, str]:
 
 
 def prepare(sources: Sequence[str], matrix: Matrix, folder: Path, *, store: str = "local") -> Plan:
-    """Return the plan of a study; its folder is made, and the boxes are read into it.
+    """Make a study's folder, read the boxes into it, and return the plan.
 
     Raises
     ------
@@ -140,26 +144,31 @@ def prepare(sources: Sequence[str], matrix: Matrix, folder: Path, *, store: str 
         boxes.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror}") from error
-    subjects, unreadable = [], {}
+    plan = Plan(matrix=matrix, subjects=(), folder=folder, store=store)
+    tomograms, unreadable = [], {}
     for source in dict.fromkeys(sources):
         try:
-            subject = take(source, matrix.edge, boxes)
-            matrices.choose(matrix, subject.box_shape, np.dtype(subject.dtype), subject.name)
-            subjects.append(subject)
+            largest, *smaller = take(source, matrix.edge, boxes)
+            plan.choice(largest)
         except InputError as error:
             unreadable[source] = sentence(error)
-    if not subjects:
+            continue
+        tomograms.append([largest, *(box for box in smaller if _has_room(plan, box))])
+    if not tomograms:
         for left in (boxes, folder):
             with contextlib.suppress(OSError):  # it holds something
                 left.rmdir()
         raise InputError("; ".join(unreadable.values()) or "name at least one tomogram")
-    return Plan(
-        matrix=matrix,
-        subjects=tuple(told_apart(subjects)),
-        folder=folder,
-        store=store,
-        unreadable=unreadable,
-    )
+    return replace(plan, subjects=tuple(named(tomograms)), unreadable=unreadable)
+
+
+def _has_room(plan: Plan, box: Subject) -> bool:
+    """Tell whether a smaller box holds the chunks of any configuration."""
+    try:
+        plan.choice(box)
+    except InputError:
+        return False
+    return True
 
 
 def require_folder(folder: Path) -> None:
@@ -257,7 +266,10 @@ def examined(tasks: Sequence[Task], scheduler: str | None) -> Iterator[Entry]:
         stack.enter_context(client.as_current())
         futures = {client.submit(examine, task, pure=False): task for task in tasks}
         for future in as_completed(futures):  # type: ignore[no-untyped-call]
-            if lost := future.exception():  # of the worker: what a codec raises is an entry
+            lost = future.exception()
+            if isinstance(lost, InputError):
+                raise lost
+            if lost:  # the worker: what a codec raises is an entry
                 why = f"the Dask worker failed: {lost}"
                 yield futures[future].entry("exact", status="failed", reason=why)
             else:
@@ -282,7 +294,7 @@ def _timed(plan: Plan, task: Task, number: int, ledger: Ledger) -> Entry:
     """Return the times of a configuration; a trial that was disturbed is measured again."""
     quiet = _quiet(ledger)
     best: Entry | None = None
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         answer = ask_once(
             task.request("timed", store=plan.store), task.python or None, hash_seed=number
         )

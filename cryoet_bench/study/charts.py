@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cryoet_bench.files import Kind, output
-from cryoet_bench.study.pareto import resampled, shares, usable
+from cryoet_bench.study.pareto import front_shares
+from cryoet_bench.study.scaling import by_size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 PNG = Kind("plot of a study", b"\x89PNG", binary=True)
 SVG = Kind("plot of a study", b"<svg")
 
-_OBJECTIVES = ("read_s", "write_s", "stored_bytes", "nrmse")
 _FILTER = "test(regexp(wanted, 'i'), datum.configuration)"
 
 
@@ -80,24 +81,22 @@ def _of_one(found: Results, subject: Subject) -> Iterator[Chart]:
 def _prepared(found: Results, subject: Subject) -> pd.DataFrame:
     """Return the usable configurations in the charts' units, with their share of the front."""
     rows = found.of(subject)
-    measures = [m for m in _OBJECTIVES if m in rows.columns]
-    names = usable(rows, [m for m in measures if m != "nrmse"])
-    good = rows.loc[names].copy()
+    good = rows[rows["status"] == "passed"]
     if good.empty:
         return good
-    good["nrmse"] = good["nrmse"].fillna(0.0)
-    if "read_s" in measures:
-        repeated = resampled(found, subject, [m for m in measures if m != "nrmse"], names)
-        error = np.broadcast_to(good["nrmse"].to_numpy()[None, :, None], (*repeated.shape[:2], 1))
-        good["share"] = shares(np.concatenate([repeated, error], axis=2)[:300])
-    for column in good.columns:
-        if column.endswith("_s"):
-            good[column.removesuffix("_s") + "_ms"] = 1000 * good[column]
-    box = np.prod(subject.box_shape)
-    good["bits"] = 8 * good["stored_bytes"] / box
-    good["loss"] = np.where(good["bit_exact"] == 1, "lossless", "lossy")
-    good["level"] = good["level"].map(lambda level: "" if np.isnan(level) else f"{level:g}")
-    return good.reset_index()
+    good = good.assign(
+        nrmse=good["nrmse"].fillna(0.0),
+        bits=8 * good["stored_bytes"] / math.prod(subject.box_shape),
+        loss=np.where(good["bit_exact"] == 1, "lossless", "lossy"),
+        level=good["level"].map(lambda level: "" if np.isnan(level) else f"{level:g}"),
+        share=front_shares(found, subject),
+    )
+    return _in_milliseconds(good).reset_index()
+
+
+def _in_milliseconds(rows: pd.DataFrame) -> pd.DataFrame:
+    times = [column for column in rows.columns if column.endswith("_s")]
+    return rows.assign(**{f"{name.removesuffix('_s')}_ms": 1000 * rows[name] for name in times})
 
 
 def _base(rows: pd.DataFrame, columns: list[str]) -> Any:
@@ -134,7 +133,7 @@ def _tooltip(*columns: tuple[str, str]) -> list[Any]:
 def _pareto(_found: Results, _subject: Subject, rows: pd.DataFrame) -> Any:
     import altair as alt  # noqa: PLC0415
 
-    if "share" not in rows:
+    if rows["share"].isna().all():
         return None
     columns = ["ratio", "read_ms", "write_ms", "share", "loss", "nrmse"]
     return (
@@ -283,6 +282,31 @@ def _ladder(_found: Results, _subject: Subject, rows: pd.DataFrame) -> Any:
     return points + words
 
 
+def _scaling(found: Results, subject: Subject, _rows: pd.DataFrame) -> Any:
+    import altair as alt  # noqa: PLC0415
+
+    rows = _in_milliseconds(by_size(found, subject))
+    times = [name for name in ("read_ms", "write_ms", "xy_slices_ms") if name in rows]
+    if rows.empty or not times:
+        return None
+    data = rows.melt(["configuration", "voxels"], times, var_name="what", value_name="ms")
+    data["what"] = data["what"].str.removesuffix("_ms").str.replace("_", " ")
+    return (
+        _base(data, ["voxels", "what", "ms"])
+        .mark_line(point=alt.OverlayMarkDef(size=60))
+        .encode(
+            x=alt.X("voxels:Q", title="voxels of the box", scale=_log(), axis=alt.Axis(format="s")),
+            y=alt.Y("ms:Q", title="ms", scale=_log()),
+            color=alt.Color("configuration:N", title=None, scale=alt.Scale(scheme="tableau10")),
+            strokeDash=alt.StrokeDash("what:N", title=None),
+            tooltip=[
+                *_tooltip(("voxels", "voxels"), ("ms", "ms")),
+                alt.Tooltip("what:N"),
+            ],
+        )
+    )
+
+
 def _error_spectrum(found: Results, subject: Subject, rows: pd.DataFrame) -> Any:
     import altair as alt  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
@@ -357,6 +381,11 @@ _CHARTS: dict[str, tuple[str, str, Draw]] = {
         "Files against slice time, by chunks and shards",
         "Down and left is better; each layout has a column of points.",
         _ladder,
+    ),
+    "scaling": (
+        "How times grow with the volume",
+        "Lines of slope one grow as the voxels do; slices grow more slowly.",
+        _scaling,
     ),
 }
 

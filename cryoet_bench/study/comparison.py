@@ -1,4 +1,4 @@
-"""Figures that others published, beside those of a study."""
+"""Figures that others published, alongside those of a study."""
 
 from __future__ import annotations
 
@@ -6,18 +6,26 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from cryoet_bench.study.subject import Subject
     from cryoet_bench.study.tables import Results
 
-COLUMNS = ("ratio", "read_MB_per_s", "write_MB_per_s")
+COLUMNS = {
+    "ratio": "ratio",
+    "read_MB_per_s": "read, MB/s",
+    "write_MB_per_s": "write, MB/s",
+}
+"""What is compared, by its name in a matrix's published values, and as it is printed."""
+
+HEADINGS = (
+    "configuration",
+    *(f"{title}, {whose}" for title in COLUMNS.values() for whose in ("theirs", "ours")),
+)
 
 
 @dataclass(frozen=True)
-class Beside:
-    """One configuration, measured by others and here.
+class Pair:
+    """One configuration, as published and as measured here.
 
     Parameters
     ----------
@@ -38,16 +46,16 @@ class Beside:
         return tuple("" if value is None else f"{value:.4g}" for pair in pairs for value in pair)
 
 
-def beside(found: Results, subject: Subject) -> list[Beside]:
+def compared(found: Results, subject: Subject) -> list[Pair]:
     """Return what others published of a matrix's configurations, with our figures.
 
-    Their volumes, machines and threads are others, so only what is relative can be compared: which
-    codec is smaller or faster than which.
+    They measured another volume on another machine with other threads, so only ranks can be
+    compared: which codec is smaller or faster than which.
     """
     if found.matrix.published is None:
         return []
     rows = found.of(subject)
-    megabytes = math.prod(subject.box_shape) * np.dtype(subject.dtype).itemsize / 1e6
+    megabytes = subject.box_bytes / 1e6
     listed = []
     for name, values in found.matrix.published.values.items():
         row: Any = rows.loc[name] if name in rows.index else {"status": "not measured"}
@@ -56,5 +64,5 @@ def beside(found: Results, subject: Subject) -> list[Beside]:
         times = [row.get(f"{what}_s", math.nan) for what in ("read", "write")]
         speeds = [megabytes / time if time > 0 else None for time in times]
         ours = (float(row["ratio"]), *speeds)
-        listed.append(Beside(name, tuple(values.get(column) for column in COLUMNS), ours))
+        listed.append(Pair(name, tuple(values.get(column) for column in COLUMNS), ours))
     return listed

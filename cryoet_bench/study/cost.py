@@ -1,4 +1,4 @@
-"""What a collection costs a year, and what it costs to rewrite it, with how far that may be off."""
+"""What a collection costs a year, what rewriting it costs once, and how far that may be off."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cryoet_bench.errors import InputError
+from cryoet_bench.storage.layouts import Shape
+from cryoet_bench.study import whole
 from cryoet_bench.study.configuration import Configuration
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ DEFAULT_PRICE = "s3-standard"
 RATIO_ELSEWHERE = 0.03
 """How far the ratio of another tomogram may be off, as a share, where a study has only one: the
 phantoms of 5 and 10 angstrom and the portal's TS_100_3 lie within 2 % of each other."""
+
+PORTAL_CHUNKS: Shape = (256, 256, 256)
+"""What the CryoET Data Portal cuts its volumes into."""
 
 _UNITS = {"KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -53,6 +58,11 @@ class Price(BaseModel):
     def label(self) -> str:
         """Its title and date."""
         return f"{self.title} ({self.dated:%Y-%m-%d})"
+
+    @property
+    def is_of_storage_alone(self) -> bool:
+        """Whether reads cost nothing, or it is not known what."""
+        return not (self.read_per_1000 or self.read_per_GB or self.egress_per_GB)
 
 
 def flat(per_terabyte_month: float) -> Price:
@@ -125,8 +135,8 @@ class Collection:
     ----------
     volumes : int
         How many.
-    mean_bytes : float
-        Of a volume without compression.
+    mean_bytes : float, optional
+        Of a volume without compression; that of the measured tomogram where left out.
     reads : float
         How often each volume is read as a whole in a year.
     downloaded : float
@@ -134,16 +144,26 @@ class Collection:
     """
 
     volumes: int
-    mean_bytes: float
+    mean_bytes: float | None = None
     reads: float = 1.0
     downloaded: float = 0.5
 
     def __post_init__(self) -> None:
         """Refuse what is no collection."""
-        if self.volumes < 1 or not 0 < self.mean_bytes < math.inf:
+        if self.volumes < 1 or not (self.mean_bytes is None or 0 < self.mean_bytes < math.inf):
             raise InputError("a collection has at least one volume, of at least one byte")
         if not 0 <= self.reads < math.inf or not 0 <= self.downloaded <= 1:
             raise InputError("reads a year are 0 or more, and the share of downloads is 0 to 1")
+
+    def terms(self, price: Price) -> str:
+        """Return what its yearly costs rest on, in words."""
+        if price.is_of_storage_alone:
+            return f"{price.label}, storage alone"
+        times = "once" if self.reads == 1 else f"{self.reads:g} times"
+        return (
+            f"{price.label}, each volume read {times} a year and {self.downloaded:.0%} of that "
+            "downloaded"
+        )
 
 
 @dataclass(frozen=True)
@@ -208,25 +228,30 @@ class Bill:
         return Amount(total, sum(part.value * part.share for part in parts) / total if total else 0)
 
 
-def ratio_uncertainty(rows: pd.DataFrame, configuration: str) -> float:
+def ratio_uncertainty(rows: pd.DataFrame, configuration: str, *, labels: bool) -> float:
     """Return how far the ratio of another volume may be off, as a share.
 
     With several tomograms it is twice the relative standard deviation of their ratios; with one it
     is stated (`RATIO_ELSEWHERE`), or twice what the objects of the box differ, if that is more.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        The summary of a study.
+    configuration : str
+        Its name.
+    labels : bool
+        Whether the volume holds labels: they are compressed like each other, not like densities.
     """
-    own = rows[(rows["configuration"] == configuration) & ~rows["labels"]]
+    own = rows[
+        (rows["configuration"] == configuration)
+        & (rows["labels"] == labels)
+        & (rows["part_of"] == "")
+    ]
     ratios = own["ratio"].to_numpy(np.float64)
     if len(ratios) > 1:
         return float(2 * ratios.std(ddof=1) / ratios.mean())
-    within = rows.loc[rows["configuration"] == configuration, "object_spread"].fillna(0).max()
-    return max(RATIO_ELSEWHERE, float(2 * within))
-
-
-def objects_of(configuration: Configuration, subject: Subject) -> int:
-    """Return how many objects the whole tomogram has, metadata included."""
-    cut = configuration.layout.objects
-    grid = zip(subject.shape, cut, strict=True)
-    return math.prod(-(-length // edge) for length, edge in grid) + 1
+    return max(RATIO_ELSEWHERE, float(2 * own["object_spread"].fillna(0).max()))
 
 
 def bill(
@@ -236,44 +261,52 @@ def bill(
     collection: Collection,
     price: Price,
     uncertainty: float,
+    decoding: float | None = None,
 ) -> Bill:
     """Return what a collection costs in a configuration.
 
     Parameters
     ----------
     row : mapping
-        Of the summary.
+        Of the summary; bytes and requests of the box stand for the whole.
     configuration, subject
-        What was measured, and on what; bytes and objects of the box stand for the whole.
+        How is stored, and what.
     collection, price
-        What is stored, and where.
+        How much is stored, and where.
     uncertainty : float
         Of the ratio.
+    decoding : float, optional
+        Seconds that a read of the box takes in the layout that is rewritten; without it, in the
+        new one.
     """
-    raw = collection.volumes * collection.mean_bytes
-    whole = math.prod(subject.shape) * np.dtype(subject.dtype).itemsize
+    raw = collection.volumes * (collection.mean_bytes or subject.whole_bytes)
     stored = Amount(raw / row["ratio"], uncertainty)
-    objects = objects_of(configuration, subject) * max(1.0, collection.mean_bytes / whole)
-    count = Amount(collection.volumes * objects)
+    # Volumes of another size have as many more objects.
+    volumes = raw / subject.whole_bytes
+    data = max(float(collection.volumes), volumes * whole.objects(configuration, subject.shape))
+    objects = data + collection.volumes  # and the metadata of each
+    of_each = row["read_requests"] / whole.objects(configuration, subject.box_shape)
+    requests = collection.reads * data * of_each
     both = math.hypot(uncertainty, price.uncertainty)
     gigabytes = stored.value / 1e9
-    box = math.prod(subject.box_shape) * np.dtype(subject.dtype).itemsize
-    seconds = (row.get("write_s") or 0.0) + (row.get("read_s") or 0.0)
-    core_hours = seconds * raw / box / 3600 if math.isfinite(seconds) else 0.0
-    reads = collection.reads
+    seconds = (row.get("write_s") or 0.0) + (decoding or row.get("read_s") or 0.0)
+    core_hours = seconds * raw / subject.box_bytes / 3600 if math.isfinite(seconds) else 0.0
     return Bill(
         configuration=configuration.name,
         stored_bytes=stored,
-        objects=count,
+        objects=Amount(objects),
         storage=Amount(gigabytes * price.storage_per_GB_month * 12, both),
         requests=Amount(
-            reads * (count.value * price.read_per_1000 / 1000 + gigabytes * price.read_per_GB),
+            requests * price.read_per_1000 / 1000
+            + collection.reads * gigabytes * price.read_per_GB,
             both,
         ),
-        egress=Amount(reads * collection.downloaded * gigabytes * price.egress_per_GB, both),
+        egress=Amount(
+            collection.reads * collection.downloaded * gigabytes * price.egress_per_GB, both
+        ),
         rewriting=Amount(
             core_hours * price.core_hour
-            + count.value * price.write_per_1000 / 1000
+            + objects * price.write_per_1000 / 1000
             + gigabytes * price.write_per_GB,
             both,
         ),
@@ -282,9 +315,10 @@ def bill(
 
 
 def portal_layout(rows: pd.DataFrame) -> str | None:
-    """Return the configuration that is nearest to what the CryoET Data Portal writes, if any.
+    """Return the configuration whose bytes and times stand for the CryoET Data Portal's, if any.
 
-    Blosc-lz4 level 5 with byte shuffle in format 2, in the largest chunks that were measured.
+    It writes Blosc-lz4 level 5 with byte shuffle in format 2 and chunks of `PORTAL_CHUNKS`; a box
+    may have room for smaller chunks only, whose ratio is nearly the same.
     """
     alike = rows[
         (rows["encoding"] == "blosc-lz4-5-byteshuffle")

@@ -10,7 +10,9 @@ import dataclasses
 import functools
 import math
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +33,8 @@ from cryoet_bench.volume import Volume
 
 Array = npt.NDArray[Any]
 
-FIDELITY = (
-    "max_error", "max_error_sd", "nrmse", "psnr", "bias_sd", "gain_error", "pixel_correlation",
-    "worst_block", "worst_slice", "ssim", "ssim_minimum", "fsc_minimum", "error_flatness",
-    "picking_agreement", "n_differing", "shown_error",
-)  # fmt: skip
-"""Measures of verify that are columns of a study, by their names there."""
+_PLACES = {"first_differing", "max_error_at"}
+"""Measures of verify that are no numbers, though they are None where nothing differs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,8 +125,7 @@ def _fidelity(
     spacing = task.subject.voxel_spacing
     comparison = compare(original, stored, reference_spacing=spacing, copy_spacing=spacing)
     measures = comparison.measures()
-    values = values | {key: _finite(measures.get(key)) for key in FIDELITY}
-    values["bit_exact"] = float(bool(measures.get("bit_exact")))
+    values = values | _numbers(measures)
     words = words | {
         f"verify_{name}": worst(check.verdict for check in judged(comparison, profile))
         for name, profile in PROFILES.items()
@@ -139,6 +136,17 @@ def _fidelity(
         return values, words, {}
     values |= _autocorrelation(original, stored)
     return values, words, _curves(comparison)
+
+
+def _numbers(measures: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return every measure of verify that is one number; what could not be measured is None."""
+    found = {
+        name: _finite(value)
+        for name, value in measures.items()
+        if name not in _PLACES
+        and (value is None or (not isinstance(value, bool) and isinstance(value, Real)))
+    }
+    return found | {"bit_exact": float(measures["bit_exact"])}
 
 
 @functools.lru_cache(maxsize=8)
@@ -191,6 +199,4 @@ def _curves(comparison: Comparison) -> dict[str, Any]:
 
 def _finite(value: Any) -> float | None:
     """Return a number as JSON holds it; what is infinite or unknown as None."""
-    if value is None or isinstance(value, str) or not math.isfinite(value):
-        return None
-    return float(value)
+    return None if value is None or not math.isfinite(value) else float(value)

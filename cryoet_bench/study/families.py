@@ -10,7 +10,7 @@ import importlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from cryoet_bench.storage import installed
 from cryoet_bench.storage.codecs import Codec, Shuffle, blosc
@@ -81,17 +81,18 @@ class Family:
         if self.level_of == "quality":
             return Promise(bounded=False)
         if self.level_of == "error":
-            return Promise(absolute=self.bound(configuration, statistics))
+            return Promise(absolute=bound(configuration, statistics))
         return LOSSLESS
-
-    def bound(self, configuration: Configuration, statistics: Statistics) -> float:
-        """Return the error that a configuration allows, in the volume's own units."""
-        return (configuration.level or 0.0) * statistics.sd
 
     def factor(self, configuration: Configuration, statistics: Statistics) -> float:
         """Return what values are multiplied by before, a power of two."""
-        bound = self.bound(configuration, statistics)
-        return 2.0 ** -math.floor(math.log2(bound)) if self.whole_bounds and bound else 1.0
+        allowed = bound(configuration, statistics)
+        return 2.0 ** -math.floor(math.log2(allowed)) if self.whole_bounds and allowed else 1.0
+
+
+def bound(configuration: Configuration, statistics: Statistics) -> float:
+    """Return the error that the level of a configuration allows, in the volume's own units."""
+    return (configuration.level or 0.0) * statistics.sd
 
 
 @dataclass(frozen=True)
@@ -162,9 +163,9 @@ def _pcodec(configuration: Configuration, _: Statistics) -> Codec:
     return Serializer({"id": "pcodec", "level": int(configuration.level or 0)}, package="pcodec")
 
 
-def _zfpy(configuration: Configuration, statistics: Statistics) -> Codec:
-    bound = (configuration.level or 0.0) * statistics.sd
-    return Serializer({"id": "zfpy", "mode": 4, "tolerance": bound}, package="zfpy")
+def _zfpy(configuration: Configuration, known: Statistics) -> Codec:
+    settings = {"id": "zfpy", "mode": 4, "tolerance": bound(configuration, known)}
+    return Serializer(settings, package="zfpy")
 
 
 def _imagecodecs(name: str, **settings: Any) -> Codec:
@@ -173,20 +174,17 @@ def _imagecodecs(name: str, **settings: Any) -> Codec:
 
 
 def _sz3(configuration: Configuration, known: Statistics) -> Codec:
-    bound = (configuration.level or 0.0) * known.sd
-    shape = list(configuration.chunks)
-    return _imagecodecs("sz3", mode="abs", abs=bound, shape=shape, dtype=known.dtype)
+    allowed, shape = bound(configuration, known), list(configuration.chunks)
+    return _imagecodecs("sz3", mode="abs", abs=allowed, shape=shape, dtype=known.dtype)
 
 
 def _sperr(configuration: Configuration, known: Statistics) -> Codec:
-    bound = (configuration.level or 0.0) * known.sd
-    shape = list(configuration.chunks)
-    return _imagecodecs("sperr", mode="pwe", level=bound, shape=shape, dtype=known.dtype)
+    allowed, shape = bound(configuration, known), list(configuration.chunks)
+    return _imagecodecs("sperr", mode="pwe", level=allowed, shape=shape, dtype=known.dtype)
 
 
 def _lerc(configuration: Configuration, known: Statistics) -> Codec:
-    bound = (configuration.level or 0.0) * known.sd
-    return _imagecodecs("lerc", level=bound, compression="zstd")
+    return _imagecodecs("lerc", level=bound(configuration, known), compression="zstd")
 
 
 def _bounded(make: Callable[[Configuration, Statistics], Codec], **more: Any) -> Family:
@@ -217,7 +215,7 @@ FAMILIES: dict[str, Family] = {
     "sz3": _bounded(_sz3),
     "sperr": _bounded(_sperr),
     "lerc": _bounded(_lerc),
-    # Its bound is a whole number, and a fraction of one becomes 0: nothing is lost then.
+    # Its bound is a whole number, and a fraction of one becomes 0, which loses nothing.
     "zfp": _bounded(
         lambda _c, _s: _imagecodecs("zfp", mode="accuracy", level=1), whole_bounds=True
     ),
@@ -230,7 +228,7 @@ FAMILIES: dict[str, Family] = {
     "jpegxl": _image(lambda _c, _s: _imagecodecs("jpegxl", lossless=True, planar=True), "u"),
     "jpeg2k": _image(lambda _c, _s: _imagecodecs("jpeg2k", level=0, planar=True), "u"),
     "htj2k": _image(lambda _c, _s: _imagecodecs("htj2k", planar=True), "uf"),
-    # Without planes it returns other floats than it was given, without a word: a study tells.
+    # Without planes it returns other floats than it was given, and raises nothing.
     "htj2k-default": _image(lambda _c, _s: _imagecodecs("htj2k"), "f"),
 }
 """Families by name."""
@@ -256,6 +254,8 @@ class Foreign:
         As in `Family`.
     """
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # a matrix is checked by this, too
+
     name: str
     module: str
     format2: str = ""
@@ -278,6 +278,8 @@ class Foreign:
     def _make(self, configuration: Configuration, statistics: Statistics) -> Codec:
         chosen = {"id": self.format2, **self.settings}
         if configuration.level is not None:
-            bound = self.level_of == "error"
-            chosen[self.level] = configuration.level * (statistics.sd if bound else 1)
+            is_bound = self.level_of == "error"
+            chosen[self.level] = (
+                bound(configuration, statistics) if is_bound else configuration.level
+            )
         return Serializer(chosen, zarr_name=self.format3, module=self.module)

@@ -130,8 +130,8 @@ def opened(folder: Path, plan: Mapping[str, Any]) -> Iterator[Ledger]:
         ledger = read(folder)
         if different := _difference(ledger.plan, json.loads(json.dumps(plan))):
             raise InputError(
-                f"{folder} holds a study with another {different}: choose another folder with "
-                "--out, or remove that one"
+                f"{folder} holds another study (different {different}): choose another folder "
+                "with --out, or remove that one"
             )
         yield ledger
 
@@ -185,6 +185,6 @@ def _append(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def _difference(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Return which parts of two plans differ; more repeats are no other study."""
+    """Return which parts of two plans differ; more repeats make no other study."""
     parts = [key for key in wanted if key != "repeats" and known.get(key) != wanted[key]]
-    return " and ".join(parts)
+    return ", ".join(parts)

@@ -1,7 +1,7 @@
 """A matrix: which configurations a study measures, read from a file that is checked by a schema.
 
 A file has blocks; each is the product of its axes, and the matrix is what all blocks give, each
-configuration once. What makes no sense is left out by rule, and counted.
+configuration once. Combinations that make no sense are left out by rule, and counted.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from cryoet_bench.errors import InputError
 from cryoet_bench.storage.codecs import Shuffle
 from cryoet_bench.storage.layouts import Shape
+from cryoet_bench.study import whole
 from cryoet_bench.study.configuration import Configuration, Voxel
-from cryoet_bench.study.families import FAMILIES, Family, Foreign, LevelOf
+from cryoet_bench.study.families import FAMILIES, Family, Foreign
 from cryoet_bench.study.trial import ACCESS
 
 NAMED = Path(__file__).with_name("matrices")
@@ -112,23 +113,6 @@ class Published(_Strict):
     values: dict[str, dict[str, float]]
 
 
-class ForeignCodec(_Strict):
-    """A codec that a module of the user's registers; see `families.Foreign`."""
-
-    name: str
-    module: str
-    format2: str = ""
-    format3: str = ""
-    settings: dict[str, Any] = {}
-    level: str = "level"
-    level_of: LevelOf = "nothing"
-
-    @property
-    def foreign(self) -> Foreign:
-        """What the trial's process needs to know of it."""
-        return Foreign(**self.model_dump())
-
-
 class Matrix(_Strict):
     """What a study measures.
 
@@ -136,8 +120,9 @@ class Matrix(_Strict):
     ----------
     title : str
         For people.
-    edge : int
-        The study measures a box of at most so many voxels a side.
+    edge : list of int
+        The study judges a box of at most so many voxels a side, the largest of several; the
+        smaller ones show how times grow with size.
     repeats : int
         Rounds of fresh processes.
     access : list of str
@@ -146,25 +131,25 @@ class Matrix(_Strict):
         Interpreter of an environment of its own that has the codecs.
     block : list of Block
         The products.
-    codec : list of ForeignCodec
+    codec : list of Foreign
         Codecs of the user's own.
     published : Published or None
-        Figures to lay beside ours.
+        Figures to compare with ours.
     """
 
     title: str
-    edge: Annotated[int, Field(ge=8)] = 128
-    repeats: Annotated[int, Field(ge=1, le=100)] = 3
+    edge: Annotated[list[Annotated[int, Field(ge=8)]], OneOrMore, Field(min_length=1)] = [128]
+    repeats: Annotated[int, Field(ge=1, le=100)] = 4
     access: list[Annotated[str, AfterValidator(_known)]] = ["xy-slices", "yz-slices"]
     python: str = ""
     block: Annotated[list[Block], Field(min_length=1)]
-    codec: list[ForeignCodec] = []
+    codec: list[Foreign] = []
     published: Published | None = None
 
     @property
     def foreign(self) -> dict[str, Foreign]:
         """The user's own codecs by name."""
-        return {codec.name: codec.foreign for codec in self.codec}
+        return {codec.name: codec for codec in self.codec}
 
     @property
     def families(self) -> dict[str, Family]:
@@ -202,11 +187,6 @@ class _Place:
 
 
 Rule = Callable[[_Place], bool]
-
-
-def _objects(place: _Place) -> int:
-    cut = place.configuration.layout.objects
-    return math.prod(-(-length // edge) for length, edge in zip(place.shape, cut, strict=True))
 
 
 def _stored_kind(place: _Place) -> str:
@@ -247,7 +227,9 @@ _RULES: dict[str, Rule] = {
     "the object is larger than the box": lambda p: any(
         edge > length for edge, length in zip(p.configuration.layout.objects, p.shape, strict=True)
     ),
-    f"there are more than {_MOST_OBJECTS:,} objects": lambda p: _objects(p) > _MOST_OBJECTS,
+    f"there are more than {_MOST_OBJECTS:,} objects": lambda p: (
+        whole.objects(p.configuration, p.shape) > _MOST_OBJECTS
+    ),
     "integers are neither rounded nor scaled": lambda p: (
         p.kind != "f" and (p.configuration.kept_bits is not None or p.configuration.voxel != "same")
     ),
@@ -257,7 +239,7 @@ _RULES: dict[str, Rule] = {
         and p.configuration.kept_bits is not None
         and p.configuration.kept_bits >= _mantissa(p)
     ),
-    "a loss is not put on a loss": lambda p: (
+    "two losses are not combined": lambda p: (
         sum(
             (
                 p.configuration.kept_bits is not None,
@@ -271,7 +253,7 @@ _RULES: dict[str, Rule] = {
         p.configuration.voxel == "float16" and p.itemsize == 2
     ),
 }
-"""What makes no sense, by the reason; the first that holds counts."""
+"""Combinations that make no sense, by the reason; the first that holds counts."""
 
 
 def choose(matrix: Matrix, shape: Shape, dtype: np.dtype[Any], where: str) -> Choice:

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cryoet_bench.study.subject import Subject
     from cryoet_bench.study.tables import Results
 
@@ -16,7 +18,11 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 RESAMPLES = 1000
+_FRONTS = 300  # resamples of a front, each of which compares all pairs
 _SEED = 14
+
+_MEASURED = ("read_s", "write_s", "stored_bytes")
+_ERROR = "nrmse"
 
 
 def front(values: npt.ArrayLike) -> Flags:
@@ -63,13 +69,13 @@ def resampled(
     rows = found.of(subject).loc[list(names)]
     values = np.array([rows[measure].to_numpy(np.float64) for measure in measures]).T
     errors = np.zeros_like(values)
-    degrees = np.full(len(measures), np.inf)
+    degrees = np.ones_like(values)
     for column, measure in enumerate(measures):
         if measure in found.noise:
-            degrees[column] = found.noise[measure].degrees or 1
-            errors[:, column] = [found.levels[subject.name, name][measure].error for name in names]
-    finite = np.where(np.isfinite(degrees), degrees, 1e6)
-    noise = draw.standard_t(finite, (count, *values.shape))
+            levels = [found.levels[subject.name, name][measure] for name in names]
+            errors[:, column] = [level.error for level in levels]
+            degrees[:, column] = [level.degrees or 1 for level in levels]
+    noise = draw.standard_t(degrees, (count, *values.shape))
     repeated: Floats = values * np.exp(np.where(np.isfinite(errors), errors, 0) * noise)
     return repeated
 
@@ -78,6 +84,23 @@ def shares(repeated: Floats) -> Floats:
     """Return the share of resamples in which each configuration is on the front."""
     total: Floats = np.mean([front(points) for points in repeated], axis=0)
     return total
+
+
+def front_shares(found: Results, subject: Subject) -> pd.Series[float]:
+    """Return the share of resamples in which each usable configuration is on the study's front.
+
+    The front is that of read time, write time, size and error; empty where no times are known yet.
+    """
+    import pandas as pd  # noqa: PLC0415
+
+    rows = found.of(subject)
+    names = usable(rows, _MEASURED)
+    if not names:
+        return pd.Series(dtype=float)
+    repeated = resampled(found, subject, _MEASURED, names, _FRONTS)
+    lost = rows.loc[names, _ERROR].fillna(0.0).to_numpy(np.float64)
+    error = np.broadcast_to(lost[None, :, None], (*repeated.shape[:2], 1))
+    return pd.Series(shares(np.concatenate([repeated, error], axis=2)), index=names, dtype=float)
 
 
 def usable(rows: Any, measures: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any, Self
 
+from cryoet_bench.errors import InputError
 from cryoet_bench.harness import conditions
 from cryoet_bench.study import trial
 
@@ -42,7 +43,13 @@ class Process:
         self.end()
 
     def ask(self, request: Mapping[str, Any]) -> Answer:
-        """Return the answer to a request; a process that dies of it has failed, and is replaced."""
+        """Return the answer to a request; a process that dies of it has failed, and is replaced.
+
+        Raises
+        ------
+        InputError
+            The process could not go on for want of space, which is no answer.
+        """
         if self._started is None:
             pipe = subprocess.PIPE
             self._started = subprocess.Popen(
@@ -64,6 +71,8 @@ class Process:
             line = ""
         if line:
             answer: Answer = json.loads(line)
+            if answer["status"] == "stopped":
+                raise InputError(f"{answer['reason']}: free some space, then rerun to resume")
             return answer
         code = process.wait()
         self._started = None
@@ -71,11 +80,9 @@ class Process:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
         self._errors.seek(0)
-        said = self._errors.read().strip().splitlines()
-        return {
-            "status": "failed",
-            "reason": f"the process ended with {code}: {said[-1] if said else 'without a word'}",
-        }
+        printed = self._errors.read().strip().splitlines()
+        last = printed[-1] if printed else "nothing was printed"
+        return {"status": "failed", "reason": f"the process ended with {code}: {last}"}
 
     def end(self) -> None:
         """End the process."""

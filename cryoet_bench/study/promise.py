@@ -91,7 +91,7 @@ def _different_bits(original: npt.NDArray[Any], copy: npt.NDArray[Any]) -> str:
         return np.ascontiguousarray(array).view(np.uint8).reshape(array.size, -1)
 
     count = int(np.count_nonzero((bits(original) != bits(copy)).any(axis=1)))
-    return f"{_voxels(count)} changed, though it is said to be lossless" if count else ""
+    return f"{_voxels(count)} changed, though the codec is lossless" if count else ""
 
 
 def _voxels(count: int) -> str:

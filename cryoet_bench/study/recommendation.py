@@ -1,4 +1,4 @@
-"""The recommendation: what to write for a use, how sure that is, and what an error costs."""
+"""The recommendation: what to write for a use, how sure that is, and what being wrong costs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import difflib
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.harness.s3 import Way
 from cryoet_bench.quality.fidelity.profiles import profile_named
-from cryoet_bench.storage.concurrency import CONCURRENCY
+from cryoet_bench.study import whole
 from cryoet_bench.study.pareto import resampled, usable
 
 if TYPE_CHECKING:
@@ -32,12 +31,9 @@ CLEAR = 0.8
 """Share of resamples that a choice has to win: below it there is no clear winner."""
 
 _TIED = 0.05  # a configuration that wins a twentieth of the resamples is one of those that tie
-STORES = {
-    "local": Way(latency=1e-4, bandwidth=1e9),
-    "s3": Way(latency=0.03, bandwidth=1e8),
-}
-"""What a store adds to times that were measured in memory: a file server behind 10 Gbit/s, and an
-object store in the region behind 1 Gbit/s."""
+_PARTIAL = 0.5  # with less than half of its weight measured, a use is judged by something else
+_NAMED = 3  # so many of those that tie are named in a sentence
+_ROUNDS = 4  # that the one estimator makes the most of
 
 
 @dataclass(frozen=True)
@@ -52,12 +48,15 @@ class UseCase:
         Profile of verify that the copy has to pass.
     weights : mapping of str to float
         Of the logarithms of measures; lower is better in all of them.
+    store : str
+        Where such volumes lie: one of `whole.STORES`.
     """
 
     name: str
     purpose: str
     profile: str
     weights: Mapping[str, float]
+    store: str = "local"
 
 
 def use_cases() -> dict[str, UseCase]:
@@ -91,7 +90,14 @@ def read_use_cases(path: Path | None) -> dict[str, UseCase]:
                 "measures that are not negative"
             )
         profile_named(cases[name].profile)
+        require_store(cases[name].store)
     return cases
+
+
+def require_store(name: str) -> None:
+    """Raise InputError unless a store of that name is known."""
+    if name not in whole.STORES:
+        raise InputError(f"there is no store {name!r}: choose {' or '.join(whole.STORES)}")
 
 
 def use_named(name: str, cases: Mapping[str, UseCase]) -> UseCase:
@@ -118,7 +124,7 @@ class Demand:
     use : UseCase
         What the volume is stored for.
     store : str or None
-        ``local`` or ``s3``, of `STORES`; None is where the study measured.
+        Takes the place of the use case's store.
     min_fsc : float or None
         Least Fourier shell correlation within the band.
     profile : str or None
@@ -134,13 +140,9 @@ class Demand:
     lossless: bool = False
 
     @property
-    def setting(self) -> str:
-        """What the store adds to measured times, in words."""
-        way = STORES[self.store or "local"]
-        return (
-            f"To times that were measured in memory a store adds {1000 * way.latency:g} ms a round "
-            f"trip and {1000 / way.bandwidth * 1e6:g} ms a megabyte ({self.store or 'local'})."
-        )
+    def place(self) -> str:
+        """The store that volumes lie on."""
+        return self.store or self.use.store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +172,10 @@ class Recommendation:
         Measures of the runner-up divided by those of the choice.
     rejected : mapping of str to int
         How many configurations were left out, by reason.
+    unmeasured : mapping of str to float
+        Weights of the measures that the use asks for and the study has not.
+    setting : str
+        What the times hold, in words.
     """
 
     demand: Demand
@@ -183,32 +189,56 @@ class Recommendation:
     weights: Mapping[str, float]
     against: Mapping[str, float]
     rejected: Mapping[str, int]
+    unmeasured: Mapping[str, float] = field(default_factory=dict)
+    setting: str = ""
 
     @property
     def is_clear(self) -> bool:
-        """Whether there is a clear winner."""
-        return self.certainty >= CLEAR  # which not-a-number is not
+        """Whether there is a clear winner, by measures that make up most of the weight."""
+        return self.certainty >= CLEAR and not self.is_partial  # which not-a-number is not
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether what the use is mostly about was not measured."""
+        return sum(self.unmeasured.values()) > _PARTIAL
+
+    @property
+    def verdict(self) -> str:
+        """How sure the choice is, in a few words."""
+        if self.is_partial:
+            return "not measured"
+        if math.isnan(self.certainty):
+            return "unknown"
+        return f"{self.certainty:.0%}{'' if self.is_clear else ', no clear winner'}"
 
     @property
     def sentence(self) -> str:
         """The recommendation in words."""
         use = self.demand.use
+        if self.is_partial:
+            patterns = [name.removesuffix("_s").replace("_", "-") for name in self.unmeasured]
+            return (
+                f"{self.choice} is the best for {use.name} by what was measured, but "
+                f"{' and '.join(patterns)} were not, which are "
+                f"{sum(self.unmeasured.values()):.0%} of this use: measure them with --access "
+                f"{','.join(patterns)}."
+            )
         if math.isnan(self.certainty):
             return (
-                f"{self.choice} was best for {use.name} ({use.purpose}) in one round, which does "
-                "not tell how sure that is: measure with --repeats 3."
+                f"{self.choice} was the best for {use.name} ({use.purpose}) in the only round, "
+                f"which does not show how sure that is: measure with --repeats {_ROUNDS}."
             )
+        wrong = f" If that is wrong, it costs {self.regret:.1%}." if self.regret >= 5e-4 else ""
         if not self.is_clear:
-            others = " and ".join(self.tied) if len(self.tied) > 1 else self.choice
             return (
-                f"No clear winner for {use.name}: {others} are alike within the noise. "
-                f"{self.choice} was best in {self.certainty:.0%} of the resamples, and to be wrong "
-                f"costs {self.regret:.1%}."
+                f"No clear winner for {use.name}: {_listed(self.tied)} differ by no more than the "
+                f"noise. {self.choice} was the best in {self.certainty:.0%} of the resamples."
+                f"{wrong}"
             )
-        next_one = f" Next is {self.runner_up}." if self.runner_up else " Nothing else qualifies."
+        following = f"Next is {self.runner_up}." if self.runner_up else "Nothing else qualifies."
         return (
-            f"Write {self.choice} for {use.name} ({use.purpose}): best in {self.certainty:.0%} of "
-            f"the resamples.{next_one} To be wrong costs {self.regret:.1%}."
+            f"Write {self.choice} for {use.name} ({use.purpose}): the best in "
+            f"{self.certainty:.0%} of the resamples. {following}{wrong}"
         )
 
 
@@ -218,29 +248,43 @@ def recommend(found: Results, subject: Subject, demand: Demand) -> Recommendatio
     Raises
     ------
     InputError
-        The study has none of the measures, or no configuration keeps to the demand.
+        The study has none of the measures, no configuration keeps to the demand, or the times
+        were measured at another distance than the store's.
     """
+    if demand.store and found.store != "local":
+        raise InputError(
+            f"the study measured on {found.store}, and its times hold that distance: leave "
+            "--store out, or measure with --store local"
+        )
     rows = found.of(subject)
-    weights = {name: w for name, w in demand.use.weights.items() if _has(rows, name)}
-    if not weights or not any(name in found.noise for name in weights):
+    wanted = demand.use.weights
+    known = {name: weight for name, weight in wanted.items() if _has(rows, name)}
+    if not any(name in found.noise for name in known):
         raise InputError(
             f"the study measured none of the times that {demand.use.name} asks for "
-            f"({', '.join(demand.use.weights)}): let it finish, or measure with --access"
+            f"({', '.join(wanted)}): let it finish, or measure with --access"
         )
-    rejected, names = _candidates(rows, demand, list(weights))
+    rejected, names = _candidates(rows, demand, list(known))
     if not names:
-        told = "; ".join(f"{count} {reason}" for reason, count in rejected.items() if count)
-        raise InputError(f"no configuration keeps to what was asked for: {told}")
-    total = sum(weights.values())
-    shares = np.array([weight / total for weight in weights.values()])
-    repeated = resampled(found, subject, list(weights), names)
-    repeated += _waiting(rows.loc[names], list(weights), found.store, demand.store)
-    best = rows.loc[names, list(weights)].to_numpy(np.float64)
-    best = best + _waiting(rows.loc[names], list(weights), found.store, demand.store)
-    weighed = dict(zip(weights, shares.tolist(), strict=True))
-    advice = decide(demand, subject.name, names, best, repeated, weighed, rejected)
-    known = all(found.noise[name].degrees for name in weights if name in found.noise)
-    return advice if known else dataclasses.replace(advice, certainty=math.nan)
+        reasons = "; ".join(f"{count} {reason}" for reason, count in rejected.items() if count)
+        raise InputError(f"no configuration keeps to what was asked for: {reasons}")
+    factors, waiting = _at_full_size(found, subject, demand, names, list(known))
+    advice = decide(
+        demand,
+        subject.name,
+        names,
+        rows.loc[names, list(known)].to_numpy(np.float64) * factors + waiting,
+        resampled(found, subject, list(known), names) * factors + waiting,
+        {name: weight / sum(known.values()) for name, weight in known.items()},
+        rejected,
+    )
+    repeated = all(found.noise[name].degrees for name in known if name in found.noise)
+    return dataclasses.replace(
+        advice,
+        certainty=advice.certainty if repeated else math.nan,
+        unmeasured={name: weight for name, weight in wanted.items() if name not in known},
+        setting=_setting(found, demand),
+    )
 
 
 def decide(
@@ -324,25 +368,45 @@ def _candidates(
     return rejected, usable(left, measures)
 
 
-def _waiting(
-    rows: pd.DataFrame, measures: list[str], measured_on: str, wanted: str | None
-) -> Floats:
-    """Return the seconds that a store adds to times that were measured in memory.
+def _at_full_size(
+    found: Results, subject: Subject, demand: Demand, names: list[str], measures: list[str]
+) -> tuple[Floats, Floats]:
+    """Return what measures of the box are multiplied by for the whole volume, and what is added.
 
-    A model: requests wait for the latency, as many at a time as zarr sends; then come the bytes.
+    Exact measures stay as they are.
     """
-    waiting = np.zeros((len(rows), len(measures)))
-    if measured_on.startswith("s3"):  # its distance is in the times already
-        return waiting
-    way = STORES[wanted or measured_on]
-    for column, measure in enumerate(measures):
-        if not measure.endswith("_s"):
-            continue
-        access = {"read_s": "volume"}.get(measure, measure.removesuffix("_s"))
-        asked, moved = f"{access}_requests", f"{access}_fetched_bytes"
-        if measure == "write_s":
-            asked, moved = "objects", "stored_bytes"
-        trips = np.ceil(rows[asked].to_numpy(np.float64) / CONCURRENCY)
-        seconds = rows[moved].to_numpy(np.float64) / way.bandwidth
-        waiting[:, column] = trips * way.latency + seconds
-    return waiting
+    factors = np.ones((len(names), len(measures)))
+    waiting = np.zeros_like(factors)
+    rows = found.of(subject)
+    for line, name in enumerate(names):
+        row: Any = rows.loc[name]
+        configuration = found.configuration(subject, name)
+        for column, measure in enumerate(measures):
+            if measure not in found.noise:
+                continue
+            access = measure.removesuffix("_s")
+            more = factors[line, column] = whole.times_more(access, configuration, subject)
+            if found.store == "local":
+                waiting[line, column] = whole.waiting(row, access, more, demand.place)
+    return factors, waiting
+
+
+def _setting(found: Results, demand: Demand) -> str:
+    if found.store != "local":
+        return f"Times of slices and reads are of the whole volume, as measured on {found.store}."
+    way = whole.STORES[demand.place]
+    return (
+        f"Times of slices and reads are of the whole volume on {demand.place}: as measured in "
+        f"memory, with {1000 * way.latency:g} ms for each round trip and "
+        f"{1e9 / way.bandwidth:g} ms for each megabyte."
+    )
+
+
+def _listed(tied: tuple[str, ...]) -> str:
+    """Return the first of those that tie in words, and how many others there are."""
+    first, others = tied[:_NAMED], len(tied) - _NAMED
+    if others > 0:
+        return f"{', '.join(first)} and {others} others"
+    if len(tied) == 1:
+        return f"{tied[0]} and several others"
+    return f"{', '.join(first[:-1])} and {first[-1]}"

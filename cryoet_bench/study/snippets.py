@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from cryoet_bench.storage import arrays, stores
 from cryoet_bench.storage.arrays import Storage
+from cryoet_bench.storage.codecs import Codec
 from cryoet_bench.storage.layouts import Shape
 from cryoet_bench.study.configuration import Configuration
-from cryoet_bench.study.families import FAMILIES, Serializer, Statistics
+from cryoet_bench.study.families import FAMILIES, Family, Serializer, Statistics
+from cryoet_bench.study.trial import STEPS
+
+
+class _Deviation(float):
+    """The standard deviation of a volume that is not known yet: its multiples are expressions."""
+
+    def __rmul__(self, factor: float) -> _Share:
+        return _Share(factor)
+
+
+class _Share(float):
+    """A share of that deviation, as code."""
+
+    def __repr__(self) -> str:
+        return f"{float(self):g} * sd"
 
 
 def snippets(
@@ -18,7 +38,7 @@ def snippets(
 ) -> dict[str, str]:
     """Return code by the library that it is for; the volume is called ``volume``.
 
-    Nothing for codecs with an error bound, and for those that another package registers.
+    Nothing for a codec of the user's own, and for one that takes whole numbers as its bound.
 
     Parameters
     ----------
@@ -32,91 +52,102 @@ def snippets(
         Of voxels, in angstrom.
     """
     family = FAMILIES.get(configuration.codec)
-    if family is None or family.lossy:
+    if family is None or family.whole_bounds:
         return {}
-    codec = family.make(configuration, Statistics(1.0, 0.0, 1.0, dtype))
-    if isinstance(codec, Serializer) and codec.module:
-        return {}
-    before, stored = _before(configuration, dtype)
+    codec = _codec(family, configuration, _Deviation(1.0), dtype)
+    before, stored, attributes = _prepared(configuration, family, codec, dtype)
     found = {}
-    if configuration.zarr_format == 2 and codec.compressor is not None:
-        found["zarr-python 2"] = before + _format2(configuration, codec.compressor, shape, stored)
-    elif configuration.zarr_format == 2:
-        found["zarr-python 2"] = before + _format2(configuration, None, shape, stored)
-    itemsize = {"float16": 2, "int16": 2, "int8": 1, "uint16": 2}.get(stored, 4)
-    call = _format3(configuration, codec, itemsize, shape, stored)
-    found["zarr-python 3"] = before + call.format(target='"volume.zarr"', name="")
-    found["OME-Zarr (NGFF), zarr-python 3"] = before + _ome(configuration, call, spacing)
-    found["metadata"] = metadata(configuration, shape, stored)
+    if configuration.zarr_format == 2:
+        found["zarr-python 2"] = before + _zarr2(configuration, codec, shape, stored) + attributes
+    call = _zarr3(configuration, codec, shape, stored)
+    found["zarr-python 3"] = before + call.format(target='"volume.zarr"', name="") + attributes
+    found["OME-Zarr, zarr-python 3"] = before + _ome(configuration, call, spacing) + attributes
+    if not attributes:  # ome-zarr has no place for the scale of stored values
+        found["OME-Zarr with two smaller levels, ome-zarr 0.21"] = before + _ome_writer(
+            configuration, codec, stored, spacing
+        )
+    if not family.lossy:  # the bound is of the volume
+        found["metadata"] = metadata(configuration, shape, stored)
     return found
 
 
-def _before(configuration: Configuration, dtype: str) -> tuple[str, str]:
-    """Return the lines that change the values first, and the type that is stored."""
+def _codec(family: Family, configuration: Configuration, sd: float, dtype: str) -> Codec:
+    return family.make(configuration, Statistics(sd, 0.0, 1.0, np.dtype(dtype).str))
+
+
+def _prepared(
+    configuration: Configuration, family: Family, codec: Codec, dtype: str
+) -> tuple[str, str, str]:
+    """Return the lines that come first, the type that is stored, and the lines that come last."""
+    first = ""
+    if isinstance(codec, Serializer) and codec.module:
+        first = f"import {codec.module}\n{codec.module}.register_codecs(verbose=False)\n"
+    if family.level_of == "error":
+        first += "sd = float(volume.std())\n"
     if configuration.kept_bits is not None:
-        lines = (
-            "import numcodecs\n"
-            f"volume = numcodecs.BitRound(keepbits={configuration.kept_bits}).encode(volume)"
-            f'.view("{dtype}").reshape(volume.shape)\n'
-        )
-        return lines, dtype
-    if configuration.voxel == "float16":
-        return (
+        rounded = f"numcodecs.BitRound(keepbits={configuration.kept_bits}).encode(volume)"
+        lines = f'import numcodecs\nvolume = {rounded}.view("{dtype}").reshape(volume.shape)\n'
+        return first + lines, dtype, ""
+    voxel = configuration.voxel
+    if voxel == "same":
+        return first, dtype, ""
+    # Readers multiply by the scale, then add the offset, as the CF conventions say.
+    if voxel == "float16":
+        scaled = (
             "import numpy as np\n"
-            "factor = 2.0 ** -np.floor(np.log2(volume.std()))  # readers divide by it\n"
-            'volume = (volume * factor).astype("float16")\n'
-        ), "float16"
-    if configuration.voxel == "uint16":
-        return (
+            "scale, offset = float(2.0 ** np.floor(np.log2(volume.std()))), 0.0\n"
+            'volume = (volume / scale).astype("float16")\n'
+        )
+    else:
+        whole = np.dtype(voxel).kind == "u"
+        zero = "low" if whole else "(low + high) / 2"
+        steps = STEPS[voxel] if whole else 2 * STEPS[voxel]
+        scaled = (
             "low, high = float(volume.min()), float(volume.max())\n"
-            "factor = 65535 / (high - low)  # readers divide by the factor, then add low\n"
-            'volume = ((volume - low) * factor).round().astype("uint16")\n'
-        ), configuration.voxel
-    if configuration.voxel != "same":
-        steps = {"int16": 32767, "int8": 127}[configuration.voxel]
-        return (
-            "low, high = float(volume.min()), float(volume.max())\n"
-            f"offset, factor = (low + high) / 2, {steps} / ((high - low) / 2)"
-            "  # readers divide by the factor, then add the offset\n"
-            f'volume = ((volume - offset) * factor).round().astype("{configuration.voxel}")\n'
-        ), configuration.voxel
-    return "", dtype
+            f"scale, offset = (high - low) / {steps}, {zero}\n"
+            f'volume = ((volume - offset) / scale).round().astype("{voxel}")\n'
+        )
+    attributes = 'array.attrs.update({"scale_factor": scale, "add_offset": offset})\n'
+    return first + scaled, voxel, attributes
 
 
-def _format2(
-    configuration: Configuration, compressor: Mapping[str, Any] | None, shape: Shape, dtype: str
-) -> str:
-    made = f"numcodecs.get_codec({dict(compressor)!r})" if compressor else "None"
+def _zarr2(configuration: Configuration, codec: Codec, shape: Shape, dtype: str) -> str:
     return (
         "import numcodecs\nimport zarr\n"
         'array = zarr.create(store=zarr.DirectoryStore("volume.zarr", dimension_separator="/"),\n'
         f'    shape={shape}, chunks={configuration.chunks}, dtype="{dtype}",\n'
-        f'    compressor={made}, dimension_separator="/", fill_value=0)\n'
+        f'    compressor={_made(codec)}, dimension_separator="/", fill_value=0)\n'
         "array[:] = volume\n"
     )
 
 
-def _format3(
-    configuration: Configuration, codec: Any, itemsize: int, shape: Shape, dtype: str
-) -> str:
+def _zarr3(configuration: Configuration, codec: Codec, shape: Shape, dtype: str) -> str:
+    """Return the lines with places for the target and the name of the array."""
     if configuration.zarr_format == 2:
-        made = f"numcodecs.get_codec({dict(codec.compressor)!r})" if codec.compressor else "None"
-        settings = f"compressors={made}, filters=None"
+        settings = f"compressors={_made(codec)}, filters=None"
         keys = '{"name": "v2", "separator": "/"}'
     else:
-        settings = ", ".join(f"{key}={value!r}" for key, value in codec.format3(itemsize).items())
+        arguments = codec.format3(np.dtype(dtype).itemsize)
+        settings = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
         keys = '{"name": "default", "separator": "/"}'
-    braced = settings.replace("{", "{{").replace("}", "}}")
     shards = f", shards={configuration.shards}" if configuration.shards else ""
-    start = "import numcodecs\nimport zarr\n" if "numcodecs.get" in settings else "import zarr\n"
+    numcodecs = "import numcodecs\n" if "numcodecs.get" in settings else ""
     return (
-        f"{start}array = zarr.create_array({{target}}, {{name}}"
+        f"{numcodecs}import zarr\narray = zarr.create_array({{target}}, {{name}}"
         f'shape={shape}, dtype="{dtype}",\n'
         f"    chunks={configuration.chunks}{shards}, zarr_format={configuration.zarr_format},\n"
-        f"    {braced},\n"
-        f"    chunk_key_encoding={keys.replace('{', '{{').replace('}', '}}')}, fill_value=0)\n"
+        f"    {_literal(settings)},\n"
+        f"    chunk_key_encoding={_literal(keys)}, fill_value=0)\n"
         "array[...] = volume\n"
     )
+
+
+def _made(codec: Codec) -> str:
+    return f"numcodecs.get_codec({dict(codec.compressor)!r})" if codec.compressor else "None"
+
+
+def _literal(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _ome(configuration: Configuration, call: str, spacing: tuple[float, ...] | None) -> str:
@@ -124,29 +155,47 @@ def _ome(configuration: Configuration, call: str, spacing: tuple[float, ...] | N
     axes = [{"name": axis, "type": "space", "unit": "angstrom"} for axis in "zyx"]
     level = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}
     multiscales: dict[str, Any] = {"axes": axes, "datasets": [level]}
-    if configuration.zarr_format == 2:
-        attributes: dict[str, Any] = {"multiscales": [{"version": "0.4", **multiscales}]}
-    else:
-        attributes = {"ome": {"version": "0.5", "multiscales": [multiscales]}}
+    attributes: Mapping[str, Any] = (
+        {"multiscales": [{"version": "0.4", **multiscales}]}
+        if configuration.zarr_format == 2
+        else {"ome": {"version": "0.5", "multiscales": [multiscales]}}
+    )
     start, _, rest = call.partition("array = ")
     return (
-        f"{start}"
-        'group = zarr.open_group("volume.zarr", mode="w", '
+        f'{start}group = zarr.open_group("volume.zarr", mode="w", '
         f"zarr_format={configuration.zarr_format})\n"
         f"group.attrs.update({attributes!r})\n"
         + f"array = {rest}".format(target="group.store", name='name="0", ')
     )
 
 
+def _ome_writer(
+    configuration: Configuration, codec: Codec, dtype: str, spacing: tuple[float, ...] | None
+) -> str:
+    imports, version = "", "FormatV05"
+    settings: dict[str, Any] = {"chunks": configuration.chunks}
+    if configuration.shards:
+        settings["shards"] = configuration.shards
+    if configuration.zarr_format == 3:
+        settings |= codec.format3(np.dtype(dtype).itemsize)
+        options = repr(settings)
+    else:
+        imports, version = "import numcodecs\n", "FormatV04"
+        options = f'{{"chunks": {configuration.chunks}, "compressor": {_made(codec)}}}'
+    scale = dict(zip("zyx", spacing or (1.0, 1.0, 1.0), strict=True))
+    return (
+        f"{imports}from ome_zarr.format import {version}\n"
+        "from ome_zarr.writer import write_image\n"
+        f'write_image(volume, "volume.zarr", fmt={version}(), axes=list("zyx"), scale={scale},\n'
+        '    axes_units=dict.fromkeys("zyx", "angstrom"),\n'
+        '    scale_factors=[dict.fromkeys("zyx", factor) for factor in (2, 4)],\n'
+        f"    storage_options={options})\n"
+    )
+
+
 def metadata(configuration: Configuration, shape: Shape, dtype: str) -> str:
     """Return the metadata document of an array that is stored so, as zarr writes it here."""
-    import tempfile  # noqa: PLC0415
-    from pathlib import Path  # noqa: PLC0415
-
-    import numpy as np  # noqa: PLC0415
-
-    family = FAMILIES[configuration.codec]
-    codec = family.make(configuration, Statistics(1.0, 0.0, 1.0, dtype))
+    codec = _codec(FAMILIES[configuration.codec], configuration, 1.0, dtype)
     storage = Storage(
         codec=codec, layout=configuration.layout, zarr_format=configuration.zarr_format
     )

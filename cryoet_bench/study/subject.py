@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from cryoet_bench.errors import InputError
 from cryoet_bench.files import staged
 from cryoet_bench.storage.layouts import Shape
+from cryoet_bench.study.configuration import edges
 from cryoet_bench.tomogram.part import Part
 from cryoet_bench.tomogram.sources import open_volume
 from cryoet_bench.tomogram.volume import checksum
+from cryoet_bench.volume import Volume
 from cryoet_bench.volume.boxes import read_box
 from cryoet_bench.volume.reading import readable
 from cryoet_bench.volume.region import format_region
@@ -49,6 +54,9 @@ class Subject:
         Whether it is a phantom.
     sha256 : str
         Of the box's voxels.
+    part_of : str
+        The tomogram whose larger box is judged, where this one only shows how times grow with
+        size.
     """
 
     name: str
@@ -61,10 +69,21 @@ class Subject:
     labels: bool
     synthetic: bool
     sha256: str
+    part_of: str = ""
 
     def file(self, folder: Path) -> Path:
         """Return where the box is kept in a folder."""
         return folder / f"{self.sha256[:16]}.npy"
+
+    @property
+    def box_bytes(self) -> int:
+        """Bytes of the box without compression."""
+        return math.prod(self.box_shape) * np.dtype(self.dtype).itemsize
+
+    @property
+    def whole_bytes(self) -> int:
+        """Bytes of the whole volume without compression."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
     def facts(self) -> dict[str, Any]:
         """Return it as JSON holds it."""
@@ -78,17 +97,22 @@ class Subject:
         return cls(**{**facts, **shapes, "voxel_spacing": spacing and tuple(spacing)})
 
 
-def take(source: str, edge: int, folder: Path) -> Subject:
-    """Read the box of a tomogram that is measured, and keep it as a file in a folder.
+def take(source: str, wanted: Sequence[int], folder: Path) -> list[Subject]:
+    """Read the boxes of a tomogram that are measured, and keep them as files in a folder.
 
     Parameters
     ----------
     source : str
         As `open_volume` takes it.
-    edge : int
-        The box has at most so many voxels a side, near the middle.
+    wanted : sequence of int
+        Each box has at most so many voxels a side, near the middle.
     folder : pathlib.Path
-        Where measured processes read it from.
+        Where measured processes read them from.
+
+    Returns
+    -------
+    list of Subject
+        The largest box first, then smaller ones as its parts; a thin volume has fewer.
 
     Raises
     ------
@@ -96,6 +120,35 @@ def take(source: str, edge: int, folder: Path) -> Subject:
         There is no such tomogram, or it cannot be read.
     """
     volume = open_volume(source)
+    found: dict[Shape, Subject] = {}
+    for edge in sorted(wanted, reverse=True):
+        subject = _box(volume, source, edge, folder)
+        found.setdefault(subject.box_shape, subject)
+    return list(found.values())
+
+
+def named(tomograms: Sequence[Sequence[Subject]]) -> list[Subject]:
+    """Return the boxes of tomograms by names of which no two are one: two folders may share one.
+
+    Parameters
+    ----------
+    tomograms : sequence of sequence of Subject
+        What `take` returned of each.
+    """
+    names = [boxes[0].name for boxes in tomograms]
+    subjects = []
+    for largest, *smaller in tomograms:
+        name = largest.name
+        if names.count(name) > 1:
+            name = f"{name} {hashlib.sha256(largest.source.encode()).hexdigest()[:6]}"
+        subjects.append(replace(largest, name=name))
+        subjects += [
+            replace(box, name=f"{name} {edges(box.box_shape)}", part_of=name) for box in smaller
+        ]
+    return subjects
+
+
+def _box(volume: Volume, source: str, edge: int, folder: Path) -> Subject:
     region = Part(edge=edge).place(volume, source)
     box = readable(lambda: read_box(volume.array, region), source)
     box = np.ascontiguousarray(box, box.dtype.newbyteorder("="))
@@ -114,8 +167,12 @@ def take(source: str, edge: int, folder: Path) -> Subject:
     )
     target = subject.file(folder)
     if not target.exists():
-        with staged(target) as written:
-            np.save(written, box)
+        try:
+            with staged(target) as written:
+                np.save(written, box)
+        except OSError as error:
+            why = error.strerror or "the disk is full"  # numpy does not say so
+            raise InputError(f"{source}: cannot write its box to {folder}: {why}") from error
     return subject
 
 
@@ -124,18 +181,3 @@ def is_labels(box: npt.NDArray[Any]) -> bool:
     if box.dtype.kind not in "iu" or box.shape[2] < 2:
         return False
     return float(np.mean(box[..., 1:] == box[..., :-1])) > _LABELS
-
-
-def told_apart(subjects: list[Subject]) -> list[Subject]:
-    """Return subjects of which no two have one name: files in two folders may."""
-    names = [subject.name for subject in subjects]
-    return [
-        subject
-        if names.count(subject.name) == 1
-        else Subject.of(subject.facts() | {"name": f"{subject.name} {_short(subject.source)}"})
-        for subject in subjects
-    ]
-
-
-def _short(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:6]

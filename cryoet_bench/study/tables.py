@@ -15,8 +15,7 @@ from pydantic import ValidationError
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind, output
 from cryoet_bench.record.estimate import Noise, estimate, noise_of, pooled, variance
-from cryoet_bench.storage.layouts import Shape
-from cryoet_bench.study import cost
+from cryoet_bench.study import pareto, whole
 from cryoet_bench.study.configuration import Configuration, edges
 from cryoet_bench.study.ledger import Entry, Ledger
 from cryoet_bench.study.matrix import Matrix, choose
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 AXES = ("codec", "level", "shuffle", "chunks", "shards", "zarr_format", "voxel", "kept_bits")
 """Columns that say what a configuration is."""
 
-_SLICED = {"xy_slices": 0, "xz_slices": 1, "yz_slices": 2}
 _MARK = b"cryoet_bench_study"
 PARQUET = Kind("table of a study", _MARK, binary=True)
 CSV = Kind("table of a study", _MARK)
@@ -46,11 +44,14 @@ class Level:
         Standard error of its natural logarithm.
     rounds : int
         How many there were.
+    degrees : float
+        Degrees of freedom of the error; 0 where one round tells nothing of it.
     """
 
     value: float
     error: float
     rounds: int
+    degrees: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +65,13 @@ class Results:
     matrix : Matrix
         What it measured.
     subjects : tuple of Subject
-        On what.
+        The tomograms, each by the largest of its boxes.
+    parts : tuple of Subject
+        Their smaller boxes.
+    configurations : mapping
+        Of each subject and part, by name.
     summary : pandas.DataFrame
-        A row a configuration of a subject.
+        A row a configuration of a subject or part.
     levels : mapping
         The times of a subject's configuration by measure.
     noise : mapping of str to Noise
@@ -76,6 +81,8 @@ class Results:
     ledger: Ledger
     matrix: Matrix
     subjects: tuple[Subject, ...]
+    parts: tuple[Subject, ...]
+    configurations: Mapping[str, Mapping[str, Configuration]]
     summary: pd.DataFrame
     levels: Mapping[tuple[str, str], Mapping[str, Level]]
     noise: Mapping[str, Noise]
@@ -92,7 +99,12 @@ class Results:
 
     def configuration(self, subject: Subject, name: str) -> Configuration:
         """Return the configuration of a name."""
-        return _configurations(self.matrix, subject)[name]
+        return self.configurations[subject.name][name]
+
+    def boxes_of(self, subject: Subject) -> list[Subject]:
+        """Return the boxes of a tomogram, the smallest first."""
+        boxes = [part for part in self.parts if part.part_of == subject.name]
+        return sorted([subject, *boxes], key=lambda box: box.box_bytes)
 
 
 def results(ledger: Ledger) -> Results:
@@ -113,7 +125,8 @@ def results(ledger: Ledger) -> Results:
             f"the study in {ledger.path.parent} was made by another version of cryoet-bench: "
             "measure it again in another folder"
         ) from error
-    subjects = tuple(Subject.of(facts) for facts in plan["tomograms"])
+    boxes = tuple(Subject.of(facts) for facts in plan["tomograms"])
+    configurations = {box.name: _configurations(matrix, box) for box in boxes}
     rounds = _rounds(ledger)
     noise = _noise(rounds)
     levels = {
@@ -125,14 +138,24 @@ def results(ledger: Ledger) -> Results:
         for key, found in rounds.items()
     }
     rows = []
-    for subject in subjects:
-        for name, configuration in _configurations(matrix, subject).items():
-            entry = ledger.entries.get(("exact", subject.name, name, 0))
+    for box in boxes:
+        for name, configuration in configurations[box.name].items():
+            entry = ledger.entries.get(("exact", box.name, name, 0))
             if entry is not None:
-                rows.append(_row(subject, configuration, entry, levels.get((subject.name, name))))
+                found = levels.get((box.name, name), {})
+                rows.append(_row(box, configuration, entry, found, str(plan["store"])))
     if not rows:
         raise InputError(f"the study in {ledger.path.parent} has measured nothing yet: rerun it")
-    return Results(ledger, matrix, subjects, pd.DataFrame(rows), levels, noise)
+    return Results(
+        ledger=ledger,
+        matrix=matrix,
+        subjects=tuple(box for box in boxes if not box.part_of),
+        parts=tuple(box for box in boxes if box.part_of),
+        configurations=configurations,
+        summary=pd.DataFrame(rows),
+        levels=levels,
+        noise=noise,
+    )
 
 
 def _configurations(matrix: Matrix, subject: Subject) -> dict[str, Configuration]:
@@ -162,43 +185,39 @@ def _noise(rounds: Mapping[tuple[str, str], Mapping[str, list[float]]]) -> dict[
 def _level(values: Sequence[float], shared: Noise) -> Level:
     own = noise_of([values], shared)
     error = own.deviation * math.sqrt(variance(len(values)))
-    return Level(estimate(values), error, len(values))
+    return Level(estimate(values), error, len(values), own.degrees)
 
 
 def _row(
     subject: Subject,
     configuration: Configuration,
     entry: Entry,
-    levels: Mapping[str, Level] | None,
+    levels: Mapping[str, Level],
+    store: str,
 ) -> dict[str, Any]:
     row: dict[str, Any] = {
         "tomogram": subject.name,
+        "part_of": subject.part_of,
+        "box": edges(subject.box_shape),
         "labels": subject.labels,
         "configuration": configuration.name,
         **_axes(configuration),
         "status": entry.status,
         "reason": entry.reason,
         **dict(entry.values),
-        "whole_objects": cost.objects_of(configuration, subject),
+        "whole_objects": whole.objects(configuration, subject.shape) + 1,  # and its metadata
     }
-    for measure, level in (levels or {}).items():
+    for measure, level in levels.items():
+        access = measure.removesuffix("_s")
+        more = whole.times_more(access, configuration, subject)
         row[measure] = level.value
-        row[f"{measure.removesuffix('_s')}_spread_percent"] = 100 * level.error
-    for access, axis in _SLICED.items():
-        if f"{access}_s" in row:
-            # So many times more chunks are decoded for a slice of the whole volume.
-            more = _chunks(subject.shape, configuration, axis) / _chunks(
-                subject.box_shape, configuration, axis
-            )
-            row[f"whole_{access}_s"] = row[f"{access}_s"] * more
-    row["rounds"] = max((level.rounds for level in (levels or {}).values()), default=0)
+        row[f"{access}_spread_percent"] = 100 * level.error
+        row[f"whole_{measure}"] = more * level.value
+        if store == "local":  # elsewhere the distance is in the times already
+            waiting = whole.waiting(row, access, more, "s3")
+            row[f"whole_{access}_from_s3_s"] = more * level.value + waiting
+    row["rounds"] = max((level.rounds for level in levels.values()), default=0)
     return row | dict(entry.words)
-
-
-def _chunks(shape: Shape, configuration: Configuration, axis: int) -> int:
-    """Return how many chunks a slice across an axis touches."""
-    counts = [-(-n // edge) for n, edge in zip(shape, configuration.chunks, strict=True)]
-    return math.prod(counts) // counts[axis]
 
 
 def _axes(configuration: Configuration) -> dict[str, Any]:
@@ -240,13 +259,23 @@ def measurements(found: Results) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def configurations(found: Results) -> pd.DataFrame:
+    """Return a row a configuration: the summary with each one's share of the Pareto front."""
+    shares = {
+        (subject.name, name): share
+        for subject in found.subjects
+        for name, share in pareto.front_shares(found, subject).items()
+    }
+    keys = zip(found.summary["tomogram"], found.summary["configuration"], strict=True)
+    return found.summary.assign(
+        pareto_share=[shares.get(key, math.nan) for key in keys], made_by=_MARK.decode()
+    )
+
+
 def write(found: Results, folder: Path) -> list[Path]:
     """Write both tables as CSV and Parquet into a study's folder, and return the files."""
     written = []
-    tables = {
-        "measurements": measurements(found),
-        "configurations": found.summary.assign(made_by=_MARK.decode()),
-    }
+    tables = {"measurements": measurements(found), "configurations": configurations(found)}
     for name, table in tables.items():
         for suffix, kind in ((".csv", CSV), (".parquet", PARQUET)):
             target = output(folder / f"{name}{suffix}", kind)

@@ -48,20 +48,20 @@ class Transfer:
     @property
     def sentences(self) -> list[str]:
         """Return them in words."""
-        told = []
+        sentences = []
         for one in self.shared:
             if not one.choice:
-                told.append(f"No configuration serves all {one.kind} for {one.use}.")
+                sentences.append(f"No configuration serves all {one.kind} for {one.use}.")
                 continue
             if len(one.regret) == 1:
-                told.append(f"For {one.use}, {one.choice} is best for the only {one.kind}.")
+                sentences.append(f"For {one.use}, {one.choice} is best for the only {one.kind}.")
                 continue
             worst = max(one.regret, key=lambda name: one.regret[name])
-            told.append(
+            sentences.append(
                 f"For {one.use}, {one.choice} serves all {len(one.regret)} {one.kind}: it costs at "
                 f"most {one.regret[worst]:.1%} against the best of each (on {worst})."
             )
-        return told
+        return sentences
 
 
 def transfer(found: Results, cases: Sequence[UseCase]) -> Transfer:

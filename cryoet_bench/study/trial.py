@@ -7,6 +7,7 @@ so whoever asks for times asks once; exact values do not, so one process may ans
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import importlib
 import json
@@ -47,9 +48,12 @@ ACCESS = {
 }
 """What a study calls the patterns of `READS`."""
 
+_WHOLE = "read"
+"""A read of all voxels, alongside them."""
+
 _SAMPLES = (3, 9, 0.06)  # at least, at most, and for how many seconds
 _WHOLE_SAMPLES = (2, 4, 0.12)  # the same of whole volumes
-_INTEGERS = {"int16": 32767, "int8": 127, "uint16": 65535}
+STEPS = {"int16": 32767, "int8": 127, "uint16": 65535}
 """Steps on either side of the middle of the range; of an unsigned type, from its lower end."""
 
 
@@ -110,7 +114,7 @@ class Stored:
             promise &= Promise(relative=2.0**-11, absolute=2.0**-25 / factor)
         elif voxel != "same":
             # Half a step, and the arithmetic of float32 on the way there and back.
-            promise &= Promise(absolute=(0.5 + _INTEGERS[voxel] * 2.0**-21) / factor)
+            promise &= Promise(absolute=(0.5 + STEPS[voxel] * 2.0**-21) / factor)
         return promise
 
     @property
@@ -155,9 +159,9 @@ def _scaling(configuration: Configuration, known: Statistics, codec: Any, family
         # A power of two changes no mantissa, and keeps values near 1e-6 out of the subnormals.
         return Lossy(codec, voxel, 2.0 ** -np.floor(np.log2(known.sd or 1.0)))
     if voxel == "uint16":
-        return Lossy(codec, voxel, _INTEGERS[voxel] / ((known.high - known.low) or 1.0), known.low)
+        return Lossy(codec, voxel, STEPS[voxel] / ((known.high - known.low) or 1.0), known.low)
     middle, half = (known.low + known.high) / 2, (known.high - known.low) / 2 or 1.0
-    return Lossy(codec, voxel, _INTEGERS[voxel] / half, middle)
+    return Lossy(codec, voxel, STEPS[voxel] / half, middle)
 
 
 def exact(request: Mapping[str, Any], stored: Stored) -> dict[str, Any]:
@@ -174,14 +178,14 @@ def exact(request: Mapping[str, Any], stored: Stored) -> dict[str, Any]:
         }
         array = arrays.open_array(store)
         values: dict[str, float] = {}
-        for access in ("volume", *request["access"]):
+        for access in (_WHOLE, *request["access"]):
             selections = _selections(access, stored.volume.shape)
             requests.clear()
             for selection in selections:
                 array[selection]
-            key = access.replace("-", "_")
-            values[f"{key}_requests"] = sum(requests.kinds.values()) / len(selections)
-            values[f"{key}_fetched_bytes"] = requests.fetched / len(selections)
+            column = access.replace("-", "_")
+            values[f"{column}_requests"] = sum(requests.kinds.values()) / len(selections)
+            values[f"{column}_fetched_bytes"] = requests.fetched / len(selections)
         memory["read_peak_bytes"] = _peak(lambda: array[...])
     folder = conditions.new_folder()
     try:
@@ -191,7 +195,10 @@ def exact(request: Mapping[str, Any], stored: Stored) -> dict[str, Any]:
         copy = stored.decoded(np.asarray(arrays.open_array(stores.local(folder))[...]))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    np.save(request["copy"], copy)
+    try:
+        np.save(request["copy"], copy)
+    except OSError as error:  # numpy does not say which
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
     return {
         "values": {
             "stored_bytes": sum(sizes),
@@ -227,7 +234,7 @@ def timed(request: Mapping[str, Any], stored: Stored) -> dict[str, Any]:
         store = write()
         samples["write_s"] = _samples(write, _WHOLE_SAMPLES)
         array = arrays.open_array(store)
-        for access in ("volume", *request["access"]):
+        for access in (_WHOLE, *request["access"]):
             selections = _selections(access, stored.volume.shape)
 
             def read(selections: list[Selection] = selections) -> None:
@@ -235,15 +242,15 @@ def timed(request: Mapping[str, Any], stored: Stored) -> dict[str, Any]:
                     stored.decoded(array[selection])
 
             read()
-            taken = _samples(read, _WHOLE_SAMPLES if access == "volume" else _SAMPLES)
-            key = "read_s" if access == "volume" else f"{access.replace('-', '_')}_s"
-            samples[key] = [seconds / len(selections) for seconds in taken]
+            taken = _samples(read, _WHOLE_SAMPLES if access == _WHOLE else _SAMPLES)
+            column = f"{access.replace('-', '_')}_s"
+            samples[column] = [seconds / len(selections) for seconds in taken]
     return {"samples": samples}
 
 
 def _selections(access: str, shape: tuple[int, ...]) -> list[Selection]:
     z, y, x = shape
-    return READS["whole" if access == "volume" else ACCESS[access]]((z, y, x))
+    return READS["whole" if access == _WHOLE else ACCESS[access]]((z, y, x))
 
 
 def _samples(action: Action, how: tuple[int, int, float]) -> list[float]:
@@ -286,6 +293,7 @@ def _stores(where: str) -> Iterator[Callable[[str], Any]]:
 
 
 _KINDS = {"exact": exact, "timed": timed}
+_FULL = {errno.ENOSPC, errno.EDQUOT}  # no fault of a codec's
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -299,9 +307,17 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         return {"status": "passed", **_KINDS[request["kind"]](request, stored)}
     except UnavailableError as error:
         return {"status": "n/a", "reason": str(error)}
+    except OSError as error:
+        if error.errno not in _FULL:
+            return _failed(error)
+        return {"status": "stopped", "reason": "the disk, or memory for files, is full"}
     except Exception as error:  # noqa: BLE001  (a codec may raise anything, and it is reported)
-        what = " ".join(str(error).split())[:300]
-        return {"status": "failed", "reason": f"{type(error).__name__}: {what}"}
+        return _failed(error)
+
+
+def _failed(error: Exception) -> dict[str, Any]:
+    what = " ".join(str(error).split())[:300]
+    return {"status": "failed", "reason": f"{type(error).__name__}: {what}"}
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from cryoet_bench.study.tables import Results
 
 
 def show(found: Results, pairs: Sequence[tuple[str, str]]) -> None:
-    """Show configurations beside their originals, each pair in a window, until all are closed.
+    """Show configurations alongside their originals, each pair in a window, until all are closed.
 
     Parameters
     ----------

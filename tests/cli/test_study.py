@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def test_the_code_to_paste_writes_what_was_measured(
     advice = json.loads((finished / "recommendations.json").read_text())["recommendations"]
     volume = np.load(finished.parent / "v.npy")
     for one in advice:
-        for library in ("zarr-python 3", "OME-Zarr (NGFF), zarr-python 3"):
+        for library in ("zarr-python 3", "OME-Zarr, zarr-python 3"):
             shutil.rmtree("volume.zarr", ignore_errors=True)
             exec(one["code"][library], {"volume": volume})
             root = zarr.open("volume.zarr", mode="r")
@@ -111,6 +112,33 @@ def test_the_page_sorts_filters_and_needs_no_network(finished: Path) -> None:
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
 
 
+def test_the_choice_is_shown_alongside_its_original(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "napari", None)
+    with pytest.raises(InputError, match="napari is not installed"):
+        run("recommend", finished, "--for", "visualisation", "--view")
+    shown: dict[str, np.ndarray] = {}
+
+    class Viewer:
+        """Records what it is given; napari itself needs a screen."""
+
+        def __init__(self, title: str) -> None:
+            shown.clear()
+
+        def add_image(self, voxels: np.ndarray, *, name: str, **_: object) -> None:
+            shown[name] = voxels
+
+    stand_in = types.ModuleType("napari")
+    vars(stand_in).update(Viewer=Viewer, run=lambda: None)
+    monkeypatch.setitem(sys.modules, "napari", stand_in)
+    assert run("recommend", finished, "--for", "visualisation", "--view").exit_code == 0
+    original, copy, error = shown.values()
+    assert np.array_equal(original, np.load(finished.parent / "v.npy"))
+    assert np.allclose(error, copy.astype(float) - original)
+    assert np.abs(error).max() <= np.abs(original).max() * 2.0**-8
+
+
 def test_recommend_says_what_and_how_sure(tmp_path: Path) -> None:
     synthetic.written(tmp_path / "s", 5)
     result = run(
@@ -142,7 +170,8 @@ def test_recommend_says_what_and_how_sure(tmp_path: Path) -> None:
         (["recommend", "foreign"], "holds no study"),
         (["recommend", "s", "--for", "archiv"], "did you mean archive"),
         (["recommend", "s", "--mean-size", "-1GB"], "is no size"),
-        (["recommend", "s", "--store", "tape"], "local or s3"),
+        (["recommend", "s", "--store", "tape"], "choose local or s3"),
+        (["recommend", "s", "--downloaded", "2"], "share of downloads is 0 to 1"),
         (["recommend", "s", "--profile", "analyses"], "did you mean analysis"),
         (["recommend", "s", "--min-fsc", "1.5"], "keeps to what was asked for"),
     ],

@@ -50,6 +50,7 @@ def measured(
         "tomograms": [SUBJECT.facts()],
         "store": "local",
         "software": {"zarr": "3.4.2"},
+        "machine": {"cpu": "a processor", "cpus": 2, "architecture": "x86_64"},
     }
     entries = []
     for name in (one.name for one in configurations):
@@ -60,8 +61,8 @@ def measured(
             "object_spread": 0.01, "bit_exact": float(not lossy), "max_error_sd": 0.01 * lossy,
             "nrmse": 0.001 * lossy, "fsc_minimum": 0.9995 if lossy else 1.0,
             "psnr": 80.0 if lossy else None, "xy_slices_requests": 16.0,
-            "xy_slices_fetched_bytes": size / 4, "volume_requests": 64.0,
-            "volume_fetched_bytes": size,
+            "xy_slices_fetched_bytes": size / 4, "read_requests": 64.0,
+            "read_fetched_bytes": size,
         }  # fmt: skip
         words = {"promise": "", "recognised": "", "qc": "pass"}
         words |= {f"verify_{profile}": "pass" for profile in ("analysis", "visualisation")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from hypothesis.extra import numpy as arrays
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.study import cost
+from cryoet_bench.study.advice import advise
+from cryoet_bench.study.ledger import Ledger
 from cryoet_bench.study.pareto import front, shares
 from cryoet_bench.study.recommendation import Demand, UseCase, decide, recommend, use_cases
 from cryoet_bench.study.tables import results
@@ -100,11 +103,44 @@ def test_demands_leave_configurations_out(study) -> None:
         recommend(study, synthetic.SUBJECT, Demand(use=USE, min_fsc=1.1))
 
 
-def test_requests_cost_more_far_away(study) -> None:
-    near = recommend(study, synthetic.SUBJECT, Demand(use=USE))
-    far = recommend(study, synthetic.SUBJECT, Demand(use=USE, store="s3"))
-    # Seven rounds of at most ten requests, 30 ms each: read times drown, sizes decide.
-    assert far.certainty >= near.certainty
+def test_from_far_away_small_chunks_are_not_chosen() -> None:
+    """In the box a slice of 16-cubes is the fastest; the whole volume makes 1024 requests of it."""
+    book = synthetic.measured(5)
+    entries = dict(book.entries)
+    for key, entry in book.entries.items():
+        small = " 16 " in entry.configuration
+        changed = {"xy_slices_requests": 16.0 if small else 4.0}
+        samples = {"xy_slices_s": [0.005 if small else 0.01]} if entry.samples else {}
+        entries[key] = dataclasses.replace(
+            entry, values={**entry.values, **changed}, samples={**entry.samples, **samples}
+        )
+    found = results(Ledger(Path(), book.plan, entries))
+    use = UseCase("slices", "for the test", "archival", {"xy_slices_s": 1.0})
+    near, far = (
+        recommend(found, synthetic.SUBJECT, Demand(use=use, store=store)).choice
+        for store in ("local", "s3")
+    )
+    assert " 16 " in near
+    assert " 16 " not in far
+
+
+def test_a_use_that_was_hardly_measured_says_so(study) -> None:
+    found = recommend(study, synthetic.SUBJECT, Demand(use=use_cases()["training"]))
+    assert found.unmeasured == {"patches_s": 0.40, "subtomograms_s": 0.35}
+    assert not found.is_clear
+    assert "--access patches,subtomograms" in found.sentence
+
+
+def test_the_portal_costs_what_its_own_chunks_cost(study) -> None:
+    price = cost.Price(
+        title="p", storage_per_GB_month=0, read_per_1000=1, dated="2026-01-01", source="s"
+    )
+    demand = Demand(use=USE, lossless=True)
+    (found,) = advise(study, demand, price, cost.Collection(volumes=3))
+    assert found.portal.configuration == "blosc-lz4-5-byteshuffle 256 v2"
+    # The volume of 256 x 512 x 512 has four chunks of 256, and a document.
+    assert found.portal.objects.value == 3 * (4 + 1)
+    assert found.portal.requests.value == pytest.approx(3 * 4 / 1000)
 
 
 def test_one_round_does_not_say_how_sure() -> None:
@@ -112,7 +148,7 @@ def test_one_round_does_not_say_how_sure() -> None:
     advice = recommend(found, synthetic.SUBJECT, Demand(use=USE))
     assert math.isnan(advice.certainty)
     assert not advice.is_clear
-    assert "--repeats 3" in advice.sentence
+    assert "--repeats 4" in advice.sentence
 
 
 def test_a_bill_is_the_sum_done_by_hand(study) -> None:
@@ -123,7 +159,7 @@ def test_a_bill_is_the_sum_done_by_hand(study) -> None:
         egress_per_GB=0.1, core_hour=1, uncertainty=0.03, dated="2026-01-01", source="s",
     )  # fmt: skip
     size = 256 * 512 * 512 * 4
-    collection = cost.Collection(volumes=10, mean_bytes=size, reads=2, downloaded=0.25)
+    collection = cost.Collection(volumes=10, reads=2, downloaded=0.25)
     configuration = study.configuration(synthetic.SUBJECT, name)
     bill = cost.bill(
         rows.loc[name].to_dict(), configuration, synthetic.SUBJECT, collection, price, 0.04
@@ -132,7 +168,8 @@ def test_a_bill_is_the_sum_done_by_hand(study) -> None:
     objects = 10 * (8 * 16 * 16 + 1)
     assert bill.objects.value == objects
     assert bill.storage.value == pytest.approx(gigabytes * 0.02 * 12)
-    assert bill.requests.value == pytest.approx(2 * objects * 0.4 / 1000)
+    # Of the 8 objects of the box 64 requests are made; of the whole, as many for each.
+    assert bill.requests.value == pytest.approx(2 * 10 * 8 * 16 * 16 * 8 * 0.4 / 1000)
     assert bill.egress.value == pytest.approx(2 * 0.25 * gigabytes * 0.1)
     hours = (rows.loc[name, "read_s"] + rows.loc[name, "write_s"]) * 10 * size / 2**20 / 3600
     assert bill.rewriting.value == pytest.approx(hours + objects * 5 / 1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.study import campaign, ledger
+from cryoet_bench.study import campaign, ledger, trial
 from cryoet_bench.study.matrix import read
 from cryoet_bench.study.tables import measurements, results
 from tests.study.studies import LIARS, TINY, place
@@ -136,11 +137,26 @@ def test_a_full_disk_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.Mo
         assert book.path.read_bytes() == before
 
 
+def test_a_full_disk_is_no_fault_of_a_codec(
+    unbroken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = campaign.prepare(
+        [str(unbroken / "v.npy")], read(str(unbroken / "matrix.toml")), unbroken / "out"
+    )
+    request = next(plan.tasks()).request("exact", copy=str(unbroken / "absent" / "copy.npy"))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setitem(trial._KINDS, "exact", full)
+    assert trial.answer(request)["status"] == "stopped"
+
+
 def test_another_study_is_not_mixed_in(unbroken: Path, tmp_path: Path) -> None:
     changed = tmp_path / "changed.toml"
     changed.write_text((unbroken / "matrix.toml").read_text().replace("= 12", "= 8"))
     plan = campaign.prepare([str(unbroken / "v.npy")], read(str(changed)), unbroken / "out")
-    with pytest.raises(InputError, match="a study with another matrix"):
+    with pytest.raises(InputError, match="another study \\(different matrix\\)"):
         campaign.run(plan)
 
 
