@@ -15,9 +15,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cryoet_bench.changes.confirmation import Confirmation, Ledger, Verdict
 from cryoet_bench.record.benchmark import Benchmark, Case, words
 from cryoet_bench.record.journal import Measured, Round, Visit
-from cryoet_bench.record.record import Record
+from cryoet_bench.record.record import CONFIRMATIONS, Record
 from cryoet_bench.timeline.releases import load
 from cryoet_bench.timeline.repository import build
 from cryoet_bench.timeline.revisions import Revision, Revisions
@@ -161,6 +162,30 @@ def make(
         path = record.own / machine / str(facts["name"]) / f"{revision.name}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+
+
+def confirm(
+    record: Record,
+    before: str,
+    after: str,
+    benchmark: str,
+    verdict: Verdict,
+    ratio: float,
+    *,
+    machine: str = "epyc-2-cores",
+    tomogram: str = "phantom-10A",
+) -> None:
+    """Write a verdict on all cases of a benchmark beside the journals of a record."""
+    ledger = Ledger(record.own / machine / tomogram / CONFIRMATIONS)
+    one = record.suite()[benchmark]
+    for case in one.cases:
+        ledger.append(
+            Confirmation(
+                before, after, benchmark, one.version, case, verdict, ratio, ratio * 0.98,
+                ratio * 1.02, 0.03, 0.01, 8, None, 1.5, machine, tomogram,
+                "2026-11-25T13:00:00+00:00",
+            )
+        )  # fmt: skip
 
 
 def _measured(

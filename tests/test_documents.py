@@ -24,6 +24,7 @@ from cryoet_bench.tomogram.phantom import PHANTOMS, make
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ["README.md", "docs/timeline.md", "docs/measuring.md", "docs/quality.md"]
 SERVERS = {"asv preview"}
+INSTALL = "pip install cryoet-bench"
 SPACING = 10.012
 SUITE = '''
 import os
@@ -56,15 +57,11 @@ Patterns.track_voxels.unit = "voxels"
 '''
 
 
-def commands(document: str) -> list[str]:
-    """Return the lines of the document's console blocks."""
+def blocks(document: str) -> list[list[str]]:
+    """Return the document's console blocks, line by line."""
     text = (ROOT / document).read_text("utf-8")
-    return [
-        line.strip()
-        for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL)
-        for line in block.splitlines()
-        if line.strip()
-    ]
+    found = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    return [[line.strip() for line in block.splitlines() if line.strip()] for block in found]
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +92,16 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.timeout(900)
 def test_the_documents_commands(clone: Path) -> None:
     for document in DOCUMENTS:
-        for command in commands(document):
-            if command == "pip install cryoet-bench":
-                _install(clone)
-            elif command in SERVERS:
-                assert _serves(command, clone), f"{document}: {command}"
-            else:
-                _run(document, command, clone)
+        for block in blocks(document):
+            # What follows an installation is done by what was installed, as a user would.
+            folder = "installed" if INSTALL in block else "cryoet-bench/.venv"
+            for command in block:
+                if command == INSTALL:
+                    _install(clone)
+                elif command in SERVERS:
+                    assert _serves(command, clone), f"{document}: {command}"
+                else:
+                    _run(document, command, clone, clone.parent / folder / "bin")
     assert (clone / "qc.html").stat().st_size > 10_000
     assert (clone / "verify.html").stat().st_size > 10_000
     assert (clone / ".asv" / "html" / "index.html").exists()
@@ -117,14 +117,14 @@ def test_every_document_is_held_to_its_commands() -> None:
     assert showing - elsewhere == set(DOCUMENTS)
 
 
-def _environment(clone: Path) -> dict[str, str]:
+def _environment(clone: Path, first: Path) -> dict[str, str]:
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("COV")},
         "CRYOET_BENCH_CACHE": str(clone.parent / "cache"),
         "PATH": os.pathsep.join(
             [
+                str(first),
                 str(clone / ".venv" / "bin"),  # once scripts/bench has made it
-                str(clone.parent / "installed" / "bin"),
                 os.environ["PATH"],
             ]
         ),
@@ -144,7 +144,7 @@ def _install(clone: Path) -> None:
     subprocess.run(install, check=True)
 
 
-def _run(document: str, command: str, clone: Path) -> None:
+def _run(document: str, command: str, clone: Path, first: Path) -> None:
     # The tests of this very run are not all run again inside of it, nor whole lines of releases.
     shorter = {
         "scripts/test": "scripts/test tests/test_documents.py -k every_document",
@@ -154,7 +154,7 @@ def _run(document: str, command: str, clone: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", shown],
         cwd=clone,
-        env=_environment(clone),
+        env=_environment(clone, first),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -171,7 +171,7 @@ def _serves(command: str, clone: Path) -> bool:
     with subprocess.Popen(
         [*command.split(), "--port", "18765"],
         cwd=clone,
-        env=_environment(clone),
+        env=_environment(clone, clone / ".venv" / "bin"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as server:

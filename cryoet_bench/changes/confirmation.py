@@ -18,7 +18,7 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.record.benchmark import Case
 from cryoet_bench.record.estimate import estimate
 from cryoet_bench.record.journal import Visit, lines
-from cryoet_bench.record.record import CONFIRMATIONS, Record
+from cryoet_bench.record.record import Record
 
 Verdict = Literal["changed", "equivalent", "undecided"]
 Samples = tuple[tuple[float, ...], ...]
@@ -249,8 +249,8 @@ def confirmations(record: Record, machine: str, tomogram: str) -> list[Confirmat
     latest: dict[Pair, Confirmation] = {}
     found = [
         one
-        for folder in record.folders
-        for one in Ledger(folder / machine / tomogram / CONFIRMATIONS).confirmations
+        for path in record.confirmation_paths(machine, tomogram)
+        for one in Ledger(path).confirmations
     ]
     for one in sorted(found, key=lambda one: one.at):
         latest.pop(one.pair, None)

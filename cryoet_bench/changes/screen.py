@@ -320,7 +320,8 @@ def _about_the_same(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
     """Yield the findings of a release that concern the same codecs or layouts."""
     together: list[list[Finding]] = []
     for finding in findings:
-        if finding.kind in OF_STATUS or finding.size < _FIRM.get(finding.status, 1):
+        is_firm = finding.status != "overturned" and finding.size >= _FIRM.get(finding.status, 1)
+        if finding.kind in OF_STATUS or not is_firm:
             yield [finding]
             continue
         near = [

@@ -12,7 +12,7 @@ from cryoet_bench.record.overview import value_in_words
 if TYPE_CHECKING:
     from cryoet_bench.changes.moves import Move
 
-_SUSPECTS = ("numcodecs ", "numpy ", "zarr ")
+SUSPECTS = ("numcodecs ", "numpy ", "zarr ")
 """Packages that may have made the change when they had to move with a release."""
 
 _NAMED = 2
@@ -41,7 +41,7 @@ def sentence(finding: Finding, *, net: bool = False) -> str:
     else:
         text = f"{finding.title}{where}: {amounts(finding)} {since}"
     notes = [finding.companion] if finding.companion else []
-    forced = [move for move in finding.moved if move.startswith(_SUSPECTS)]
+    forced = [move for move in finding.moved if move.startswith(SUSPECTS)]
     if forced and not net:
         notes.append(f"{', '.join(forced)} moved with it")
     if finding.undone_label:

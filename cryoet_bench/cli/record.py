@@ -42,14 +42,14 @@ def record(
     cryoet-bench record                  all of it; a day or so on a quiet machine
     cryoet-bench record --tier core      the core tier alone; some hours
     cryoet-bench record list             what was measured
-    cryoet-bench record discard RELEASE  let it no longer count, and be measured again
+    cryoet-bench record discard RELEASE  discard what was measured, to measure it again
     cryoet-bench record submit           pack it into record/, for a pull request
-    cryoet-bench record check FOLDER     whether such a record may be merged
+    cryoet-bench record check FOLDER     check whether such a record may be merged
 
     The order of the releases is shuffled within each round, so that a drift of the machine does
-    not look like history; disturbed visits are repeated. Exact values are taken twice and compared.
-    The core tier comes first. Interrupt it at any time: a rerun resumes. The exit code is 1 when
-    exact values did not repeat.
+    not look like history; disturbed visits are measured again. Exact values are taken twice and
+    compared. The core tier comes first. Interrupt it at any time: a rerun resumes. The exit code
+    is 1 if exact values did not repeat.
     """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
     if context.invoked_subcommand:
         return
@@ -145,13 +145,13 @@ def discard(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Let what was measured of a release no longer count, so that it is measured again.
+    """Discard what was measured of a release, so that it is measured again.
 
     \b
     cryoet-bench record discard zarr-3.4.2
     cryoet-bench record discard zarr-3.4.2 --bench read.Patterns
 
-    Nothing is erased: the journal in results/ keeps the rounds, and says that they do not count.
+    Nothing is erased: the journal in results/ keeps the rounds, marked as discarded.
     """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
     from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
     from cryoet_bench.measure.machine import identify  # noqa: PLC0415
@@ -183,7 +183,7 @@ def submit(
         str | None, typer.Option(help="Which machine's; this one if none is named.")
     ] = None,
 ) -> None:
-    """Pack what was measured here into record/, to be committed.
+    """Pack what was measured here into record/, for a pull request.
 
     Releases on the phantom are packed; candidates and your own tomograms stay on this machine.
 
@@ -222,9 +222,9 @@ def check(
     cryoet-bench record check                        all machines
     cryoet-bench record check record/epyc-2-cores    one
 
-    It looks at the form of every line, at the machine, at what was installed against the pins of
-    the timeline, at the suite, at units and plausible values, and for measurements that stand there
-    twice. The exit code is 1 when something is wrong.
+    It checks the form of every line, the machine, what was installed against the pins of the
+    timeline, the suite, plausible values, verdicts against their blocks, and looks for
+    measurements that are there twice. The exit code is 1 if something is wrong.
     """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
     from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
     from cryoet_bench.measure import suite  # noqa: PLC0415

@@ -94,13 +94,23 @@ class Record:
         ]
         return [path for path in paths if path.exists()]
 
+    def confirmation_paths(self, machine: str, tomogram: str) -> list[Path]:
+        """Return the files of verdicts of a machine and a tomogram, the committed ones first."""
+        paths = [
+            folder / machine / tomogram / name
+            for folder in reversed(self.folders)
+            for name in (CONFIRMATIONS + PACKED, CONFIRMATIONS)
+        ]
+        return [path for path in paths if path.exists()]
+
     def series(self) -> list[Series]:
         """Return all series that have a journal, in order."""
         found = {
             Series(parts[0], parts[1], "/".join(parts[2:]))
             for folder in self.folders
             for path in folder.glob("*/*/**/*.jsonl*")
-            if path.name != CONFIRMATIONS and (parts := _stem(path.relative_to(folder)).parts)
+            if path.name.removesuffix(PACKED) != CONFIRMATIONS
+            and (parts := _stem(path.relative_to(folder)).parts)
         }
         return sorted(found)
 

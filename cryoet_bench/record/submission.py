@@ -6,6 +6,7 @@ becomes about twenty times smaller, and the same lines always give the same byte
 
 from __future__ import annotations
 
+import json
 import lzma
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import staged
-from cryoet_bench.record.journal import lines
+from cryoet_bench.record.journal import PACKED, lines
 from cryoet_bench.record.record import CONFIRMATIONS, Record, Series, packed_path
 
 
@@ -70,14 +71,11 @@ def pack(
         for series in chosen:
             record.journal(series)  # which says what is damaged
             text = _merged(record.journal_paths(series))
-            _write(
-                packed_path(folder, series),
-                lzma.compress(text, preset=9 | lzma.PRESET_EXTREME),
-            )
-        verdicts = [it / machine / tomogram / CONFIRMATIONS for it in reversed(record.folders)]
-        if any(path.exists() for path in verdicts):
-            text = _merged(path for path in verdicts if path.exists())
-            _write(folder / machine / tomogram / CONFIRMATIONS, text)
+            _write(packed_path(folder, series), text)
+        verdicts = record.confirmation_paths(machine, tomogram)
+        if verdicts:
+            path = folder / machine / tomogram / (CONFIRMATIONS + PACKED)
+            _write(path, _of_releases(_merged(verdicts), names))
     except OSError as error:
         raise InputError(
             f"cannot write the record {folder}: {error.strerror}; make it writable, free some "
@@ -96,7 +94,19 @@ def _merged(paths: Iterable[Path]) -> bytes:
     return b"".join(line + b"\n" for line in content)
 
 
-def _write(path: Path, content: bytes) -> None:
+def _of_releases(text: bytes, names: set[str]) -> bytes:
+    """Return the lines of confirmations without those on candidates."""
+    kept = []
+    for line in text.splitlines(keepends=True):
+        content = json.loads(line)
+        pair = content.get("pair", content)
+        if {pair[side] for side in ("before", "after") if side in pair} <= names:
+            kept.append(line)
+    return b"".join(kept)
+
+
+def _write(path: Path, text: bytes) -> None:
+    """Write a packed file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with staged(path) as staging:
-        staging.write_bytes(content)
+        staging.write_bytes(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME))

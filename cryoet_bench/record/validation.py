@@ -6,122 +6,32 @@ it is and what to do.
 
 from __future__ import annotations
 
-import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from cryoet_bench.record.benchmark import Benchmark, Case
-from cryoet_bench.record.journal import DAMAGE, lines
+from cryoet_bench.record.benchmark import Benchmark, Case, words
+from cryoet_bench.record.form import (
+    OF_CONFIRMATIONS,
+    OF_JOURNAL,
+    BlockLine,
+    ConfirmationLine,
+    DisturbedLine,
+    Line,
+    Machine,
+    MeasuredLine,
+    Pair,
+    RoundLine,
+    VisitLine,
+)
+from cryoet_bench.record.journal import DAMAGE, PACKED, lines
 from cryoet_bench.record.record import CONFIRMATIONS
 from cryoet_bench.timeline.revisions import Revision
-
-Text = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
-Name = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Seconds = Annotated[float, Field(gt=0, lt=1e5, allow_inf_nan=False)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Machine(_Strict):
-    """``machine.json``: what identifies a machine."""
-
-    os: Text
-    arch: Text
-    cpu: Text
-    num_cpu: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}$")]
-    ram: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5} GiB$")]
-
-
-class Distribution(_Strict):
-    """One that was installed."""
-
-    name: Name
-    version: Text
-    origin: Text
-    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-
-
-class Project(_Strict):
-    """The suite that measured."""
-
-    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-    clean: bool
-    suite: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-
-
-class Conditions(BaseModel):
-    """What was in force; only what identifies the machine is looked at."""
-
-    cpu: Text
-    cpus: int
-    architecture: Text
-    system: Text
-
-
-class VisitLine(_Strict):
-    """A line that opens a visit."""
-
-    kind: Literal["visit"]
-    id: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
-    started_at: AwareDatetime
-    origin: Text
-    quick: bool
-    installed: tuple[Distribution, ...]
-    project: Project
-    conditions: Conditions
-
-
-class MeasuredLine(_Strict):
-    """One case of a round."""
-
-    case: tuple[Text, ...]
-    status: Literal["passed", "n/a", "failed"]
-    value: Finite | None
-    samples: tuple[Seconds, ...]
-    number: Annotated[int, Field(ge=1, le=1_000_000)] | None
-    reason: Annotated[str, Field(max_length=20_000)]
-
-
-class RoundLine(_Strict):
-    """A line with one round of a benchmark."""
-
-    kind: Literal["round"]
-    benchmark: Text
-    version: Text
-    round: Annotated[int, Field(ge=1, le=1000)]
-    started_at: AwareDatetime
-    duration: Annotated[float, Field(ge=0, lt=1e5, allow_inf_nan=False)]
-    cases: Annotated[tuple[MeasuredLine, ...], Field(min_length=1)]
-    visit: Text
-
-
-class DisturbedLine(_Strict):
-    """A line that marks a visit as disturbed."""
-
-    kind: Literal["disturbed"]
-    visit: Text
-    controls: dict[Text, Finite]
-
-
-class DiscardedLine(_Strict):
-    """A line that lets earlier ones no longer count."""
-
-    kind: Literal["discarded"]
-    at: AwareDatetime
-    benchmarks: tuple[Text, ...] | None
-
-
-Line = Annotated[VisitLine | RoundLine | DisturbedLine | DiscardedLine, Field(discriminator="kind")]
-_LINE: TypeAdapter[Line] = TypeAdapter(Line)
 
 _RANGES: Mapping[str, tuple[float, float]] = {
     "seconds": (1e-7, 3600),
@@ -156,7 +66,7 @@ class Rules:
     suite : mapping of str to Benchmark
         The benchmarks.
     digests : frozenset of str
-        Of the suites whose values may stand in the record.
+        Of the suites whose values the record may hold.
     tomograms : frozenset of str
         Names of those that everybody has.
     now : datetime.datetime
@@ -207,19 +117,10 @@ def _file_faults(path: Path, folder: Path, machine: Machine, rules: Rules) -> It
     elif path.parent == folder:
         if path.name not in _BESIDE:
             yield " does not belong there: remove it"
-    elif path.name == CONFIRMATIONS and path.parent.parent == folder:
-        if not _holds_json(path):
-            yield " is not of the record's form: a line is no JSON object"
+    elif path in {folder / one / (CONFIRMATIONS + PACKED) for one in rules.tomograms}:
+        yield from (f": {fault}" for fault in _ruling_faults(path, machine, rules))
     else:
         yield from (f": {fault}" for fault in _journal_faults(path, folder, machine, rules))
-
-
-def _holds_json(path: Path) -> bool:
-    """Tell whether each line is a JSON object, as far as it is looked into here."""
-    try:
-        return all(isinstance(json.loads(line), dict) for line in lines(path))
-    except DAMAGE:
-        return False
 
 
 def _machine(folder: Path) -> Machine | str:
@@ -246,17 +147,24 @@ def _journal_faults(path: Path, folder: Path, machine: Machine, rules: Rules) ->
         known = " or ".join(sorted(rules.tomograms))
         yield f"{tomogram!r} is no tomogram that everybody has: submit {known}"
         return
-    entries: list[Line] = []
+    entries = _entries(path, OF_JOURNAL)
+    if isinstance(entries, str):
+        yield entries
+    else:
+        yield from _Journal(entries, machine, revision, rules).faults()
+
+
+def _entries[T](path: Path, form: TypeAdapter[T]) -> list[T] | str:
+    """Return the lines of a file, or why they cannot be read."""
+    entries: list[T] = []
     try:
         for line in lines(path):
-            entries.append(_LINE.validate_json(line))  # noqa: PERF401  (their number is told)
+            entries.append(form.validate_json(line))  # noqa: PERF401  (the error states their number)
+    except ValidationError as error:
+        return f"line {len(entries) + 1} is not of the record's form: {_first(error)}"
     except DAMAGE as error:
-        if isinstance(error, ValidationError):
-            yield f"line {len(entries) + 1} is not of the record's form: {_first(error)}"
-        else:
-            yield f"cannot be unpacked ({error}): run 'cryoet-bench record submit' again"
-        return
-    yield from _Journal(entries, machine, revision, rules).faults()
+        return f"cannot be unpacked ({error}): run 'cryoet-bench record submit' again"
+    return entries
 
 
 @dataclass(frozen=True)
@@ -278,7 +186,7 @@ class _Journal:
                     if entry.id in visits:
                         yield f"visit {entry.id} begins twice: the file was merged wrongly"
                     visits[entry.id] = entry
-                    yield from self._visit(entry)
+                    yield from _visit_faults(entry, self.revision, self.machine, self.rules)
                 case RoundLine():
                     if entry.visit in visits:
                         yield from self._round(entry, visits[entry.visit])
@@ -287,33 +195,6 @@ class _Journal:
                 case DisturbedLine() if entry.visit not in visits:
                     yield f"a disturbance belongs to no visit of this file ({entry.visit!r})"
         yield from _repeated(rounds)
-
-    def _visit(self, visit: VisitLine) -> Iterator[str]:
-        where = f"visit {visit.id}"
-        installed = {one.name: one for one in visit.installed}
-        for pin in self.revision.pins:
-            name, _, version = pin.partition("==")
-            found = installed.get(name)
-            if found is None or found.version != version:
-                yield (
-                    f"{where} had {name} {found.version if found else 'not installed'}, and the "
-                    f"timeline's {self.revision.name} is {name} {version}"
-                )
-            elif found.origin != "index":
-                yield f"{where} had {name} from {found.origin!r}, which is no release"
-        if not visit.project.clean:
-            yield f"{where} was measured by a changed checkout: commit or undo its changes first"
-        if visit.project.suite not in self.rules.digests:
-            yield f"{where} was measured by another suite: update the checkout and measure again"
-        told, facts = self.machine, visit.conditions
-        here = (facts.system, facts.architecture, facts.cpu, str(facts.cpus))
-        if here != (told.os, told.arch, told.cpu, told.num_cpu):
-            yield (
-                f"{where} ran on {', '.join(here)}, and machine.json says "
-                f"{told.os}, {told.arch}, {told.cpu}, {told.num_cpu}: machines are never mixed"
-            )
-        if not self.revision.date <= visit.started_at <= self.rules.now + timedelta(hours=1):
-            yield f"{where} is dated {visit.started_at:%Y-%m-%d}, when it cannot have happened"
 
     def _round(self, entry: RoundLine, visit: VisitLine) -> Iterator[str]:
         where = f"round {entry.round} of {entry.benchmark}"
@@ -333,6 +214,108 @@ class _Journal:
                     yield f"{where}, case {benchmark.title_of(measured.case)}: {fault}"
 
 
+def _visit_faults(
+    visit: VisitLine, revision: Revision, machine: Machine, rules: Rules
+) -> Iterator[str]:
+    where = f"visit {visit.id}"
+    installed = {one.name: one for one in visit.installed}
+    for pin in revision.pins:
+        name, _, version = pin.partition("==")
+        found = installed.get(name)
+        if found is None or found.version != version:
+            yield (
+                f"{where} had {name} {found.version if found else 'not installed'}, and the "
+                f"timeline's {revision.name} is {name} {version}"
+            )
+        elif found.origin != "index":
+            yield f"{where} had {name} from {found.origin!r}, which is no release"
+    if not visit.project.clean:
+        yield f"{where} was measured by a changed checkout: commit or undo its changes first"
+    if visit.project.suite not in rules.digests:
+        yield f"{where} was measured by another suite: update the checkout and measure again"
+    facts = visit.conditions
+    here = (facts.system, facts.architecture, facts.cpu, str(facts.cpus))
+    stated = (machine.os, machine.arch, machine.cpu, machine.num_cpu)
+    if here != stated:
+        yield (
+            f"{where} ran on {', '.join(here)}, and machine.json says {', '.join(stated)}: "
+            "machines are never mixed"
+        )
+    if not revision.date <= visit.started_at <= rules.now + timedelta(hours=1):
+        yield f"{where} is dated {visit.started_at:%Y-%m-%d}, when it cannot have happened"
+
+
+def _ruling_faults(path: Path, machine: Machine, rules: Rules) -> Iterator[str]:
+    """Yield what is wrong with the verdicts of a machine and a tomogram."""
+    entries = _entries(path, OF_CONFIRMATIONS)
+    if isinstance(entries, str):
+        yield entries
+        return
+    visits = {entry.id: entry for entry in entries if isinstance(entry, VisitLine)}
+    blocks: Counter[Pair] = Counter()
+    checked: set[tuple[str, str]] = set()
+    for entry in entries:
+        if isinstance(entry, VisitLine):
+            continue
+        where = f"{entry.pair.benchmark} of {entry.pair.before} and {entry.pair.after}"
+        fault = _pair_fault(entry.pair, rules)
+        if fault:
+            yield f"{where}: {fault}"
+            continue
+        if isinstance(entry, ConfirmationLine):
+            fault = _verdict_fault(entry, path, blocks[entry.pair])
+        else:
+            blocks[entry.pair] += 1
+            fault = _block_fault(entry, visits, rules)
+            sides = zip((entry.pair.before, entry.pair.after), entry.visits, strict=True)
+            for name, identity in sides:
+                if identity in visits and (name, identity) not in checked:
+                    checked.add((name, identity))
+                    yield from _visit_faults(
+                        visits[identity], rules.revisions[name], machine, rules
+                    )
+        if fault:
+            yield f"{where}: {fault}"
+
+
+def _pair_fault(pair: Pair, rules: Rules) -> str | None:
+    """Return what the timeline or the suite does not know of a pair, if anything."""
+    for name in (pair.before, pair.after):
+        if name not in rules.revisions:
+            return f"the timeline has no release {name!r}"
+    benchmark = rules.suite.get(pair.benchmark)
+    if benchmark is None or benchmark.version != pair.version:
+        return f"the suite has no such benchmark in version {pair.version!r}"
+    if pair.case not in benchmark.cases:
+        return f"the suite has no case {words(pair.case)}"
+    return None
+
+
+def _block_fault(block: BlockLine, visits: Mapping[str, VisitLine], rules: Rules) -> str | None:
+    """Return what is wrong with a block of processes, if anything."""
+    if any(identity not in visits for identity in block.visits):
+        return "a block belongs to no visit of this file"
+    if (block.order.count("A"), block.order.count("B")) != (len(block.before), len(block.after)):
+        return f"a block in the order {block.order} has other processes"
+    samples = (value for side in (block.before, block.after) for one in side for value in one)
+    benchmark = rules.suite[block.pair.benchmark]
+    return next((fault for value in samples if (fault := _impossible(value, benchmark))), None)
+
+
+def _verdict_fault(verdict: ConfirmationLine, path: Path, known: int) -> str | None:
+    """Return what is wrong with a verdict, if anything."""
+    tomogram = path.parent.name
+    machine = path.parent.parent.name
+    if (verdict.machine, verdict.tomogram) != (machine, tomogram):
+        return f"its verdict is of {verdict.tomogram} on {verdict.machine}"
+    if verdict.blocks > known:
+        return f"its verdict rests on {verdict.blocks} blocks, and the file has {known} before it"
+    excluded = (verdict.low or 0) > 1 or (verdict.high or 2) < 1
+    if verdict.verdict == "changed" and not excluded:
+        return "its verdict is a change, and its interval holds 1"
+    return None
+
+
 def _implausible(measured: MeasuredLine, benchmark: Benchmark) -> str | None:
     """Return what is wrong with one measured case, if anything."""
     if measured.status == "passed":
@@ -348,28 +331,32 @@ def _implausible(measured: MeasuredLine, benchmark: Benchmark) -> str | None:
 def _implausible_value(measured: MeasuredLine, benchmark: Benchmark) -> str | None:
     sampled = benchmark.description["type"] == "time"
     if sampled and (measured.value is not None or not measured.samples):
-        return "is a time and needs samples, and no value beside them"
+        return "is a time and needs samples, and no value"
     if not sampled and (measured.value is None or measured.samples):
         return "needs a value, and no samples"
     values = measured.samples if sampled else (measured.value,)
+    return next((fault for value in values if (fault := _impossible(value, benchmark))), None)
+
+
+def _impossible(value: float | None, benchmark: Benchmark) -> str | None:
+    """Return why a value cannot be, if so."""
     low, high = _RANGES[benchmark.unit]
-    for value in values:
-        if value is None or not low <= value <= high:
-            return f"{value} {benchmark.unit} cannot be"
-        if benchmark.unit in _COUNTED and value != int(value):
-            return f"{value} {benchmark.unit} cannot be counted"
+    if value is None or not low <= value <= high:
+        return f"{value} {benchmark.unit} cannot be"
+    if benchmark.unit in _COUNTED and value != int(value):
+        return f"{value} {benchmark.unit} cannot be counted"
     return None
 
 
 def _repeated(rounds: Iterable[RoundLine]) -> Iterator[str]:
-    """Yield where the same measurement stands twice."""
+    """Yield where the same measurement is there twice."""
     seen: set[tuple[str, str, datetime]] = set()
     of_visit: set[tuple[str, str, Case]] = set()
     samples: set[tuple[float, ...]] = set()
     for entry in rounds:
         identity = (entry.visit, entry.benchmark, entry.started_at)
         if identity in seen:
-            yield f"round {entry.round} of {entry.benchmark} stands in it twice"
+            yield f"round {entry.round} of {entry.benchmark} is there twice"
             continue
         seen.add(identity)
         for measured in entry.cases:

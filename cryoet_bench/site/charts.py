@@ -18,7 +18,7 @@ Scale = Literal["linear", "log"]
 COLOURS = (
     "#1f77b4", "#d55e00", "#009e73", "#b8579a", "#a87b00", "#2fa4d7", "#7f63c9", "#7a8793",
 )  # fmt: skip
-"""One for each series of a plot, told apart by the colour-blind, on white and on black."""
+"""One for each series of a plot, distinct for the colour-blind, on white and on black."""
 
 _LABEL = """
 unit == 'seconds'
@@ -70,7 +70,9 @@ def _history(axis: Axis, scale: Scale) -> Any:
             grid=False, format="%b %Y", labelOverlap="greedy", labelSeparation=8, tickSize=3
         )  # fmt: skip
     zero = scale == "linear"
-    y = alt.Y("value:Q").title(None).scale(type=scale, zero=zero, nice=True).axis(
+    y = alt.Y("value:Q").title(None).scale(
+        type=scale, zero=zero, nice=zero, padding=0 if zero else 12
+    ).axis(
         labelExpr=_LABEL, tickCount=6, domain=False, ticks=False, labelPadding=6
     )  # fmt: skip
     values = alt.NamedData("values")
@@ -82,8 +84,12 @@ def _history(axis: Axis, scale: Scale) -> Any:
             y=alt.value(0), y2=alt.value("height")
         ),
         notes.mark_text(dy=-9, fontSize=11, fontWeight=600, fill="currentColor", aria=False).encode(
-            text="number:N", y=alt.value(0)
+            text="number:N", y=alt.value(0), tooltip=["number:N"]
         ),
+        notes.mark_text(
+            angle=270, align="right", baseline="bottom", dx=-4, dy=-3, fontSize=10.5, opacity=0.75,
+            limit=alt.ExprRef("height - 8"), fill="currentColor", aria=False,
+        ).encode(text="label:N", y=alt.value(0)),
         base.mark_rule(strokeWidth=1.5, opacity=0.45, aria=False).encode(
             x, alt.Y("low:Q").title(None), y2="high:Q", color=colour
         ),
@@ -178,7 +184,7 @@ def _picture(width: int, height: int, scale: Scale) -> str:
         alt.Color("series:N").scale(domain=[""], range=list(COLOURS))
         .legend(
             title=None, orient="bottom", columns=max(1, width // 250), labelLimit=230,
-            symbolType="stroke",
+            symbolType="stroke", columnPadding=40,
         )
     )  # fmt: skip
     base = alt.Chart(alt.NamedData("values"))
@@ -188,7 +194,46 @@ def _picture(width: int, height: int, scale: Scale) -> str:
         data=alt.NamedData("values"),
     ).properties(width=width, height=height, padding=6)  # fmt: skip
     chart = _styled(chart).configure_legend(labelColor="currentColor", labelFontSize=12)
-    return json.dumps(chart.to_dict()).replace("currentColor", "#6b7783")
+    return _inherited(json.dumps(chart.to_dict()))
+
+
+def scatter(rows: Sequence[dict[str, Any]], *, width: int, height: int) -> dict[str, Any]:
+    """Return the specification of ways of storing a volume: small files against fast slices.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        ``ratio``, ``seconds``, ``kind`` (of what is kept) and ``name``, written above the point.
+    width, height : int
+        Pixels.
+    """
+    import altair as alt  # noqa: PLC0415
+
+    base = alt.Chart(alt.InlineData(values=list(rows)))
+    x = alt.X("ratio:Q").title("compression ratio").scale(type="log", nice=False, padding=48)
+    y = alt.Y("seconds:Q").title("one xy slice").scale(type="log", nice=False, padding=24)
+    places = base.encode(
+        x=x.axis(tickCount=6, format="~r"), y=y.axis(labelExpr=_LABEL, tickCount=5)
+    )
+    points = places.mark_point(filled=True, size=70, opacity=0.9).encode(
+        color=alt.Color("kind:N")
+        .scale(range=list(COLOURS))
+        .legend(title=None, orient="bottom", columnPadding=40),
+        shape=alt.Shape("kind:N").legend(None),
+    )
+    names = places.mark_text(dy=-12, fontSize=12, fontWeight=600).encode(
+        text="name:N", color=alt.value("currentColor")
+    )
+    chart = alt.layer(points, names).add_params(alt.param(name="unit", value="seconds"))
+    chart = _styled(chart.properties(width=width, height=height, padding=6))
+    chart = chart.configure_legend(labelColor="currentColor", labelFontSize=12)
+    found: dict[str, Any] = json.loads(_inherited(json.dumps(chart.to_dict())))
+    return found
+
+
+def _inherited(specification: str) -> str:
+    """Return a specification whose texts are legible on white and on black: no page lends them."""
+    return specification.replace("currentColor", "#6b7783")
 
 
 def svg(specification: dict[str, Any]) -> str:

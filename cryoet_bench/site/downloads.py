@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cryoet_bench.site.questions import Question
     from cryoet_bench.site.sheet import Sheet
 
 COLUMNS: Mapping[str, str] = {
@@ -35,21 +36,8 @@ COLUMNS: Mapping[str, str] = {
 }
 """The data dictionary."""
 
-CHECKS: Sequence[tuple[str, str]] = (
-    ("Voxel values", "mean, spread, NaN and infinity"),
-    ("Distribution and outliers", "peaks, skewness, single hot voxels, and whether they cluster"),
-    ("Signal-to-noise", "from the correlation of neighbouring slices, as an upper bound"),
-    ("Dynamic range", "a float volume that was 8 bits once, pile-up at the extremes"),
-    ("Order of slices", "swapped, foreign, lost, repeated or scaled slices, along z, y and x"),
-    ("Blocks and lines", "copied, scaled or foreign blocks, hot lines, rows of damaged bytes"),
-    ("Missing chunks", "a missing Zarr chunk reads as fill value without any error"),
-    ("Missing wedge and band limit", "tilt range and resolution that the voxels show"),
-    ("Spacing, contrast, byte order, header", "what the file says, against what the voxels say"),
-)
-"""What ``cryoet-bench qc`` looks at."""
 
-
-def write(folder: Path, sheets: Sequence[Sheet], questions: Sequence[Any]) -> None:
+def write(folder: Path, sheets: Sequence[Sheet], questions: Sequence[Question]) -> None:
     """Write the whole record, and a part of it for each question."""
     import pandas as pd  # noqa: PLC0415
 

@@ -1,66 +1,99 @@
-"""Pictures of the record: what three years did, one question at a time, and the tomogram itself."""
+"""Pictures: what three years did, each question, each package, the study, the tomogram itself."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.record.benchmark import Benchmark
 from cryoet_bench.site import charts, series
+from cryoet_bench.site.choose import Study
+from cryoet_bench.site.questions import Question
 from cryoet_bench.site.sheet import Sheet
-from cryoet_bench.timeline.releases import MAIN
+from cryoet_bench.timeline.releases import MAIN, TRACKED
 from cryoet_bench.timeline.revisions import Revision
 
-PREVIEW = "assets/preview.png"
-SLICES = "assets/tomogram-{number}.png"
+PREVIEW = "preview.png"
+SLICES = "tomogram-{number}.png"
+WIDTHS = {"wide": (980, 340), "narrow": (300, 300)}
+"""Of the pictures in pages, in pixels: for a desk and for a phone."""
+
 YEARS = ("write-v2", "read-v2", "slice-v2", "open-v2", "size-v2", "memory-v2")
 """The facets of the picture of all years."""
 
 
-def write(target: Path, sheets: Sequence[Sheet]) -> None:
-    """Write the picture of all years in two widths, the preview of links, and the tomograms."""
+def of_pages(folder: Path, sheets: Sequence[Sheet], study: Study) -> set[int]:
+    """Draw what the pages show, and return the sheets of whose tomogram there are slices."""
+    for name, (width, height) in WIDTHS.items():
+        chart = charts.scatter(_configurations(study), width=width, height=height)
+        _draw(folder / f"choose-{name}.svg", chart)
     for sheet in sheets[:1]:
-        rows = years(sheet)
+        rows = _years(sheet, sheet.main)
         if rows:
-            for name, width, height in (("wide", 980, 340), ("narrow", 300, 300)):
+            for name, (width, height) in WIDTHS.items():
                 chart = charts.picture(rows, unit="x", width=width, height=height, inherit=True)
-                draw(target / "assets" / f"years-{name}.svg", chart)
+                _draw(folder / f"years-{name}.svg", chart)
             title = "Zarr for cryo-ET: the cost of each operation, against the first release"
             chart = charts.picture(rows, unit="x", width=1040, height=440, title=title)
-            (target / PREVIEW).write_bytes(charts.png(chart))
-    for sheet in sheets:
-        picture = slices(sheet.tomogram)
+            (folder / PREVIEW).write_bytes(charts.png(chart))
+    voxels = {sheet.number: slices(sheet.tomogram) for sheet in sheets}
+    for number, picture in voxels.items():
         if picture:
-            (target / SLICES.format(number=sheet.number)).write_bytes(picture)
+            (folder / SLICES.format(number=number)).write_bytes(picture)
+    return {number for number, picture in voxels.items() if picture}
 
 
-def draw(path: Path, specification: dict[str, Any]) -> None:
-    """Draw a specification into a file."""
+def to_embed(
+    folder: Path,
+    sheets: Sequence[Sheet],
+    questions: Sequence[Question],
+    revisions: Sequence[Revision],
+) -> None:
+    """Draw the picture of each question and each package that other pages can embed."""
+    drawn = {
+        folder / f"{one.slug}.svg": _question(one, one.histories[0], revisions) for one in questions
+    }
+    for sheet in sheets[:1]:
+        for package in TRACKED:
+            drawn[folder / f"{package}.svg"] = _package(sheet, package)
+    with ThreadPoolExecutor() as pool:  # drawing is compiled code that lets other threads run
+        list(pool.map(_draw, drawn, drawn.values()))
+
+
+def _draw(path: Path, specification: dict[str, Any]) -> None:
     path.write_text(charts.svg(specification), "utf-8")
 
 
-def years(sheet: Sheet) -> list[dict[str, Any]]:
-    """Return each release of the main line against the first, in some facets."""
-    main = [one for one in sheet.measured if one.line == MAIN and not one.is_candidate]
+def _years(sheet: Sheet, releases: Sequence[Revision]) -> list[dict[str, Any]]:
+    """Return some releases of the main line against its first that was measured, by facet."""
     rows = []
     for facet in sheet.facets:
-        if facet.key not in YEARS or not main:
+        if facet.key not in YEARS:
             continue
-        for one in main:
-            pair = sheet.pairs.compare(facet, main[0].name, one.name)
+        for one in releases:
+            pair = sheet.pairs.compare(facet, sheet.main[0].name, one.name)
             if pair:
                 name = facet.aspect.doing if facet.aspect.metric == "time" else facet.aspect.label
                 rows.append({"series": name, "date": f"{one.date:%Y-%m-%d}", "value": pair.ratio})
     return rows
 
 
-def question(
-    benchmark: Benchmark, history: Mapping[str, Any], releases: Sequence[Revision]
+def _package(sheet: Sheet, package: str) -> dict[str, Any]:
+    """Return the chart of a package's releases, each with what else was newest then."""
+    releases = [one for one in sheet.main if one.package == package]
+    against = f", against {sheet.main[0].label}" if releases else ""
+    title = f"Releases of {package}, format 2{against} ({sheet.tomogram}, lower is better)"
+    return charts.picture(_years(sheet, releases), unit="x", width=680, height=300, title=title)
+
+
+def _question(
+    question: Question, history: Mapping[str, Any], releases: Sequence[Revision]
 ) -> dict[str, Any]:
     """Return the chart of what a question's page shows first."""
+    benchmark = question.benchmark
     rows = [
         {
             "series": series.name_of(one["place"]),
@@ -72,23 +105,37 @@ def question(
         if value is not None and releases[position].line == MAIN
     ]
     positive = all(row["value"] > 0 for row in rows)
-    found: dict[str, Any] = charts.picture(
+    return charts.picture(
         rows, unit=benchmark.unit, width=680, height=300, scale="log" if positive else "linear",
         title=f"{benchmark.title} ({history['tomogram']}, lower is better)",
     )  # fmt: skip
-    return found
+
+
+def _configurations(study: Study) -> list[dict[str, Any]]:
+    """Return the points of the study's chart; a choice is written beside its point."""
+    return [
+        {
+            "ratio": one.ratio,
+            "seconds": one.slice_s,
+            "kind": "keeps every bit" if one.lossless else "loses something",
+            "name": ", ".join(it.use for it in study.advice if it.choice == one.name),
+        }
+        for one in study.configurations
+        if one.ratio and one.slice_s
+    ]
 
 
 def slices(tomogram: str) -> bytes | None:
-    """Return a PNG of the central slices of a tomogram; None where it is not cached."""
+    """Return a PNG of the central slices of a tomogram; None where its voxels are not here."""
     import matplotlib as mpl  # noqa: PLC0415
     import numpy as np  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    from cryoet_bench.tomogram import cache  # noqa: PLC0415
+    from cryoet_bench.tomogram import cache, sources  # noqa: PLC0415
+    from cryoet_bench.tomogram.phantom import PHANTOMS  # noqa: PLC0415
 
     try:
-        volume = cache.load(tomogram)
+        volume = sources.recall(tomogram) if tomogram in PHANTOMS else cache.load(tomogram)
     except InputError:
         return None
     data = np.asarray(volume.data, dtype="float32")

@@ -10,13 +10,17 @@ from cryoet_bench.changes.companions import COMPANIONS
 from cryoet_bench.changes.subject import values
 from cryoet_bench.record.benchmark import Benchmark, Case, words
 from cryoet_bench.record.overview import value_in_words
+from cryoet_bench.site.wording import plural
 
 if TYPE_CHECKING:
     from cryoet_bench.site.sheet import Sheet
     from cryoet_bench.timeline.revisions import Revision
 
-AT_ONCE = 8
-"""Series that a plot shows before the reader chooses: as many as there are colours."""
+AT_ONCE = 12
+"""Series that a plot shows at most before the reader chooses."""
+
+COLOURS = 8
+"""Series that differ by their format alone share a colour: there are so many."""
 
 Place = Mapping[str, str]
 """A case by its axes: ``{"pattern": "whole", "layout": "cube-64", "format": "v2"}``."""
@@ -75,7 +79,7 @@ def history(benchmark: Benchmark, sheet: Sheet, releases: Sequence[Revision]) ->
     columns = ["revision", "case", "status", "value", "rounds", "spread", "reason"]
     for row in sheet.of(benchmark)[columns].itertuples(index=False):
         at = positions[str(row.revision)]
-        points.setdefault(str(row.case), []).append(_point(at, row, benchmark.unit))
+        points.setdefault(str(row.case), []).append(_point(at, row, benchmark))
     series = [
         {
             "place": where,
@@ -95,16 +99,19 @@ def history(benchmark: Benchmark, sheet: Sheet, releases: Sequence[Revision]) ->
     }
 
 
-def _point(position: int, row: Any, unit: str) -> list[Any]:
+def _point(position: int, row: Any, benchmark: Benchmark) -> list[Any]:
+    """Return where a point is, its value, its bounds, and the value and its rounds in words.
+
+    Without a value the words are its status and the reason.
+    """
     if row.status != "passed":
         return [position, None, None, None, row.status, row.reason]
     low, high = None, None
-    if row.spread > 0:
+    rounds = plural(row.rounds, "round") if benchmark.is_timed else ""
+    if benchmark.is_timed and row.spread > 0:
         low, high = (float(f"{row.value * math.exp(s * row.spread):.5g}") for s in (-1, 1))
-    rounds = (
-        f"{row.rounds} round{'s' if row.rounds > 1 else ''}" if row.spread == row.spread else ""
-    )
-    return [position, row.value, low, high, value_in_words(row.value, unit), rounds]
+        rounds += f", {100 * row.spread:.2g} % apart"
+    return [position, row.value, low, high, value_in_words(row.value, benchmark.unit), rounds]
 
 
 def _axes(series: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -116,18 +123,30 @@ def _axes(series: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
 
 
 def _chosen(series: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Return the values along each axis that are shown first: of the core cases, at most eight."""
+    """Return the values along each axis that are shown first, of the core cases.
+
+    The first axis is what a question compares, be it patterns, codecs or engines: the others give
+    up values before it does. Both formats are shown.
+    """
     with_values = [one for one in series if any(p[1] is not None for p in one["points"])]
-    shown = [one for one in with_values if one["core"]] or with_values
-    chosen = _axes(shown)
-    while sum(_matches(one["place"], chosen) for one in with_values) > AT_ONCE:
-        longest = max(
-            chosen, key=lambda axis: (len(chosen[axis]) > 1, axis != "format", len(chosen[axis]))
-        )
-        if len(chosen[longest]) == 1:
+    chosen = _axes([one for one in with_values if one["core"]] or with_values)
+    first = next(iter(chosen), "")
+
+    def spared(axis: str) -> tuple[bool, bool, bool, int]:
+        values = chosen[axis]
+        return len(values) == 1, axis in {first, "format"}, axis == "format", -len(values)
+
+    while _is_crowded([one["place"] for one in with_values if _matches(one["place"], chosen)]):
+        axis = min(chosen, key=spared)
+        if len(chosen[axis]) == 1:
             break
-        chosen[longest].pop()
+        chosen[axis].pop()
     return chosen
+
+
+def _is_crowded(places: Sequence[Place]) -> bool:
+    colours = {name_of({axis: v for axis, v in one.items() if axis != "format"}) for one in places}
+    return len(places) > AT_ONCE or len(colours) > COLOURS
 
 
 def _matches(where: Place, chosen: Mapping[str, Sequence[str]]) -> bool:
@@ -136,9 +155,7 @@ def _matches(where: Place, chosen: Mapping[str, Sequence[str]]) -> bool:
 
 def shown_first(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the series of a history that are shown before the reader chooses."""
-    return [one for one in found["series"] if _matches(one["place"], found["chosen"])][
-        : 2 * AT_ONCE
-    ]
+    return [one for one in found["series"] if _matches(one["place"], found["chosen"])]
 
 
 def name_of(where: Place) -> str:

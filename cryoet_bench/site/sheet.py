@@ -6,15 +6,17 @@ Machines and tomograms are never mixed, so a page shows one sheet at a time.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cryoet_bench.changes.aspects import Aspect, Facet, facets
-from cryoet_bench.changes.finding import Finding, Screening
+from cryoet_bench.changes.confirmation import Confirmation, confirmations
+from cryoet_bench.changes.finding import ChangedCase, Finding, Group, Screening
 from cryoet_bench.changes.pairs import Pairs
 from cryoet_bench.changes.screen import screen
+from cryoet_bench.errors import InputError
 from cryoet_bench.record.benchmark import Benchmark
 from cryoet_bench.record.record import Record, Series, coverage, failures
 from cryoet_bench.timeline.releases import MAIN
@@ -67,7 +69,7 @@ class Sheet:
     number : int
         Of the sheet, for addresses: names of machines and tomograms may hold any character.
     machine, tomogram : str
-        Which.
+        Their names.
     facts : mapping
         Of the tomogram; empty where they were not recorded.
     machine_facts : mapping
@@ -80,6 +82,8 @@ class Sheet:
         What changed.
     pairs : Pairs
         Any two revisions, aspect by aspect.
+    confirmations : list of Confirmation
+        The verdicts of measurements side by side.
     """
 
     number: int
@@ -91,6 +95,7 @@ class Sheet:
     revisions: list[Revision]
     screening: Screening
     pairs: Pairs
+    confirmations: list[Confirmation]
 
     @property
     def title(self) -> str:
@@ -102,6 +107,11 @@ class Sheet:
         """The revisions with a value, oldest first."""
         names = set(self.cases.loc[self.cases["status"] == "passed", "revision"])
         return [one for one in self.revisions if one.name in names]
+
+    @cached_property
+    def main(self) -> list[Revision]:
+        """The measured releases of the main line, oldest first."""
+        return [one for one in self.measured if one.line == MAIN and not one.is_candidate]
 
     @cached_property
     def facets(self) -> list[Facet]:
@@ -120,6 +130,24 @@ class Sheet:
             for aspect, own in itertools.groupby(self.facets, key=lambda facet: facet.aspect)
         ]
 
+    @cached_property
+    def trade_offs(self) -> Mapping[str, Group]:
+        """What releases gave and took, by group."""
+        return {one.id: one for one in self.screening.groups if one.is_trade_off}
+
+    def anchor(self, finding: Finding) -> str:
+        """Return what names a finding on the page of its release, which all sheets share."""
+        return finding.id if self.number == 0 else f"{finding.id}.{self.number}"
+
+    def judged(self, finding: Finding) -> list[tuple[ChangedCase, Confirmation | None]]:
+        """Return the cases of a finding, those first that were measured side by side."""
+        found = [(one, self._verdicts.get(_key(finding, one))) for one in finding.cases]
+        return sorted(found, key=lambda one: one[1] is None)
+
+    @cached_property
+    def _verdicts(self) -> dict[tuple[object, ...], Confirmation]:
+        return {(one.before, one.after, one.benchmark, one.case): one for one in self.confirmations}
+
     def cell(self, facet: Facet, revision: Revision) -> Cell:
         """Return what a release changed in a facet."""
         own = [
@@ -132,20 +160,12 @@ class Sheet:
 
     def newest(self, package: str) -> Revision | None:
         """Return the newest measured release of a package on the main line."""
-        own = [
-            one
-            for one in self.measured
-            if (one.package, one.line, one.is_candidate) == (package, MAIN, False)
-        ]
+        own = [one for one in self.main if one.package == package]
         return own[-1] if own else None
 
     def last_2(self) -> Revision | None:
         """Return the newest measured release that brings zarr 2 on the main line."""
-        own = [
-            one
-            for one in self.measured
-            if one.line == MAIN and any(pin.startswith("zarr==2.") for pin in one.pins)
-        ]
+        own = [one for one in self.main if any(pin.startswith("zarr==2.") for pin in one.pins)]
         return own[-1] if own else None
 
     @cached_property
@@ -163,6 +183,20 @@ class Sheet:
             {str(key): value for key, value in row.items()}
             for row in failures(self.cases).to_dict("records")
         ]
+
+    @cached_property
+    def noise(self) -> list[float]:
+        """Spreads between rounds that half and nine in ten of the timed cases stay below.
+
+        As shares of a value; empty where everything was measured once.
+        """
+        spreads = self.cases.loc[self.cases["timed"], "spread"].dropna()
+        return [float(spreads.quantile(share)) for share in (0.5, 0.9)] if len(spreads) else []
+
+    def lacking(self, suite: Iterable[Benchmark]) -> list[tuple[Benchmark, int]]:
+        """Return the benchmarks of which cases were not measured, and how many were."""
+        counts = [(benchmark, self.of(benchmark)["case"].nunique()) for benchmark in suite]
+        return [(one, count) for one, count in counts if count < len(one.cases)]
 
     def of(self, benchmark: Benchmark) -> pd.DataFrame:
         """Return the cases of a benchmark."""
@@ -220,4 +254,16 @@ def sheets(record: Record, revisions: Revisions) -> Iterator[Sheet]:
             revisions=every,
             screening=screen(record, revisions, machine, tomogram),
             pairs=Pairs(list(suite.values()), journals, facets()),
+            confirmations=_confirmations(record, machine, tomogram),
         )
+
+
+def _confirmations(record: Record, machine: str, tomogram: str) -> list[Confirmation]:
+    try:
+        return confirmations(record, machine, tomogram)
+    except InputError:  # the screening reports it
+        return []
+
+
+def _key(finding: Finding, case: ChangedCase) -> tuple[object, ...]:
+    return finding.previous, finding.revision, case.benchmark, case.parameters

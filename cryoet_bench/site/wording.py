@@ -7,8 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from cryoet_bench.changes.finding import Finding
+from cryoet_bench.changes.confirmation import Confirmation
+from cryoet_bench.changes.finding import OF_STATUS, Finding
+from cryoet_bench.changes.sentence import SUSPECTS, amounts
 from cryoet_bench.record.overview import value_in_words
+from cryoet_bench.timeline.releases import TRACKED
+from cryoet_bench.timeline.revisions import Revision
 
 TIMES, MINUS = "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}"
 
@@ -34,8 +38,43 @@ def bounds(interval: tuple[float, float] | None) -> str:
 
 
 def headline(finding: Finding) -> str:
-    """Return the sentence of a finding without its release, which stands beside it."""
-    return finding.sentence or f"{finding.title}: {finding.kind}"
+    """Return what changed and by how much; its release and explanation are shown alongside."""
+    where = f" ({finding.subject})" if finding.subject else ""
+    change = finding.kind if finding.kind in OF_STATUS else amounts(finding)
+    return f"{finding.title}{where}: {change}"
+
+
+def suspects(finding: Finding) -> list[str]:
+    """Return which other packages moved with the release and may have made the change."""
+    return [move for move in finding.moved if move.startswith(SUSPECTS)]
+
+
+def alongside(revision: Revision) -> str:
+    """Return the other tracked packages that a revision installs: ``numcodecs 0.16.5``."""
+    others = [f"{name}==" for name in TRACKED if name != revision.package]
+    return ", ".join(
+        pin.replace("==", " ") for pin in revision.pins if pin.startswith(tuple(others))
+    )
+
+
+def page_of(revision: Revision | str) -> str:
+    """Return the address of the page of a revision, or of its name."""
+    name = revision if isinstance(revision, str) else revision.name
+    return f"release/{slug(name)}.html"
+
+
+def hardware(facts: Mapping[str, Any]) -> str:
+    """Return what a machine is, in words."""
+    words = {"cpu": "{}", "num_cpu": "{} CPUs", "ram": "{}", "os": "{}", "arch": "{}"}
+    return ", ".join(text.format(facts[key]) for key, text in words.items() if facts.get(key))
+
+
+def side_by_side(verdict: Confirmation) -> str:
+    """Return what measurements side by side showed: a change between bounds, same, or unclear."""
+    low, high = verdict.low, verdict.high
+    between = "" if low is None or high is None else f" ({bounds((low, high))})"
+    words = {"changed": amount(verdict.ratio), "equivalent": "same", "undecided": "unclear"}
+    return words[verdict.verdict] + between
 
 
 def pull_request(link: str) -> str:
@@ -68,11 +107,15 @@ FILTERS = {
     "amount": amount,
     "bounds": bounds,
     "headline": headline,
+    "suspects": suspects,
+    "hardware": hardware,
     "slug": slug,
     "value": value_in_words,
     "unit": lambda heading: heading.partition(" [")[2].rstrip("]"),
     "heading": lambda heading: heading.partition(" [")[0],
     "day": lambda date: f"{date:%Y-%m-%d}",
+    "month": lambda date: f"{date:%B %Y}",
     "pull_request": pull_request,
+    "side_by_side": side_by_side,
 }
 """By their names in the templates."""

@@ -8,6 +8,7 @@ import pytest
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.measure.suite import digest
+from cryoet_bench.record.journal import lines
 from cryoet_bench.record.record import Record, Series
 from cryoet_bench.record.submission import pack
 from cryoet_bench.record.summary import summaries, summarize
@@ -18,7 +19,8 @@ def test_the_packed_record_says_what_the_journals_said(measured: Path) -> None:
     mine = campaign(measured)
     names = [revision.name for revision in last_two(measured)]
     verdicts = measured / "results" / mine.machine / "phantom-10A" / "confirmations.jsonl"
-    verdicts.write_text('{"kind":"verdict"}\n')
+    candidate = '{"kind":"confirmation","before":"zarr-3.1.0","after":"candidate/zarr-1"}\n'
+    verdicts.write_text(f'{{"kind":"verdict"}}\n{candidate}')
     packed = pack(mine.record, mine.machine, "phantom-10A", names, digest(measured))
     assert [series.revision for series in packed.series] == names
     committed = Record(measured / "record")
@@ -27,8 +29,9 @@ def test_the_packed_record_says_what_the_journals_said(measured: Path) -> None:
     assert committed.cases(last_two(measured)).equals(cases)
     assert committed.machine(mine.machine) == Record(measured / "kept").machine(mine.machine)
     assert committed.tomograms() == Record(measured / "kept").tomograms()
-    packed_verdicts = measured / "record" / verdicts.relative_to(measured / "results")
-    assert packed_verdicts.read_text() == '{"kind":"verdict"}\n'
+    (path,) = committed.confirmation_paths(mine.machine, "phantom-10A")
+    assert lines(path) == [b'{"kind":"verdict"}'], "without that on a candidate"
+    assert [series.revision for series in committed.series()] == names
     assert packed.size == sum(
         path.stat().st_size for path in (measured / "record" / mine.machine).rglob("*.*")
         if path.is_file()

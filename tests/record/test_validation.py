@@ -168,7 +168,7 @@ BROKEN_LINES: dict[str, tuple[Callable[[Lines], None], str]] = {
     "unknown case": (_set(1, "cases", 0, "case", to=["'lzma'"]), "the suite has no case 'lzma'"),
     "time of an hour": (_set(1, "cases", 0, "samples", 0, to=7200.0), "7200.0 seconds cannot be"),
     "time without samples": (_set(1, "cases", 0, "samples", to=[]), "needs samples"),
-    "time with a value": (_set(1, "cases", 0, "value", to=1.0), "no value beside them"),
+    "time with a value": (_set(1, "cases", 0, "value", to=1.0), "and no value"),
     "count without value": (_set(2, "cases", 0, "value", to=None), "needs a value"),
     "half a call": (_set(2, "cases", 0, "value", to=395.5), "395.5 calls cannot be counted"),
     "negative count": (_set(2, "cases", 0, "value", to=-1.0), "-1.0 calls cannot be"),
@@ -176,7 +176,7 @@ BROKEN_LINES: dict[str, tuple[Callable[[Lines], None], str]] = {
     "failed for no reason": (
         _set(2, "cases", 0, to={**_case("none"), "status": "failed"}), "is failed without a reason",
     ),
-    "merged twice": (lambda lines: lines.append(lines[1]), "stands in it twice"),
+    "merged twice": (lambda lines: lines.append(lines[1]), "is there twice"),
     "measured twice": (_add(started_at=LATER, round=2), "was measured twice in visit"),
     "copied samples": (
         lambda lines: lines.extend(
@@ -228,8 +228,10 @@ BROKEN_FOLDERS: dict[str, tuple[Callable[[Path], Any], str]] = {
         "no tomogram that everybody has",
     ),
     "no verdicts": (
-        lambda folder: (folder / "phantom-10A" / "confirmations.jsonl").write_text("[1]\n"),
-        "a line is no JSON object",
+        lambda folder: confirm(folder, [{"kind": "gossip"}]), "line 1 is not of the record's form",
+    ),
+    "verdicts not packed": (
+        lambda folder: (folder / "phantom-10A" / "confirmations.jsonl").touch(), "no packed journ",
     ),
     "a link": (lambda folder: (folder / "x" ).symlink_to("/etc/passwd"), "is a link"),
     "something else": (lambda folder: (folder / "run.py").touch(), "does not belong there"),
@@ -247,6 +249,70 @@ def test_a_broken_folder_is_refused_in_a_sentence(tmp_path: Path, rules: Rules, 
     said = faults(folder, rules)
     assert len(said) == 1, said
     assert words in said[0]
+
+
+PAIR = {
+    "before": "numcodecs-0.16.2", "after": "zarr-3.1.1", "benchmark": TIME["name"], "version": "1",
+    "case": ["'none'"],
+}  # fmt: skip
+
+
+def verdicts() -> Lines:
+    """Return the lines of confirmations without a fault: two visits, a block and its verdict."""
+    after = good()[0]
+    before = copy.deepcopy({**after, "id": OTHER})
+    before["installed"] = [_installed("zarr", "3.1.0"), _installed("numcodecs", "0.16.2")]
+    at = "2025-08-01T01:00:00+00:00"
+    block = {
+        "kind": "block", "pair": dict(PAIR), "at": at, "seconds": 9.5, "order": "ABBA", "number": 3,
+        "before": [[0.2, 0.3], [0.2]], "after": [[0.4], [0.4, 0.5]], "visits": [OTHER, VISIT],
+    }  # fmt: skip
+    verdict = {
+        "kind": "confirmation", **PAIR, "verdict": "changed", "ratio": 2.0, "low": 1.5, "high": 2.5,
+        "margin": 0.03, "level": 0.01, "blocks": 1, "correlation": None, "minutes": 0.2,
+        "machine": "a-machine", "tomogram": "phantom-10A", "at": at,
+    }  # fmt: skip
+    return [before, after, block, verdict]
+
+
+def confirm(folder: Path, lines: Lines) -> Path:
+    """Add confirmations to a submission."""
+    path = folder / "phantom-10A" / "confirmations.jsonl.xz"
+    path.write_bytes(lzma.compress("".join(f"{json.dumps(it)}\n" for it in lines).encode()))
+    return folder
+
+
+def test_good_verdicts_pass(tmp_path: Path, rules: Rules) -> None:
+    assert faults(confirm(submit(tmp_path, good()), verdicts()), rules) == []
+
+
+BROKEN_VERDICTS: dict[str, tuple[Callable[[Lines], None], str]] = {
+    "unknown verdict": (_set(3, "verdict", to="slower"), "line 4 is not of the record's form"),
+    "unknown field": (_set(2, "extra", to=1), "block.extra"),
+    "NaN": (_set(2, "before", 0, 0, to=float("nan")), "block.before"),
+    "no process": (_set(2, "after", to=[]), "at least 1 item"),
+    "a candidate": (_set(2, "pair", "after", to="candidate/zarr-3.1.1-0"), "block.pair.after"),
+    "unknown release": (_set(3, "after", to="zarr-9.9.9"), "no release 'zarr-9.9.9'"),
+    "unknown benchmark": (_set(3, "benchmark", to="x.time"), "no such benchmark"),
+    "unknown case": (_set(3, "case", to=["'lzma'"]), "no case lzma"),
+    "no visit": (_without(1), "belongs to no visit"),
+    "releases swapped": (_set(2, "visits", to=[VISIT, OTHER]), "had zarr 3.1.1"),
+    "a process lost": (_set(2, "after", to=[[0.4]]), "in the order ABBA has other processes"),
+    "a time of an hour": (_set(2, "after", 0, 0, to=7200.0), "7200.0 seconds cannot be"),
+    "no blocks": (_without(2), "rests on 1 blocks, and the file has 0"),
+    "another machine": (_set(3, "machine", to="mine"), "of phantom-10A on mine"),
+    "no change": (_set(3, "low", to=0.9), "its interval holds 1"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_VERDICTS)
+def test_broken_verdicts_are_refused_in_a_sentence(tmp_path: Path, rules: Rules, name: str) -> None:
+    lines = verdicts()
+    breaks, words = BROKEN_VERDICTS[name]
+    breaks(lines)
+    said = faults(confirm(submit(tmp_path, good()), lines), rules)
+    assert any(words in one for one in said), said
+    assert all(one.startswith("a-machine/phantom-10A/confirmations.jsonl.xz: ") for one in said)
 
 
 def test_a_folder_that_is_none_or_has_no_name(tmp_path: Path, rules: Rules) -> None:

@@ -1,4 +1,4 @@
-"""A browser, and the site of a record that nobody measured, built once."""
+"""A browser, and the site of a made-up record, built once."""
 
 from __future__ import annotations
 
@@ -10,12 +10,31 @@ from typing import Any
 
 import pytest
 
+from cryoet_bench.changes.confirmation import Verdict
 from cryoet_bench.record.record import Record
 from cryoet_bench.site import build
 from tests import synthetic
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOSTILE = "=1+1 <script>window.hacked=1<\u2028script>"
+MORE = (
+    synthetic.Step("zarr-3.2.0", "cost.Reads.track_requests", 1.5, "whole"),
+    synthetic.Step("zarr-3.2.1", "cost.Reads.track_requests", 1 / 1.5, "whole"),
+    synthetic.Step("numcodecs-0.16.2", "size.Codecs", 1.1, "gzip"),
+    synthetic.Step("numcodecs-0.16.2", "write.Codecs", 0.5, "gzip"),
+    synthetic.Step("numcodecs-0.16.3", "size.Codecs", 1.1, "gzip"),
+    synthetic.Step("numcodecs-0.16.3", "write.Codecs", 0.5, "gzip"),
+    synthetic.Step("zarr-3.3.0", "write.Codecs", 1.4),
+    synthetic.Step("zarr-3.2.0", "read.Codecs", 1.4),
+)
+"""Steps of every fate: taken back, a trade-off, and those that `CONFIRMED` decides on."""
+
+CONFIRMED: tuple[tuple[str, str, str, Verdict, float], ...] = (
+    ("zarr-3.1.3", "zarr-3.1.4", "write.Codecs.time_volume", "changed", 0.6),
+    ("zarr-3.1.2", "numcodecs-0.16.3", "write.Codecs.time_volume", "equivalent", 1.0),
+    ("zarr-3.1.6", "zarr-3.2.0", "read.Codecs.time_volume", "equivalent", 1.0),
+    ("zarr-3.2.1", "zarr-3.3.0", "write.Codecs.time_volume", "undecided", 1.2),
+)
 REASON = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
 
 
@@ -49,7 +68,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     revisions = synthetic.timeline(root / "timeline")
     every = revisions.releases()
     record = Record(root / "results")
-    synthetic.make(record, every)
+    synthetic.make(record, every, steps=(*synthetic.STEPS, *MORE))
+    for one in CONFIRMED:
+        synthetic.confirm(record, *one)
     facts = synthetic.FACTS | {"name": HOSTILE, "source": "file"}
     synthetic.make(record, every[-2:], machine=HOSTILE, facts=facts, steps=(), reason=REASON)
     folder = root / "published" / "under" / "a path"

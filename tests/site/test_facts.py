@@ -74,7 +74,7 @@ def test_what_numcodecs_0_15_2_means_on_zarr_2(page: Any) -> None:
 
 
 def test_upgrading_from_the_last_zarr_2_for_reading_one_slice(page: Any) -> None:
-    page.get_by_role("link", name="Should I upgrade?").click()
+    page.get_by_role("link", name="Should I upgrade?").first.click()
     page.wait_for_selector("#answer li")
     assert "zarr 2.18.7" in page.inner_text("#net")
     slices = page.locator("#answer li", has_text="Reading one slice, format 2").inner_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
 import re
 import xml.etree.ElementTree as ET
@@ -14,6 +15,8 @@ import pandas as pd
 import pytest
 
 from cryoet_bench.record.overview import value_in_words
+from cryoet_bench.site import choose
+from cryoet_bench.site.wording import MINUS
 from tests.site.conftest import HOSTILE, Built, Reader
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
@@ -21,8 +24,9 @@ RUN_AXE = """axe.run({ resultTypes: ["violations"], preload: false })
     .then(found => found.violations)"""
 QUESTION = "question/read-part-of-a-volume.html"
 PAGES = [
-    "index.html", "releases.html", "questions.html", "upgrade.html", "quality.html",
-    "method.html", "data.html", "release/zarr-3.0.8.html", QUESTION,
+    "index.html", "releases.html", "questions.html", "upgrade.html", "choose.html", "quality.html",
+    "method.html", "data.html", "release/zarr-3.0.8.html", "release/numcodecs-0.16.2.html",
+    QUESTION,
 ]  # fmt: skip
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -132,6 +136,70 @@ def test_an_upgrade_is_told_in_words(reader: Reader) -> None:
     assert "Format 3 cannot be compared" in page.inner_text("#net")
 
 
+def test_a_plot_names_the_causes_of_known_changes(reader: Reader) -> None:
+    page = reader.open("question/python-calls-of-a-read.html")
+    page.wait_for_selector(".plot.drawn svg")
+    assert "zarr 3, a new major release" in page.locator(".plot svg").first.inner_html()
+    changes = page.locator(".causes li").all_inner_texts()
+    assert changes[-1].startswith("zarr 3.0.8, 2025-05-19: Python calls of a read")
+    assert "zarr 3, a new major release" in changes[-1]
+    assert not any("newly available" in one for one in changes)
+
+
+@pytest.mark.parametrize(
+    ("release", "heading", "words"),
+    [
+        ("zarr-3.1.4", "What changed", "confirmed"),
+        ("zarr-3.2.0", "What changed", "undone in zarr 3.2.1"),
+        ("zarr-3.2.0", "What did not change after all", "Read a volume, by codec"),
+        ("zarr-3.3.0", "What is still unclear", "Write a volume, by codec"),
+        ("numcodecs-0.16.2", "What changed", "A trade-off of numcodecs 0.16.2"),
+        ("numcodecs-0.16.2", "What may have changed", "not yet confirmed"),
+        ("numcodecs-0.16.2", "What changed", "10 % larger"),
+        ("numcodecs-0.16.3", "What did not change after all", "Write a volume, by codec"),
+    ],
+)
+def test_a_release_tells_what_is_known_from_what_is_not(
+    reader: Reader, release: str, heading: str, words: str
+) -> None:
+    page = reader.open(f"release/{release}.html")
+    text = page.locator("section").first.inner_text()
+    part = text.partition(f"\n{heading}\n")[2].partition("\nWhat ")[0]
+    assert words in part
+
+
+def test_a_confirmed_change_shows_what_was_measured_side_by_side(built: Built) -> None:
+    text = (built.folder / "release" / "zarr-3.1.4.html").read_text("utf-8")
+    assert "Side by side" in text
+    assert f"{MINUS}40 % (0.588 to 0.612)" in text
+
+
+def test_an_overturned_change_is_part_of_no_trade_off(built: Built) -> None:
+    text = (built.folder / "release" / "numcodecs-0.16.3.html").read_text("utf-8")
+    assert "10 % larger" in text
+    assert "A trade-off" not in text
+
+
+def test_an_overturned_change_is_coloured_nowhere(built: Built) -> None:
+    for path in ("index.html", "question/read-a-volume-by-codec.html", "feed.xml"):
+        text = (built.folder / path).read_text("utf-8")
+        assert "zarr-3.2.0.read.codecs" not in text, path
+    assert "zarr-3.1.4.write.codecs" in (built.folder / "feed.xml").read_text("utf-8")
+
+
+def test_what_to_write_is_what_the_study_recommends(reader: Reader) -> None:
+    facts = json.loads((choose.FOLDER / "recommendations.json").read_text("utf-8"))
+    page = reader.open("choose.html")
+    for one in facts["recommendations"]:
+        found = one["recommendation"]
+        use = found["demand"]["use"]["name"]
+        card = page.locator(f"section[aria-labelledby=use-{use}]").inner_text()
+        assert found["choice"] in card
+        assert ("No clear winner" in card) == (not found["clear"])
+        rows = page.locator("tr.chosen", has_text=found["choice"]).all_inner_texts()
+        assert any(use in row for row in rows)
+
+
 def test_hostile_names_run_no_script(reader: Reader, built: Built) -> None:
     newest = "release/zarr-3.4.2.html"
     for path in (*PAGES, newest):
@@ -176,7 +244,9 @@ def test_every_link_of_every_page_leads_somewhere(built: Built) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("name", ["zarr-badge.svg", "read-part-of-a-volume-badge.svg"])
-def test_a_badge_is_a_picture(built: Built, name: str) -> None:
-    root = ET.parse(built.folder / "embed" / name).getroot()
-    assert root.attrib["aria-label"]
+@pytest.mark.parametrize("name", ["zarr", "numcodecs", "read-part-of-a-volume"])
+def test_a_plot_and_a_badge_can_be_embedded(built: Built, name: str) -> None:
+    badge = ET.parse(built.folder / "embed" / f"{name}-badge.svg").getroot()
+    assert badge.attrib["aria-label"]
+    plot = ET.parse(built.folder / "embed" / f"{name}.svg").getroot()
+    assert len(plot.findall(".//{http://www.w3.org/2000/svg}path")) > 10

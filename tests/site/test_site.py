@@ -1,4 +1,4 @@
-"""The published folder: our pages from the record, and asv's data as it is beside them."""
+"""The published folder: our pages from the record, and asv's data alongside."""
 
 from __future__ import annotations
 
@@ -100,6 +100,28 @@ def test_the_explorer_is_asv_tachyon_as_it_is(published: Path) -> None:
     for path in files:
         copy = published / "explorer" / path.relative_to(static)
         assert copy.read_bytes() == path.read_bytes(), path.name
+
+
+def test_the_explorer_names_releases_and_compares_no_two_tomograms(
+    published: Path, measured: Path
+) -> None:
+    """Once it named hashes, took more for better, and set the phantom against a user's volume."""
+    mine = campaign(measured)
+    index = json.loads((published / "explorer" / "index.json").read_text())
+    shown = {name[: index["hash_length"]] for name in index["revision_to_hash"].values()}
+    assert shown == {one.name for one in mine.revisions.releases()}
+    assert all(one["less_is_better"] for one in index["benchmarks"].values())
+    rows = (published / "releases.html").read_text()
+    assert all(f'id="{name}"' in rows for name in shown)
+    one = {"machine": "m", "branch": "main", "env-CRYOET_BENCH_TOMOGRAM": "mine"}
+    other = {**one, "env-CRYOET_BENCH_TOMOGRAM": "phantom-10A"}
+    sets = [one, {**other, "branch": "zarr-2"}, other]
+    path = measured / "index.json"
+    path.write_text(
+        json.dumps({"revision_to_hash": {}, "benchmarks": {}, "graph_param_list": sets})
+    )
+    explorer.name_releases(path, mine.revisions)
+    assert json.loads(path.read_text())["graph_param_list"] == [other, sets[1], one]
 
 
 def test_nothing_is_loaded_from_elsewhere(published: Path) -> None:

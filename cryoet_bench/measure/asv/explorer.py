@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import importlib.resources
 import importlib.util
+import json
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from asv.commands.publish import Publish
 from asv.console import log
 
+from cryoet_bench import variables
 from cryoet_bench.measure.asv import files
 from cryoet_bench.record.record import Record
+from cryoet_bench.timeline.releases import MAIN
 from cryoet_bench.timeline.revisions import Revisions
 
 _asv_publish = Publish.run.__func__  # before the project's own stands in for it
@@ -53,6 +57,7 @@ def publish(configuration: Any, record: Record, revisions: Revisions, **options:
             _asv_publish(Publish, configuration, **options)
         finally:
             configuration.html_dir = str(html_dir)
+        name_releases(pages / EXPLORER / "index.json", revisions)
         _install_explorer(pages / EXPLORER)
         if all(map(importlib.util.find_spec, PAGES_NEED)):
             from cryoet_bench.site import build  # noqa: PLC0415  (asv alone does without)
@@ -67,6 +72,33 @@ def publish(configuration: Any, record: Record, revisions: Revisions, **options:
             html_dir.rename(Path(staging) / "old")
         pages.rename(html_dir)
     return html_dir.absolute()
+
+
+def name_releases(index: Path, revisions: Revisions) -> None:
+    """Give asv's index the names of releases, and compare lines rather than tomograms at first.
+
+    The explorer cuts hashes to a length and takes the first two sets of parameters for its
+    comparison; without a direction it takes higher counts for better ones.
+    """
+    content = json.loads(index.read_text("utf-8"))
+    names = {commit: revision.name for commit, revision in revisions.by_commit.items()}
+    hashes = content["revision_to_hash"]
+    content["revision_to_hash"] = {key: names.get(value, value) for key, value in hashes.items()}
+    content["hash_length"] = max(map(len, content["revision_to_hash"].values()), default=8)
+    content["show_commit_url"] = "../releases.html#"
+    for benchmark in content["benchmarks"].values():
+        benchmark["less_is_better"] = True
+    sets = content["graph_param_list"]
+    sheets = Counter(_sheet(one) for one in sets)
+    sets.sort(
+        key=lambda one: (-sheets[_sheet(one)], _sheet(one), one["branch"] not in {None, MAIN})
+    )
+    index.write_text(json.dumps(content, separators=(",", ":")), "utf-8")
+
+
+def _sheet(parameters: dict[str, str]) -> tuple[str, str]:
+    """Return the machine and the tomogram of some series."""
+    return parameters["machine"], str(parameters.get(f"env-{variables.TOMOGRAM}"))
 
 
 def _install_explorer(folder: Path) -> None:

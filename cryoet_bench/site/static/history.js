@@ -36,7 +36,7 @@
       Object.entries(one.place).every(([axis, value]) => !wanted[axis] || wanted[axis].includes(value)));
   }
 
-  // Colour tells series apart, the dash their format.
+  // Series differ by colour, formats by dash.
   function styled(series) {
     const groups = [...new Set(series.map((one) => without(one.place)))];
     const formats = [...new Set(series.map((one) => one.place.format))].filter(Boolean).sort().reverse();
@@ -51,26 +51,27 @@
   function rows(styles, positions) {
     const found = [];
     for (const { series, name: label, colour, dash } of styles) {
-      const main = series.points.filter(([at, value]) => value != null && releases[at].line === "main");
-      const add = ([at, value, low, high, words, rounds], path) => found.push({
+      const add = ([at, value, low, high, words, rounds], line) => found.push({
         position: positions.get(at), date: Date.parse(releases[at].date), value, low: low ?? value, high: high ?? value,
         series: label, text: [label, `${releases[at].label}, ${releases[at].date}`, words, rounds].filter(Boolean),
-        path: `${label}/${path}`, colour, dash,
+        path: `${label}/${line}`, colour, dash,
       });
-      main.forEach((point) => add(point, "main"));
-      // A maintenance line leaves the main one at the last release before it.
-      for (const point of series.points) {
-        const line = releases[point[0]].line;
-        if (point[1] == null || line === "main") continue;
+      const forked = new Set(["main"]);
+      for (const point of series.points.filter(([, value]) => value != null)) {
+        const { line, before } = releases[point[0]];
+        // A maintenance line leaves the main one at the release that its first one follows.
+        const fork = !forked.has(line) && series.points.find(([at, value]) => at === before && value != null);
+        if (fork) add(fork, line);
+        forked.add(line);
         add(point, line);
       }
     }
     return found;
   }
 
-  function draw(element, legend, found, series, notes) {
-    const styles = styled(series);
-    const used = [...new Set(series.flatMap((one) => one.points.map(([at]) => at)))].sort((a, b) => a - b);
+  // The compiled chart with its data put in; it is logarithmic where values span much.
+  function charted(styles, found, notes, roomy) {
+    const used = [...new Set(styles.flatMap(({ series }) => series.points.map(([at]) => at)))].sort((a, b) => a - b);
     const positions = new Map(used.map((at, position) => [at, position]));
     const values = rows(styles, positions);
     const numbers = values.map((one) => one.value);
@@ -79,14 +80,22 @@
     const scale = positive && (view.y || (wide ? "log" : "linear")) === "log" ? "log" : "linear";
     const specification = structuredClone(site.data.charts[`${view.x}-${scale}`]);
     const put = (key, content) => { specification.data.find((one) => one.name === key).values = content; };
-    put("values", values);
-    put("notes", notes.filter(([at]) => positions.has(at)).map(([at, number]) =>
-      ({ position: positions.get(at), date: Date.parse(releases[at].date), number })));
     const signal = (key, value) => { specification.signals.find((one) => one.name === key).value = value; };
+    put("values", values);
+    put("notes", notes.filter(([at]) => positions.has(at)).map(([at, number, text, label]) => ({
+      position: positions.get(at), date: Date.parse(releases[at].date), number, text, label: roomy ? label : "",
+    })));
     signal("labels", used.map((at) => releases[at].label));
     signal("unit", found.unit);
-    drawn.get(element)?.finalize();
+    return { specification, scale };
+  }
+
+  function draw(element, legend, found, series, notes) {
+    const styles = styled(series);
+    const roomy = view.x === "release" && element.clientWidth > 700;
+    const { specification, scale } = charted(styles, found, notes, roomy);
     const tooltip = (_, event, item) => tell(event, item?.datum?.text);
+    drawn.get(element)?.finalize();
     vegaEmbed(element, specification, { mode: "vega", renderer: "svg", actions: false, defaultStyle: false, tooltip })
       .then((chart) => {
         drawn.set(element, chart);
@@ -120,7 +129,7 @@
         const point = one.get(at);
         if (!point) return site.make("td", { class: "number none" }, "–");
         if (point[1] == null) return site.make("td", { class: "number none", title: point[5] }, point[4]);
-        return site.make("td", { class: "number" }, point[4]);
+        return site.make("td", { class: "number", title: point[5] || null }, point[4]);
       })));
     table.replaceChildren(site.make("caption", {}, `${question.unit}, ${sheet.tomogram} on ${sheet.machine}`),
       site.make("thead", {}, head), site.make("tbody", {}, ...body));
@@ -154,14 +163,15 @@
     holder.querySelector("figcaption").textContent =
       left > 0 ? `The first ${most} of ${series.length + left} chosen series are shown.` : "";
     const figure = holder.querySelector("figure");
-    const scale = draw(figure.querySelector(".plot"), figure.querySelector(".legend"), question, series, question.notes);
+    const notes = ({ notes: all }) => (sheet.number === 0 ? all : []);  // known changes are those of the first sheet
+    const scale = draw(figure.querySelector(".plot"), figure.querySelector(".legend"), question, series, notes(question));
     if (companion) {
       const element = holder.querySelector(".plot.companion");
       const own = companion.sheets.find((one) => one.number === sheet.number);
       const wanted = Object.fromEntries(Object.keys(own?.axes || {}).map((axis) => [axis, chosen[axis] || (axis in fixed && [fixed[axis]])]));
       const shown = own ? matching(own, wanted).filter((one) => one.points.some((point) => point[1] != null)).slice(0, most) : [];
       element.closest("section").hidden = shown.length === 0;
-      if (shown.length) draw(element, holder.querySelector(".legend.companion"), companion, shown, companion.notes);
+      if (shown.length) draw(element, holder.querySelector(".legend.companion"), companion, shown, notes(companion));
     }
     tabulate(series);
     return scale;

@@ -29,10 +29,11 @@
     const shown = panel();
     const rows = [...shown.querySelectorAll("tbody tr")];
     release.parentElement.hidden = against.value !== "";
+    const kept = sheet && sheet.selectedIndex > 0 ? { sheet: sheet.value } : {};
     if (against.value === "before") {
       rows.forEach((row) => row.replaceChildren(row.firstElementChild, ...row.first));
       note.textContent = "";
-      site.keep({});
+      site.keep(kept);
       return;
     }
     const pairs = await site.load(`pairs-${shown.dataset.sheet}`);
@@ -56,16 +57,17 @@
     note.textContent = against.value === "best"
       ? "Each column against its best release, marked =. A time counts where its 99 % interval excludes 1."
       : `Every release against ${labels.get(other) || "a release that was not measured"}. A time counts where its 99 % interval excludes 1.`;
-    site.keep(against.value ? { against: against.value } : { release: other });
+    site.keep({ ...(against.value ? { against: against.value } : { release: other }), ...kept });
   }
 
   const state = site.state();
   if (state.get("release")) against.value = "";
   else if (state.get("against")) against.value = state.get("against");
+  if (sheet && state.get("sheet")) sheet.value = state.get("sheet");
   form.hidden = false;
   form.addEventListener("change", (event) => {
     if (event.target === sheet) release.replaceChildren();
     show();
   });
-  if (against.value !== "before") show();
+  if (["against", "release", "sheet"].some((name) => state.has(name))) show();
 })();

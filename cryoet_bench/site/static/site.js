@@ -46,7 +46,7 @@ const site = {
   },
 };
 
-// A link to a change opens what it stands in.
+// A link to a change opens the fold that contains it.
 addEventListener("DOMContentLoaded", () => {
   const target = location.hash && document.getElementById(location.hash.slice(1));
   const folded = target && target.closest("details");

@@ -6,76 +6,95 @@
   const [from, to, sheet] = ["from", "to", "sheet"].map((name) => form.elements[name]);
   const net = document.getElementById("net");
   const answer = document.getElementById("answer");
-  const labels = new Map(site.data.releases.map((one) => [one.name, one.label]));
-  const pages = new Map(site.data.releases.map((one) => [one.name, one.page]));
+  const releases = new Map(site.data.releases.map((one) => [one.name, one]));
 
   const number = () => (sheet ? sheet.value : document.querySelector("[data-sheet]")?.dataset.sheet);
+  const isTime = ({ facet }) => facet.metric === "time";
+  const named = ({ doing, format }) => (format ? `${doing}, format ${format}` : doing);
+
+  // A cell is null where it was not measured, 0 where nothing changed, else what scripts.py writes.
+  const sign = (cell) => (cell ? ["better", "unclear", "worse"][cell[0] + 1] : "same");
 
   function words(facet, cell) {
     if (cell === 0) return "no change";
-    const [sign, amount, bounds] = cell;
-    if (sign === 0) return `too few rounds to judge (${amount})`;
+    const [worse, amount] = cell;
+    if (worse === 0) return `too few rounds to judge (${amount})`;
     const much = amount.replace(/^[+−]/, "").replace(/^÷(.*)/, "$1×");
-    const word = sign > 0 ? facet.worse : facet.better;
-    return `${much} ${word}${bounds ? ` (interval of the ratio ${bounds})` : ""}`;
+    return `${much} ${worse > 0 ? facet.worse : facet.better}`;
   }
 
-  const sign = (cell) => (cell ? ["better", "unclear", "worse"][cell[0] + 1] : "same");
+  // The newest releases come first; the choice is that of the address, or the last 2.x and the newest.
+  function offer(pairs) {
+    const choices = pairs.revisions.map((name) => {
+      const { label, alongside } = releases.get(name);
+      return [name, alongside ? `${label}, with ${alongside}` : label];
+    }).reverse();
+    const state = site.state();
+    const known = (name, fallback) => (pairs.revisions.includes(name) ? name : fallback);
+    site.options(from, choices, known(state.get("from"), pairs.last2 || pairs.revisions[0]));
+    site.options(to, choices, known(state.get("to"), pairs.newest || pairs.revisions.at(-1)));
+  }
 
-  function line(facet, cell, companions) {
-    const format = facet.format ? `, format ${facet.format}` : "";
+  // What both releases have, each time with the counts that explain it.
+  function compared(pairs) {
+    const [before, after] = [from, to].map((one) => pairs.revisions.indexOf(one.value));
+    const all = pairs.facets.map((facet) => ({ facet, cell: pairs.table[facet.key][before][after] }));
+    const explains = (one, { facet }) => one.facet.companion && one.facet.format === facet.format
+      && one.facet.aspect === `${facet.aspect}-${one.facet.metric}`;
+    return all.filter((one) => isTime(one) || !one.facet.companion).map((one) => ({
+      ...one,
+      companions: all.filter((other) => isTime(one) && explains(other, one) && other.cell != null),
+    }));
+  }
+
+  function line({ facet, cell, companions }) {
+    const bounds = cell && cell[0] && cell[2];
     const item = site.make("li", { class: `line ${sign(cell)}` },
-      site.make("span", { class: "doing" }, `${facet.doing}${format}`),
-      site.make("strong", {}, words(facet, cell)));
-    const moved = companions.filter(([, one]) => one);
+      site.make("span", { class: "doing" }, named(facet)),
+      site.make("strong", {}, words(facet, cell),
+        ...(bounds ? [site.make("span", { class: "quiet" }, ` ratio ${bounds}`)] : [])));
+    const moved = companions.filter((one) => one.cell);
     if (moved.length) {
-      item.append(site.make("small", {}, moved.map(([own, one]) => words(own, one)).join(", ")));
+      item.append(site.make("small", {}, moved.map((one) => words(one.facet, one.cell)).join(", ")));
     } else if (companions.length && cell && cell[0]) {
       item.append(site.make("small", {}, "requests, calls and memory are the same"));
     }
     return item;
   }
 
+  function group(title, lines) {
+    if (!lines.length) return [];
+    return [site.make("h2", {}, title), site.make("ul", { class: "lines" }, ...lines.map(line))];
+  }
+
+  function largest(title, lines) {
+    const size = ({ cell }) => Math.abs(Math.log(cell[3]));
+    const [most] = [...lines].sort((one, other) => size(other) - size(one));
+    return most ? ` ${title}: ${named(most.facet)} (${words(most.facet, most.cell)}).` : "";
+  }
+
+  function summary(lines, missing) {
+    const { worse = [], better = [], same = [], unclear = [] } = Object.groupBy(lines, ({ cell }) => sign(cell));
+    const link = (name) => site.make("a", { href: site.root + releases.get(name).page }, releases.get(name).label);
+    const formats = new Set(missing.filter(isTime).map(({ facet }) => facet.format).filter(Boolean));
+    lines.forEach(({ facet }) => formats.delete(facet.format));
+    return ["From ", link(from.value), " to ", link(to.value), ": ",
+      `${worse.length} of ${lines.length} get worse, ${better.length} better, ${same.length} stay the same`,
+      unclear.length ? `, ${unclear.length} were measured in too few rounds to judge.` : ".",
+      largest("Largest loss", worse), largest("Largest gain", better),
+      ...[...formats].map((format) => ` Format ${format} cannot be compared: not both have it.`)];
+  }
+
   async function show() {
     const pairs = await site.load(`pairs-${number()}`);
     document.querySelectorAll("p[data-sheet]").forEach((one) => { one.hidden = one.dataset.sheet !== number(); });
-    if (from.options.length === 0) {
-      const choices = pairs.revisions.map((name) => [name, labels.get(name)]).reverse();
-      const state = site.state();
-      const known = (name, fallback) => (pairs.revisions.includes(name) ? name : fallback);
-      site.options(from, choices, known(state.get("from"), pairs.last2 || pairs.revisions[0]));
-      site.options(to, choices, known(state.get("to"), pairs.newest || pairs.revisions.at(-1)));
-    }
-    const [before, after] = [from, to].map((one) => pairs.revisions.indexOf(one.value));
-    const at = (facet) => pairs.table[facet.key][before][after];
-    const count = { worse: 0, better: 0, same: 0, unclear: 0, absent: [] };
-    const lines = [];
-    for (const facet of pairs.facets.filter((one) => !one.companion || one.metric === "time")) {
-      const cell = at(facet);
-      if (cell == null) {
-        if (facet.metric === "time") count.absent.push(facet);
-        continue;
-      }
-      const companions = facet.metric !== "time" ? [] : pairs.facets
-        .filter((one) => one.companion && one.key !== facet.key && one.format === facet.format
-          && one.aspect === `${facet.aspect}-${one.metric}`)
-        .map((one) => [one, at(one)]).filter(([, one]) => one != null);
-      count[sign(cell)] += 1;
-      lines.push([facet, line(facet, cell, companions)]);
-    }
-    const group = (title, chosen) => chosen.length
-      ? [site.make("h2", {}, title), site.make("ul", { class: "lines" }, ...chosen.map(([, one]) => one))] : [];
-    const timed = (facet) => facet.metric === "time";
+    if (from.options.length === 0) offer(pairs);
+    const all = compared(pairs);
+    const lines = all.filter(({ cell }) => cell != null);
     answer.replaceChildren(
-      ...group("What you wait for", lines.filter(([facet]) => timed(facet))),
-      ...group("What it costs", lines.filter(([facet]) => !timed(facet))));
-    const absent = [...new Set(count.absent.filter((one) => one.format).map((one) => one.format))]
-      .filter((format) => !lines.some(([facet]) => facet.format === format));
-    const link = (name) => site.make("a", { href: site.root + pages.get(name) }, labels.get(name));
-    net.replaceChildren("From ", link(from.value), " to ", link(to.value), ": ",
-      `${count.worse} of ${lines.length} get worse, ${count.better} better, ${count.same} stay the same`,
-      count.unclear ? `, ${count.unclear} were measured in too few rounds to judge.` : ".",
-      ...absent.map((format) => ` Format ${format} cannot be compared: not both have it.`));
+      ...group("What you wait for", lines.filter(isTime)),
+      ...group("What it costs", lines.filter((one) => !isTime(one))));
+    net.replaceChildren(...summary(lines, all.filter(({ cell }) => cell == null)));
     site.keep({ from: from.value, to: to.value, ...(sheet && { sheet: sheet.value }) });
   }
 

@@ -1,0 +1,161 @@
+"""The questions of the suite, each with its histories, what changed in it, and what explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cryoet_bench.changes.finding import Finding
+from cryoet_bench.record.benchmark import Benchmark
+from cryoet_bench.site import series
+from cryoet_bench.site.sheet import Sheet
+from cryoet_bench.site.verdict import known
+from cryoet_bench.site.wording import headline, slug
+from cryoet_bench.timeline.revisions import Revision
+
+CHAPTERS: Mapping[str, str] = {
+    "read": "Reading",
+    "write": "Writing",
+    "size": "Stored size",
+    "cost": "Requests and Python calls",
+    "memory": "Memory",
+    "defaults": "What users get by default",
+    "codec": "Codecs alone",
+    "instructions": "Instructions of codecs",
+    "lossy": "Lossy codecs",
+    "labels": "Labels",
+    "store": "Stores",
+    "engine": "Other engines",
+    "parallel": "Several cores",
+    "control": "Controls",
+}
+"""The modules of the suite as the site lists them."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """The page of a question.
+
+    Attributes
+    ----------
+    benchmark : Benchmark
+        The benchmark that answers it.
+    histories : list of dict
+        Of each sheet that has any.
+    companion : Question or None
+        The exact metric that is shown under it.
+    fixed : mapping of str to str
+        Which of the companion's cases, along axes that the question does not have.
+    findings : list of Finding
+        Of the first sheet, newest first, but for those that were overturned.
+    """
+
+    benchmark: Benchmark
+    histories: list[dict[str, Any]]
+    companion: Question | None
+    fixed: Mapping[str, str]
+    findings: list[Finding]
+
+    @property
+    def slug(self) -> str:
+        """Its name in addresses."""
+        return slug(self.benchmark.title)
+
+    @property
+    def module(self) -> str:
+        """The module of the suite that asks it."""
+        return self.benchmark.name.partition(".")[0]
+
+    @property
+    def known(self) -> list[Finding]:
+        """The exact and confirmed changes, newest first."""
+        return known(self.findings)
+
+    @property
+    def notes(self) -> list[Note]:
+        """The releases that are known to have changed it, newest first."""
+        releases = dict.fromkeys(one.revision for one in self.known)
+        return [
+            Note(number, [one for one in self.known if one.revision == name])
+            for number, name in enumerate(releases, start=1)
+        ]
+
+
+@dataclass(frozen=True)
+class Note:
+    """What one release changed: a numbered mark on a plot, explained under it.
+
+    Attributes
+    ----------
+    number : int
+        The mark, from 1.
+    findings : list of Finding
+        Of one release.
+    """
+
+    number: int
+    findings: list[Finding]
+
+    @property
+    def first(self) -> Finding:
+        """The largest of them."""
+        return self.findings[0]
+
+    @property
+    def cause(self) -> str:
+        """The known cause; empty without one."""
+        return next((one.cause.text for one in self.findings if one.cause), "")
+
+    @property
+    def label(self) -> str:
+        """What is written on the plot: how the cause begins."""
+        return self.cause.partition(":")[0].partition(" (")[0]
+
+    @property
+    def text(self) -> list[str]:
+        """The lines of its tooltip."""
+        lines = [headline(one) for one in self.findings]
+        return [self.first.label, *lines, *([self.cause] if self.cause else [])]
+
+
+def chapters(found: Sequence[Question]) -> list[tuple[str, str, list[Question]]]:
+    """Return module, title and questions of each chapter; a new module comes last."""
+    modules = dict.fromkeys([*CHAPTERS, *(one.module for one in found)])
+    own = {module: [one for one in found if one.module == module] for module in modules}
+    return [
+        (module, CHAPTERS.get(module, module.capitalize()), asked)
+        for module, asked in own.items()
+        if asked
+    ]
+
+
+def questions(
+    suite: Mapping[str, Benchmark], sheets: Sequence[Sheet], revisions: Sequence[Revision]
+) -> list[Question]:
+    """Return the questions of which anything was measured, in the order of the suite."""
+    found: dict[str, Question | None] = {}
+
+    def question(benchmark: Benchmark) -> Question | None:
+        if benchmark.name not in found:
+            name, fixed = series.explaining(benchmark, suite)
+            companion = question(suite[name]) if name else None
+            histories = [series.history(benchmark, sheet, revisions) for sheet in sheets]
+            histories = [one for one in histories if one["series"]]
+            changes = _changes(benchmark, sheets)
+            found[benchmark.name] = (
+                Question(benchmark, histories, companion, fixed, changes) if histories else None
+            )
+        return found[benchmark.name]
+
+    return [one for benchmark in suite.values() if (one := question(benchmark))]
+
+
+def _changes(benchmark: Benchmark, sheets: Sequence[Sheet]) -> list[Finding]:
+    return [
+        one
+        for sheet in sheets[:1]
+        for one in sheet.screening.findings
+        if one.status != "overturned"
+        and any(case.benchmark == benchmark.name for case in one.cases)
+    ]

@@ -1,0 +1,87 @@
+"""What the newest release of a package did, in words and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cryoet_bench.changes.aspects import Facet
+from cryoet_bench.changes.finding import Finding
+from cryoet_bench.changes.pairs import Pair
+from cryoet_bench.site.sheet import Cell, Sheet
+from cryoet_bench.timeline.revisions import Revision
+
+ARRIVALS = frozenset({"newly available", "newly fixed"})
+"""Kinds of findings that are listed shortly: there is nothing to compare them with."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The newest release of a package on the main line, against what it followed.
+
+    Attributes
+    ----------
+    sheet : Sheet
+        Where it was measured.
+    package : str
+        Its name.
+    newest : Revision
+        Its newest release.
+    before : Revision or None
+        The package's release before that.
+    numbers : list of tuple
+        Each facet of the overview, what the release changed in it, and the pair of the release and
+        the one that it follows.
+    """
+
+    sheet: Sheet
+    package: str
+    newest: Revision
+    before: Revision | None
+    numbers: list[tuple[Facet, Cell, Pair]]
+
+    @property
+    def worse(self) -> list[Finding]:
+        """What is known to have become worse."""
+        return [one for one in known(self._findings) if one.is_worse]
+
+    @property
+    def better(self) -> list[Finding]:
+        """What is known to have become better."""
+        return [one for one in known(self._findings) if not one.is_worse]
+
+    @property
+    def proposed(self) -> list[Finding]:
+        """What may have changed, and was not confirmed yet."""
+        return [one for one in self._findings if one.status == "proposed"]
+
+    @property
+    def _findings(self) -> list[Finding]:
+        return self.sheet.screening.of(self.newest.name)
+
+
+def verdict(sheet: Sheet, package: str) -> Verdict | None:
+    """Return what the newest release of a package did; None where none was measured."""
+    newest = sheet.newest(package)
+    if newest is None:
+        return None
+    earlier = sheet.main[: sheet.main.index(newest)]
+    own = [one for one in earlier if one.package == package]
+    numbers = [
+        (facet, sheet.cell(facet, newest), pair)
+        for facet in sheet.facets
+        if earlier and (pair := sheet.pairs.compare(facet, earlier[-1].name, newest.name))
+    ]
+    return Verdict(sheet, package, newest, own[-1] if own else None, numbers)
+
+
+def known(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the exact and confirmed changes, without `ARRIVALS`."""
+    return [one for one in findings if one.holds and one.kind not in ARRIVALS]
+
+
+def of_the_last_year(findings: Sequence[Finding], sheet: Sheet) -> list[Finding]:
+    """Return the changes of the twelve months before the newest measured release."""
+    newest = max(one.date for one in sheet.measured)
+    return [one for one in findings if one.date > newest - timedelta(days=365)]
