@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,8 +22,8 @@ from cryoet_bench.variables import DEFAULT_TOMOGRAM
 if TYPE_CHECKING:
     from cryoet_bench.changes.confirm import Step, Subject
     from cryoet_bench.changes.confirmation import Confirmation
+    from cryoet_bench.changes.proposals import Proposal
     from cryoet_bench.measure.run import Campaign
-    from cryoet_bench.record.benchmark import Benchmark, Case
     from cryoet_bench.timeline.revisions import Revision, Revisions
 
 VERDICTS = Kind("JSON file of verdicts", b'"format": "cryoet-bench-confirm"')
@@ -40,20 +40,22 @@ Margin = Annotated[str, typer.Option(help="The difference that does not matter."
 
 def confirm(
     names: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="[BEFORE] AFTER | FINDING",
+            metavar="[[BEFORE] AFTER | FINDING]",
             help="Releases or candidates; BEFORE is what AFTER follows, unless it is named. Or the "
             "id of a finding of 'cryoet-bench changes'.",
         ),
-    ],
+    ] = None,
     pattern: Annotated[
         str | None,
         typer.Option("--bench", metavar="REGEX", help="Only benchmarks that match.  [core]"),
     ] = None,
     proposed: Annotated[
         bool,
-        typer.Option("--proposed", help="Only what stands out between the two in the record."),
+        typer.Option(
+            "--proposed", help="Only what the record proposes; of all releases, if none is named."
+        ),
     ] = False,
     minutes: Minutes = 10.0,
     margin: Margin = "3%",
@@ -68,14 +70,16 @@ def confirm(
     """Measure two releases side by side until it is clear which times differ.
 
     \b
-    cryoet-bench confirm zarr-3.4.2 --proposed
+    cryoet-bench confirm --proposed                all that the record proposes
+    cryoet-bench confirm zarr-3.4.2 --proposed     what it proposes of one release
     cryoet-bench confirm zarr-3.0.8 zarr-3.1.0 --bench read.Opening --margin 5%
     cryoet-bench confirm numcodecs-0.15.1 numcodecs-0.16.1 --bench 'time_decode' --minutes 3
 
     Both stand in environments of their own and are measured in blocks: two fresh processes of
     each, in an order drawn by lot. A verdict is "changed", "equivalent" (within the margin) or
-    "undecided"; all intervals together hold with 99 %. Interrupt it at any time: every block is
-    kept in results/, and a rerun resumes.
+    "undecided"; all intervals of two releases together hold with 99 %. Of each proposal the three
+    cases that changed most are measured, and --minutes are those of each release. Interrupt it at
+    any time: every block is kept in results/, and a rerun resumes.
 
     The exit code is 1 when something is confirmed to be slower or larger, 2 when nothing could be
     decided.
@@ -83,41 +87,114 @@ def confirm(
     from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
 
     root = project_root()
-    from cryoet_bench.changes import confirm as confirming  # noqa: PLC0415
     from cryoet_bench.tomogram.cache import cache_dir  # noqa: PLC0415
 
+    if not (names or proposed):
+        raise InputError("nothing is named: name a release, or choose --proposed for all of them")
     share = percentage(margin)
     verdicts = output(json_file, VERDICTS, [tomogram, cache_dir()]) if json_file else None
     if verdicts and verdicts.is_printed:
         _console.stderr = True
-    revisions = known_revisions(root)
-    pair, of_finding = _pair(names, revisions, root, tomogram)
+    pair, of_finding = (
+        _pair(names, known_revisions(root), root, tomogram) if names else (None, None)
+    )
+    of_any_tier = "" if proposed else None
     with chdir(root):
-        campaign = prepared(root, tomogram, pattern or of_finding)
-        chosen = confirming.timed(campaign.chosen, campaign.suite)
-        if proposed:
-            chosen = standing_out(campaign, pair, chosen)
-        budget = confirming.Budget(minutes)
-        _aside.print(
-            f"Measuring {len(chosen)} cases of {pair[0].label} and {pair[1].label} side by side, "
-            f"for {minutes:g} min at most.",
-            soft_wrap=True,
-        )
-        where = campaign.machine, campaign.tomogram
-        with confirming.Pairing(root, campaign.record, where, pair) as pairing:
-            subjects = pairing.subjects(chosen, margin=share)
-            interrupted = follow(confirming.measure(pairing, subjects, budget))
-            found = pairing.conclude(subjects)
+        campaign = prepared(root, tomogram, pattern or of_finding or of_any_tier)
+        chosen = _chosen(campaign, pair, proposed=proposed)
+        done = list(_compare_each(campaign, chosen, minutes, share))
     if verdicts:
-        verdicts.write(_as_json(pair, found, subjects))
-    print_confirmations(_console, found, subjects)
-    if interrupted:
+        verdicts.write(_as_json(done))
+    if done and done[-1].interrupted:
         _aside.print("Interrupted. What was measured is kept: rerun the same command to resume.")
         raise typer.Exit(130)
-    decided = [one for one in found if one.verdict != "undecided"]
+    decided = [one for two in done for one in two.found if one.verdict != "undecided"]
     if not decided:
         raise typer.Exit(2)
     raise typer.Exit(int(any(one.verdict == "changed" and one.ratio > 1 for one in decided)))
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """What two revisions gave: the cases, and the verdicts on those that could be measured."""
+
+    pair: tuple[Revision, Revision]
+    subjects: Sequence[Subject] = ()
+    found: Sequence[Confirmation] = ()
+    interrupted: bool = False
+
+
+def _compare_each(
+    campaign: Campaign, chosen: Sequence[Proposal], minutes: float, margin: float
+) -> Iterator[_Comparison]:
+    """Compare pair after pair, printing the verdicts, until the user interrupts it."""
+    from cryoet_bench.changes.confirm import NotMeasuredError  # noqa: PLC0415
+
+    for one in chosen:
+        try:
+            found = _compare(campaign, one, minutes, margin)
+        except NotMeasuredError as error:
+            if len(chosen) == 1:
+                raise
+            _aside.print(f"{error}; going on without it", markup=False, soft_wrap=True)
+            continue
+        print_confirmations(_console, found.found, found.subjects)
+        yield found
+        if found.interrupted:
+            return
+
+
+def _compare(campaign: Campaign, what: Proposal, minutes: float, margin: float) -> _Comparison:
+    """Measure cases of two revisions until each has a verdict or the time is up."""
+    from cryoet_bench.changes import confirm as confirming  # noqa: PLC0415
+
+    before, after = what.pair
+    cases = "1 case" if len(what.cases) == 1 else f"{len(what.cases)} cases"
+    _aside.print(
+        f"Measuring {cases} of {before.label} and {after.label} side by side, "
+        f"for {minutes:g} min at most.",
+        soft_wrap=True,
+    )
+    budget = confirming.Budget(minutes)
+    where = campaign.machine, campaign.tomogram
+    with confirming.Pairing(campaign.root, campaign.record, where, what.pair) as pairing:
+        subjects = pairing.subjects(what.cases, margin=margin)
+        interrupted = follow(confirming.measure(pairing, subjects, budget))
+        return _Comparison(what.pair, subjects, pairing.conclude(subjects), interrupted)
+
+
+def _chosen(
+    campaign: Campaign, pair: tuple[Revision, Revision] | None, *, proposed: bool
+) -> list[Proposal]:
+    """Return what to measure of which revisions.
+
+    Raises
+    ------
+    InputError
+        There is nothing.
+    """
+    from cryoet_bench.changes import confirm as confirming  # noqa: PLC0415
+    from cryoet_bench.changes.proposals import (  # noqa: PLC0415
+        Proposal,
+        proposals,
+        proposed_between,
+    )
+
+    if pair and not proposed:
+        return [Proposal(pair, tuple(confirming.timed(campaign.chosen, campaign.suite)))]
+    record = campaign.record, campaign.revisions, campaign.machine, campaign.tomogram
+    found = []
+    for one in [proposed_between(*record, pair)] if pair else proposals(*record):
+        cases = [each for each in one.cases if each[1] in campaign.chosen.get(each[0].name, ())]
+        if cases:
+            found.append(Proposal(one.pair, tuple(cases)))
+    if not found:
+        between = f" between {pair[0].label} and {pair[1].label}" if pair else ""
+        raise InputError(
+            f"the record of {campaign.machine} proposes nothing{between} that is not decided: "
+            "leave out --proposed, or measure releases first with scripts/bench"
+        )
+    return found
 
 
 def _pair(
@@ -177,38 +254,6 @@ def prepared(root: Path, tomogram: str, pattern: str | None = None) -> Campaign:
     record.describe_tomogram(facts)
     selection = Selection("core", pattern)
     return Campaign(root, known_revisions(root), str(facts["name"]), record, selection)
-
-
-def standing_out(
-    campaign: Campaign,
-    pair: tuple[Revision, Revision],
-    chosen: Iterable[tuple[Benchmark, Case]],
-) -> list[tuple[Benchmark, Case]]:
-    """Return the cases among some whose recorded times differ between two revisions.
-
-    Raises
-    ------
-    InputError
-        There are none.
-    """
-    from cryoet_bench.changes.comparison import compare  # noqa: PLC0415
-    from cryoet_bench.record.benchmark import words  # noqa: PLC0415
-    from cryoet_bench.record.record import Series  # noqa: PLC0415
-
-    journals = [
-        campaign.record.journal(Series(campaign.machine, campaign.tomogram, revision.name))
-        for revision in pair
-    ]
-    changes = compare(campaign.suite.values(), *journals)
-    outstanding = {(one.benchmark, one.case) for one in changes if one.stands_out}
-    found = [one for one in chosen if (one[0].name, words(one[1])) in outstanding]
-    if not found:
-        raise InputError(
-            f"no time stands out between {pair[0].label} and {pair[1].label} in the record: "
-            "leave out --proposed, or measure both first with "
-            f"'scripts/bench {pair[0].name} {pair[1].name}'"
-        )
-    return found
 
 
 def follow(steps: Iterator[Step]) -> bool:
@@ -316,17 +361,20 @@ def in_words(one: Confirmation) -> str:
     return "undecided"
 
 
-def _as_json(
-    pair: tuple[Revision, Revision], found: Sequence[Confirmation], subjects: Sequence[Subject]
-) -> str:
+def _as_json(done: Sequence[_Comparison]) -> str:
     document = {
         "format": "cryoet-bench-confirm",
-        "before": pair[0].name,
-        "after": pair[1].name,
-        "confirmations": [asdict(one) for one in found],
+        "confirmations": [asdict(one) for two in done for one in two.found],
         "not_measured": [
-            {"benchmark": one.benchmark.name, "case": one.case, "reason": one.reason}
-            for one in subjects
+            {
+                "before": two.pair[0].name,
+                "after": two.pair[1].name,
+                "benchmark": one.benchmark.name,
+                "case": one.case,
+                "reason": one.reason,
+            }
+            for two in done
+            for one in two.subjects
             if one.reason
         ],
     }

@@ -1,0 +1,62 @@
+"""What is said of the committed record: commands that can be typed, causes of large changes."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from cryoet_bench.changes.causes import Causes
+from cryoet_bench.changes.finding import Screening
+from cryoet_bench.changes.screen import screen
+from cryoet_bench.measure.plan import Selection
+from cryoet_bench.record.record import REFERENCE, Record
+from cryoet_bench.timeline.revisions import Revisions
+from cryoet_bench.variables import DEFAULT_TOMOGRAM
+from tests import synthetic
+
+ROOT = Path(__file__).parents[2]
+RECORD = Record(ROOT / "nowhere", (ROOT / REFERENCE,))
+
+
+@pytest.fixture(scope="module")
+def timeline(tmp_path_factory: pytest.TempPathFactory) -> Revisions:
+    return synthetic.timeline(tmp_path_factory.mktemp("timeline"))
+
+
+@pytest.fixture(scope="module")
+def screening(timeline: Revisions) -> Screening:
+    (machine,) = {one.machine for one in RECORD.series()}
+    return screen(RECORD, timeline, machine, DEFAULT_TOMOGRAM)
+
+
+def test_each_command_names_releases_and_benchmarks_that_exist(
+    screening: Screening, timeline: Revisions
+) -> None:
+    commands = {finding.command for finding in screening.findings}
+    assert commands
+    for command in commands:
+        program, *words = shlex.split(command)
+        assert program in {"cryoet-bench", "scripts/bench"}
+        names = words[1:3] if program == "cryoet-bench" else words[:2]
+        assert [timeline.find(name).name for name in names] == names
+        (pattern,) = [words[words.index("--bench") + 1]]
+        chosen = Selection("core", pattern).of(RECORD.suite())
+        assert any(not RECORD.suite()[name].is_control for name in chosen), command
+
+
+def test_the_twenty_largest_changes_have_a_cause(screening: Screening) -> None:
+    """Of those that are known for sure; a codec's or zarr's own changelog gives it."""
+    sure = [one for one in screening.findings if one.holds and one.ratio]
+    largest = sorted(sure, key=lambda one: one.size, reverse=True)[:20]
+    assert not [one.id for one in largest if one.cause is None]
+
+
+def test_each_cause_explains_a_finding(screening: Screening) -> None:
+    idle = [
+        one.cause.text
+        for one in Causes.load().known
+        if not any(one.cause == finding.cause for finding in screening.findings)
+    ]
+    assert not idle
