@@ -211,6 +211,11 @@ class Finding:
         return self.status in {"exact", "confirmed"}
 
     @property
+    def is_open(self) -> bool:
+        """Whether a confirmation may still decide it."""
+        return self.status in {"proposed", "undecided"}
+
+    @property
     def size(self) -> float:
         """The factor of the change, whichever its direction; infinite without a ratio."""
         return max(self.ratio, 1 / self.ratio) if self.ratio else math.inf

@@ -24,7 +24,8 @@ class Proposal:
     pair : tuple of Revision
         The older one first.
     cases : tuple of (Benchmark, tuple of str)
-        Those of its findings that changed most, the largest finding first.
+        Those of its findings that changed most, the largest finding first. What was decided is
+        among them, so that each keeps its share of the level.
     """
 
     pair: tuple[Revision, Revision]
@@ -48,9 +49,10 @@ def proposals(record: Record, revisions: Revisions, machine: str, tomogram: str)
     InputError
         The description of the suite is damaged.
     """
-    found = _open(screen(record, revisions, machine, tomogram).findings)
+    screening = screen(record, revisions, machine, tomogram)
+    found = sorted(screening.findings, key=lambda one: one.size, reverse=True)
+    pairs = dict.fromkeys((one.previous, one.revision) for one in found if one.is_open)
     suite = record.suite()
-    pairs = dict.fromkeys((one.previous, one.revision) for one in found)
     return [
         Proposal(
             (revisions.find(before), revisions.find(after)),
@@ -94,13 +96,9 @@ def proposed_between(
         if one.pair == pair:
             return one
     net = between(record, revisions, machine, tomogram, *pair)
-    return Proposal(pair, _cases(_open(net.findings), record.suite()))
-
-
-def _open(findings: Iterable[Finding]) -> list[Finding]:
-    """Return those without a verdict, the largest change first."""
-    found = [one for one in findings if one.status in {"proposed", "undecided"}]
-    return sorted(found, key=lambda one: one.size, reverse=True)
+    found = sorted(net.findings, key=lambda one: one.size, reverse=True)
+    is_open = any(one.is_open for one in found)
+    return Proposal(pair, _cases(found, record.suite()) if is_open else ())
 
 
 def _cases(
@@ -109,5 +107,6 @@ def _cases(
     return tuple(
         (suite[finding.benchmark], case.parameters)
         for finding in findings
+        if finding.status != "exact"
         for case in finding.cases[:_CASES]
     )
