@@ -56,6 +56,9 @@ class Deed:
         Of the volume, in voxels.
     codec, layout, zarr_format
         How it is stored; without a layout it is the codec alone.
+    empty_chunks : {"left-out", "stored"} or None
+        Where it is stored in memory: what becomes of chunks of nothing but the fill value. None
+        stands for files, and for what the release does by itself.
     """
 
     prepare: str
@@ -66,13 +69,17 @@ class Deed:
     layout: Layout | None = None
     zarr_format: int = 2
     edge: int = 128
+    empty_chunks: str | None = None
 
     @property
     def uses_zarr(self) -> bool:
         """Whether it is more than the codec alone."""
         return self.layout is not None
 
-    uses_files = uses_zarr
+    @property
+    def uses_files(self) -> bool:
+        """Whether something is stored in files."""
+        return self.uses_zarr and self.empty_chunks is None
 
     @property
     def counts_calls(self) -> bool:
@@ -173,6 +180,18 @@ def _opening(case: Parameters) -> Deed:
     return stored({"codec": "none", "format": case["format"]})
 
 
+def _memory(prepare: str, work: str) -> Callable[[Parameters], Deed]:
+    def deed(case: Parameters) -> Deed:
+        values = "volume" if case.get("values", "tomogram") == "tomogram" else "0"
+        stored = _stored(prepare, work.format(values=values))
+        return replace(
+            stored({"codec": "none", "format": "v2"}),
+            empty_chunks=case.get("empty-chunks", "stored"),
+        )
+
+    return deed
+
+
 _DEEDS: Mapping[str, Callable[[Parameters], Deed]] = {
     "codec.Chunk.time_encode": _codec_alone("codec.encode(chunk)"),
     "codec.Chunk.time_decode": _codec_alone("codec.decode(encoded)"),
@@ -181,6 +200,10 @@ _DEEDS: Mapping[str, Callable[[Parameters], Deed]] = {
     "read.Layouts.time_volume": _stored(_OPEN, "array[...]"),
     "read.Patterns.time_read": _pattern("seconds"),
     "read.Opening.time_open": _opening,
+    "store.MemoryRead.time_volume": _memory(f"global array\n{_WRITE}", "array[...]"),
+    "store.MemoryWrite.time_volume": _memory(
+        "global array\narray = create(path)", "array[...] = {values}"
+    ),
     "write.Codecs.time_volume": _stored(_CLEAR, _WRITE, keeps=False),
     "write.Layouts.time_volume": _stored(_CLEAR, _WRITE, keeps=False),
     "size.Codecs.track_bytes_per_voxel": _stored("pass", _STORED, "bytes"),
@@ -212,7 +235,8 @@ def deed_of(benchmark: Benchmark, case: str) -> Deed:
             f"{', '.join(sorted(_DEEDS))}"
         )
     names: list[str] = benchmark.description["param_names"]
-    return _DEEDS[benchmark.name](dict(zip(names, case.split(", "), strict=True)))
+    parameters = zip(names, filter(None, case.split(", ")), strict=True)
+    return _DEEDS[benchmark.name](dict(parameters))
 
 
 @dataclass(frozen=True)

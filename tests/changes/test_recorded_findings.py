@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from cryoet_bench.changes.causes import Causes
 from cryoet_bench.changes.finding import Screening
 from cryoet_bench.changes.screen import screen
 from cryoet_bench.measure.plan import Selection
@@ -51,12 +50,3 @@ def test_the_twenty_largest_changes_have_a_cause(screening: Screening) -> None:
     sure = [one for one in screening.findings if one.holds and one.ratio]
     largest = sorted(sure, key=lambda one: one.size, reverse=True)[:20]
     assert not [one.id for one in largest if one.cause is None]
-
-
-def test_each_cause_explains_a_finding(screening: Screening) -> None:
-    idle = [
-        one.cause.text
-        for one in Causes.load().known
-        if not any(one.cause == finding.cause for finding in screening.findings)
-    ]
-    assert not idle

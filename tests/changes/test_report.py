@@ -25,6 +25,8 @@ AXES = {
     "read.Layouts.time_volume": ("layout", "format"),
     "read.Opening.time_open": ("what", "format"),
     "read.Patterns.time_read": ("pattern", "array"),
+    "store.MemoryRead.time_volume": (),
+    "store.MemoryWrite.time_volume": ("values", "empty-chunks"),
     "write.Codecs.time_volume": ("codec", "format"),
     "size.Codecs.track_bytes_per_voxel": ("codec", "format"),
     "cost.Reads.track_python_calls": ("pattern", "array"),
@@ -44,6 +46,8 @@ MORE_CASES = [
     ("read.Layouts.time_volume", "shard-32-in-128, v3"),
     ("read.Patterns.time_read", "boxes-64, cube-64 v2"),
     ("read.Opening.time_open", "array, v2"),
+    ("store.MemoryRead.time_volume", ""),
+    ("store.MemoryWrite.time_volume", "fill, left-out"),
     ("write.Codecs.time_volume", "default, v3"),
 ]
 
