@@ -221,7 +221,7 @@ def scatter(rows: Sequence[dict[str, Any]], *, width: int, height: int) -> dict[
         .legend(title=None, orient="bottom", columnPadding=40),
         shape=alt.Shape("kind:N").legend(None),
     )
-    names = places.mark_text(dy=-12, fontSize=12, fontWeight=600).encode(
+    names = places.mark_text(dx=-9, dy=-9, align="right", fontSize=12, fontWeight=600).encode(
         text="name:N", color=alt.value("currentColor")
     )
     chart = alt.layer(points, names).add_params(alt.param(name="unit", value="seconds"))

@@ -2,7 +2,8 @@
 
 The folder ``study`` next to this module holds that of the record's tomogram. To renew it, run::
 
-    cryoet-bench study phantom-10A --out study
+    access=xy-slices,yz-slices,xz-slices,patches,subtomograms
+    cryoet-bench study phantom-10A --access $access --out study
     cp study/recommendations.json study/configurations.csv cryoet_bench/site/study/
 """
 
@@ -21,8 +22,8 @@ from cryoet_bench.site.wording import amount
 FOLDER = Path(__file__).with_name("study")
 
 _TIMES = {
-    "xy_slices_s": "xy slice", "yz_slices_s": "yz slice", "patches_s": "patches",
-    "subtomograms_s": "boxes", "read_s": "read", "write_s": "write",
+    "xy_slices_s": "xy slice", "yz_slices_s": "yz slice", "xz_slices_s": "xz slice",
+    "patches_s": "patches", "subtomograms_s": "boxes", "read_s": "read", "write_s": "write",
 }  # fmt: skip
 _MEASURES = {"stored_bytes": "size", "whole_objects": "files"}
 _PROFILES = ("archival", "analysis", "visualisation")
@@ -41,10 +42,8 @@ class Advice:
         The configuration.
     loss : str
         Its largest error; empty where it keeps every bit.
-    certainty : str
-        In how many resamples of the times it is best.
-    tied : list of str
-        Configurations that are as good within the noise; empty where there is a clear winner.
+    sentence : str
+        How sure that is, in the words of the study.
     runner_up : str
         The next one; empty where nothing else qualifies.
     against : list of str
@@ -59,8 +58,7 @@ class Advice:
     purpose: str
     choice: str
     loss: str
-    certainty: str
-    tied: list[str]
+    sentence: str
     runner_up: str
     against: list[str]
     portal: str
@@ -144,8 +142,7 @@ def _advice(facts: Mapping[str, Any], errors: Mapping[str, str]) -> Advice:
         purpose=use["purpose"],
         choice=found["choice"],
         loss=errors[found["choice"]],
-        certainty=f"{found['certainty']:.0%}".replace("%", " %"),
-        tied=[] if found["clear"] else found["tied"],
+        sentence=found["sentence"],
         runner_up=found["runner_up"],
         against=[
             f"{_measure(name)} {amount(ratio)}"
@@ -188,7 +185,7 @@ def _configuration(row: Mapping[str, str], times: list[str], advice: list[Advice
             value_in_words(_number(row["objects"]), ""),
             *(value_in_words(_number(row[key]), "seconds") for key in times),
         ],
-        uses=[one.use for one in advice if row["configuration"] in {one.choice, *one.tied}],
+        uses=[one.use for one in advice if one.choice == row["configuration"]],
         ratio=_number(row["ratio"]),
         slice_s=_number(row["xy_slices_s"]),
         lossless=not error,
