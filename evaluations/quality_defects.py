@@ -25,7 +25,7 @@ import tifffile
 import zarr
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.quality.defects import PLANTS, Defect
+from cryoet_bench.quality.defects import OF_VOLUMES, Defect
 from cryoet_bench.quality.qc import Inspection, examine, inspect
 from cryoet_bench.tomogram.phantom import PHANTOMS, make
 from cryoet_bench.tomogram.sources import open_volume
@@ -65,7 +65,7 @@ def planted(name: str, seeds: Sequence[int], word: str) -> bool:
     print(f"## Planted in {name}, {', '.join(volumes)}: rightly named / planted\n")
     print("| defect | strong | middle | weak |\n|---|---|---|---|")
     counts, misses = np.zeros((3, 2), int), []
-    for defect in PLANTS:
+    for defect in OF_VOLUMES:
         if word not in defect.name:
             continue
         cells = []
@@ -93,9 +93,8 @@ def planted(name: str, seeds: Sequence[int], word: str) -> bool:
 
 
 def _floating(volume: np.ndarray, defect: Defect) -> np.ndarray:
-    """Return a volume that can hold a defect: NaN, bytes and significands take floats."""
-    needs = {"NaN", "hot voxels", "gradient drift", "wrong byte order", "lost wedge"}
-    return volume.astype(np.float32) if defect.name in needs else volume
+    """Return a volume that can hold a defect: of single bytes, none has an order."""
+    return volume.astype(np.float32) if defect.name == "wrong byte order" else volume
 
 
 def _examined(volume: np.ndarray) -> Inspection:

@@ -23,12 +23,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from cryoet_bench.quality import defects
+from cryoet_bench.quality import plants
 from cryoet_bench.quality.fidelity.profiles import PROFILES
 from cryoet_bench.quality.fidelity.verification import held_against, verify
 from cryoet_bench.tomogram.sources import obtain
 from cryoet_bench.volume import Volume
-from evaluations import verify_defects as changes
 
 Array = npt.NDArray[Any]
 Pair = tuple[Array, Array]
@@ -77,7 +76,7 @@ def itself(make: Callable[[Array], Array]) -> Callable[[Array], Pair]:
 
 
 def planted(plant: Callable[..., Array], seed: int = 3, **strength: Any) -> Callable[[Array], Pair]:
-    """Return the pair of a volume and the copy that has a defect of `quality.defects`."""
+    """Return the pair of a volume and a copy that was damaged."""
     return beside(lambda volume: plant(volume, np.random.default_rng(seed), **strength))
 
 
@@ -99,6 +98,17 @@ def sixteen_bits(volume: Array) -> Array:
     return (np.rint((volume - low) / (high - low) * 65535) / 65535 * (high - low) + low).astype(
         "f4"
     )
+
+
+def back_from_8_bits(volume: Array) -> Array:
+    """Store as 8 bits over +-6 sd and come back."""
+    return plants.round_trip(volume, np.random.default_rng(0), bits=8)
+
+
+def cut_off(volume: Array, reach: float) -> Array:
+    """Cut off what lies beyond +-reach sd."""
+    mean, sd = volume.mean(dtype=float), volume.std(dtype=float)
+    return np.clip(volume, mean - reach * sd, mean + reach * sd).astype(volume.dtype)
 
 
 def half_a_voxel(volume: Array) -> Array:
@@ -187,68 +197,68 @@ CASES = (
     Case("another NaN", lambda v: (holes_with(v, 1), holes_with(v, -1)), "UFF",
          "bits differ and no value does"),
     # Losses: the limits say how much is too much.
-    Case("float16, scaled", beside(partial(changes.half_precision, scale=1)), "UFF",
+    Case("float16, scaled", planted(plants.half_precision, sd=1, back=True), "UFF",
          "11 bits are enough"),
-    Case("float16, subnormal", beside(partial(changes.subnormals, _=1)), "UFF",
+    Case("float16, subnormal", planted(plants.half_precision), "UFF",
          "steps of 0.01 sd"),
     Case("int16 and back", beside(sixteen_bits), "UFF",
          "16 bits are enough"),
-    Case("int8 and back, +-6 sd", beside(partial(changes.round_trip, bits=8)), "UUF",
+    Case("int8 and back, +-6 sd", planted(plants.round_trip, bits=8), "UUF",
          "8 bits cost the weak shells"),
-    Case("int8 of a masked volume", lambda v: (masked(v), changes.round_trip(masked(v), 8)), "UUF",
+    Case("int8 of a masked volume", lambda v: (masked(v), back_from_8_bits(masked(v))), "UUF",
          "as of the whole volume"),
-    Case("8 bits, cut off at 3 sd", planted(defects.eight_bits, reach=3), "UUF",
+    Case("8 bits, cut off at 3 sd", planted(plants.round_trip, reach=3), "UUF",
          "what every viewer shows"),
-    Case("5 bits, +-6 sd", beside(partial(changes.round_trip, bits=5)), "UUU", "steps of 0.4 sd"),
-    Case("7 bits of mantissa", beside(partial(changes.bit_rounding, bits=7)), "UFF",
+    Case("5 bits, +-6 sd", planted(plants.round_trip, bits=5), "UUU", "steps of 0.4 sd"),
+    Case("7 bits of mantissa", planted(plants.rounded_mantissa, bits=7), "UFF",
          "errors of 0.2 %"),
-    Case("2 bits of mantissa", beside(partial(changes.bit_rounding, bits=2)), "UUF",
+    Case("2 bits of mantissa", planted(plants.rounded_mantissa, bits=2), "UUF",
          "errors of 7 %"),
-    Case("noise of 0.01 sd", beside(partial(changes.noise, sigma=0.01)), "UFF",
+    Case("noise of 0.01 sd", planted(plants.white_noise, sd=0.01), "UFF",
          "a lossy codec's bound"),
-    Case("noise of 0.08 sd", beside(partial(changes.noise, sigma=0.08)), "UUF",
+    Case("noise of 0.08 sd", planted(plants.white_noise, sd=0.08), "UUF",
          "weak shells lose more than 0.2 %"),
-    Case("noise of 0.5 sd", beside(partial(changes.noise, sigma=0.5)), "UUU", "visibly noisier"),
-    Case("low-pass at 0.35", beside(partial(changes.low_pass, frequency=0.35)), "UUF",
+    Case("noise of 0.5 sd", planted(plants.white_noise, sd=0.5), "UUU", "visibly noisier"),
+    Case("low-pass at 0.35", planted(plants.low_pass, frequency=0.35), "UUF",
          "high shells are weakened, the look is kept"),
-    Case("low-pass at 0.1", beside(partial(changes.low_pass, frequency=0.1)), "UUU",
+    Case("low-pass at 0.1", planted(plants.low_pass, frequency=0.1), "UUU",
          "visibly blurred"),
-    Case("cut off at 4 sd", beside(partial(changes.clipping, sigma=4)), "UUF",
+    Case("cut off at 4 sd", beside(partial(cut_off, reach=4)), "UUF",
          "no display shows more"),
-    Case("cut off at 1 sd", beside(partial(changes.clipping, sigma=1)), "UUU",
+    Case("cut off at 1 sd", beside(partial(cut_off, reach=1)), "UUU",
          "particles are flat"),
-    Case("lost wedge, 30 degrees", beside(partial(changes.lost_wedge, degrees=30)), "UUU",
+    Case("lost wedge, 30 degrees", planted(plants.lost_wedge, limit=30), "UUU",
          "half of the tilts are gone"),
     # Grey scales.
-    Case("gain 1.001", beside(partial(changes.gain, factor=1.001)), "UFF", "within the limit"),
-    Case("gain 1.1", beside(partial(changes.gain, factor=1.1)), "UUF",
+    Case("gain 1.001", planted(plants.gain, factor=1.001), "UFF", "within the limit"),
+    Case("gain 1.1", planted(plants.gain, factor=1.1), "UUF",
          "thresholds move; a display adapts"),
-    Case("gain 3", beside(partial(changes.gain, factor=3)), "UUF", "as 1.1"),
-    Case("offset of 0.001 sd", beside(partial(changes.offset, sigma=0.001)), "UFF",
+    Case("gain 3", planted(plants.gain, factor=3), "UUF", "as 1.1"),
+    Case("offset of 0.001 sd", planted(plants.offset, rise=0.001), "UFF",
          "within the limit"),
-    Case("offset of 0.1 sd", beside(partial(changes.offset, sigma=0.1)), "UUF",
+    Case("offset of 0.1 sd", planted(plants.offset, rise=0.1), "UUF",
          "thresholds move; a display adapts"),
-    Case("offset of 5 sd", beside(partial(changes.offset, sigma=5)), "UUF", "as 0.1"),
+    Case("offset of 5 sd", planted(plants.offset, rise=5), "UUF", "as 0.1"),
     Case("int16 on a scale of its own", beside(partial(integers, dtype="i2", reach=15)), "UUF",
          "grey values have another meaning; a display adapts"),
     Case("uint8 of a viewer", beside(partial(integers, dtype="u1", reach=8)), "UUF",
          "grey values have another meaning; a display adapts"),
-    Case("inverted", beside(partial(changes.inverted, factor=1)), "UUU", "contrast has its sign"),
-    Case("gradient of 0.005 sd", beside(partial(changes.drift, sigma=0.005)), "UFF", "too small"),
-    Case("gradient of 0.5 sd", beside(partial(changes.drift, sigma=0.5)), "UUU", "visible"),
+    Case("inverted", planted(plants.gain, factor=-1), "UUU", "contrast has its sign"),
+    Case("gradient of 0.005 sd", planted(plants.gradient, rise=0.01), "UFF", "too small"),
+    Case("gradient of 0.5 sd", planted(plants.gradient, rise=1), "UUU", "visible"),
     # Damage, by its worst place.
     Case("last bit of a voxel", beside(partial(bits_of_one, bit=0)), "UFF",
          "the storage is at fault, no result changes"),
     Case("highest bit of an exponent", beside(partial(bits_of_one, bit=30)), "UUU",
          "a voxel of 1e33 spoils every statistic"),
     Case("sign of one voxel", beside(sign_flipped), "UUF", "2 sd in one voxel is no dot"),
-    Case("one NaN", planted(defects.not_a_number, count=1), "UUU",
+    Case("one NaN", planted(plants.not_a_number, count=1), "UUU",
          "spreads in the first transform"),
-    Case("100 voxels of 20 sd", planted(defects.hot_voxels, count=100, height=20), "UUU", "dots"),
+    Case("100 voxels of 20 sd", planted(plants.hot_voxels, count=100, height=20), "UUU", "dots"),
     Case("a line of +10 sd", beside(lambda v: block_of(v, partial(line_raised, rise=10 * v.std()))),
          "UUU", "a line is seen"),
-    Case("zeroed chunk of 32", planted(defects.zeroed_chunk, edge=32), "UUU", "a hole"),
-    Case("zeroed chunk of 8", planted(defects.zeroed_chunk, edge=8), "UUU", "a small hole"),
+    Case("zeroed chunk of 32", planted(plants.zeroed_chunk, edge=32), "UUU", "a hole"),
+    Case("zeroed chunk of 8", planted(plants.zeroed_chunk, edge=8), "UUU", "a small hole"),
     Case("block of noise", beside(lambda v: block_of(v, partial(noise_like, like=v))), "UUU",
          "another block"),
     Case("block mirrored", beside(lambda v: block_of(v, lambda b: b[:, :, ::-1])), "UUU",
@@ -260,35 +270,35 @@ CASES = (
     Case("block times 1.5", beside(lambda v: block_of(v, lambda b: b * 1.5)), "UUU",
          "a block stands out"),
     Case("block mirrored, then 8 bits",
-         beside(lambda v: changes.round_trip(block_of(v, lambda b: b[::-1]), 8)), "UUU",
+         beside(lambda v: back_from_8_bits(block_of(v, lambda b: b[::-1]))), "UUU",
          "a loss hides no damage"),
     Case("foreign slice z", beside(lambda v: slice_of(v, 0, lambda s: s[0, ::-1])), "UUU",
          "another slice"),
     Case("foreign slice x", beside(lambda v: slice_of(v, 2, lambda s: s[0, ::-1])), "UUU",
          "another slice"),
     Case("foreign slice, then 8 bits",
-         beside(lambda v: changes.round_trip(slice_of(v, 1, lambda s: s[0, ::-1]), 8)), "UUU",
+         beside(lambda v: back_from_8_bits(slice_of(v, 1, lambda s: s[0, ::-1]))), "UUU",
          "a loss hides no damage"),
-    Case("neighbouring slices swapped", planted(defects.swapped_slices, distance=1), "UUU",
+    Case("neighbouring slices swapped", planted(plants.swapped_slices, distance=1), "UUU",
          "flickers"),
-    Case("a slice repeated", planted(defects.duplicated_slice, count=1, axis=2), "UUU",
+    Case("a slice repeated", planted(plants.duplicated_slice, count=1, axis=2), "UUU",
          "a slice is lost"),
-    Case("a constant slice", planted(defects.constant_slab, count=1), "UUU", "a slice is lost"),
+    Case("a constant slice", planted(plants.constant_slab, count=1), "UUU", "a slice is lost"),
     Case("a slice of +3 sd",
          beside(lambda v: slice_of(v, 0, lambda s: s[len(s) // 3] + 3 * v.std())), "UUU",
          "a slice stands out"),
     Case("half the volume times 1.5", beside(lambda v: half_of(v, 1.5)), "UUU", "an edge is seen"),
     # Geometry.
-    Case("moved by a voxel", beside(partial(changes.shifted, voxels=1)), "UUU",
+    Case("moved by a voxel", planted(plants.shifted, voxels=1), "UUU",
          "positions are wrong"),
     Case("moved by half a voxel", beside(half_a_voxel), "UUU", "positions are wrong"),
     Case("half a voxel in 8 bits", lambda v: (eight_bits(v), half_a_voxel(eight_bits(v))), "UUU",
          "positions are wrong"),
-    Case("mirrored", beside(partial(changes.mirrored, axes=1)), "UUU", "the handedness is wrong"),
-    Case("mirrored, then 8 bits", beside(lambda v: changes.round_trip(v[:, ::-1], 8)), "UUU",
+    Case("mirrored", planted(plants.mirrored, axes=1), "UUU", "the handedness is wrong"),
+    Case("mirrored, then 8 bits", beside(lambda v: back_from_8_bits(v[:, ::-1])), "UUU",
          "a loss hides no damage"),
     Case("x and z exchanged", beside(lambda v: v.transpose(2, 1, 0)), "UUU", "another orientation"),
-    Case("wrong byte order", beside(partial(changes.byte_order, _=1)), "UUU", "no densities"),
+    Case("wrong byte order", planted(plants.wrong_byte_order, share=1), "UUU", "no densities"),
     Case("a slice short", beside(lambda v: v[:-1]), "UUU", "another shape"),
     Case("padded", beside(lambda v: np.pad(v, 2)), "UUU", "another shape"),
     Case("level 1 of a pyramid", beside(binned), "UUU", "another shape"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from cryoet_bench.quality.check import Check, Verdict
 from cryoet_bench.quality.consequence import _CAUSES, _LATE, advice, by_consequence
-from cryoet_bench.quality.defects import PLANTS
+from cryoet_bench.quality.defects import OF_VOLUMES
 
 
 def check(verdict: Verdict, finding: str) -> Check:
@@ -33,6 +33,6 @@ def test_use_it() -> None:
 
 
 def test_every_planted_defect_has_its_place() -> None:
-    assert {finding for defect in PLANTS for finding in defect.findings} <= {*_CAUSES, *_LATE}
+    assert {finding for defect in OF_VOLUMES for finding in defect.findings} <= {*_CAUSES, *_LATE}
     wrapped = [check("fail", "wrapped"), check("warn", "several-modes"), check("warn", "no-wedge")]
     assert str(advice(wrapped)).startswith("after fixing: convert the original again")

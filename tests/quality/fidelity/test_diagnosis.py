@@ -1,21 +1,15 @@
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cryoet_bench.quality.defects import OF_COPIES, Defect
 from cryoet_bench.quality.fidelity import compare
+from cryoet_bench.quality.plants import round_trip
 from cryoet_bench.tomogram import files
 from cryoet_bench.tomogram.phantom import PHANTOMS, make
-
-SCRIPT = Path(__file__).parents[3] / "evaluations" / "verify_defects.py"
-spec = importlib.util.spec_from_file_location("verify_defects", SCRIPT)
-planted = importlib.util.module_from_spec(spec)
-sys.modules["verify_defects"] = planted
-spec.loader.exec_module(planted)
 
 
 @pytest.fixture(scope="module")
@@ -27,22 +21,20 @@ def names(reference: np.ndarray, copy: np.ndarray) -> list[str]:
     return [defect.name for defect in compare(reference, copy).defects]
 
 
-@pytest.mark.parametrize("title", planted.DEFECTS)
-def test_a_planted_defect_is_named(title: str, phantom: np.ndarray) -> None:
-    plant, strengths, name = planted.DEFECTS[title]
-    for strength in strengths[1:]:
-        assert names(phantom, plant(phantom, strength))[:1] == [name], strength
+@pytest.mark.parametrize("defect", OF_COPIES, ids=lambda defect: defect.name)
+def test_a_planted_defect_is_named(defect: Defect, phantom: np.ndarray) -> None:
+    for label, plant in defect.strengths[:2]:
+        found = names(phantom, plant(phantom, np.random.default_rng(0)))
+        assert found[0] in defect.findings, label
 
 
 @pytest.mark.parametrize(
-    "title",
-    [title for title, (*_, name) in planted.DEFECTS.items() if name not in planted.NEEDS_FLOATS
-     and name != "wrong-byte-order"],
-)  # fmt: skip
-def test_a_defect_planted_in_a_real_tomogram_is_named(title: str, microtubule: Path) -> None:
+    "defect", [defect for defect in OF_COPIES if not defect.needs], ids=lambda defect: defect.name
+)
+def test_a_defect_planted_in_a_real_tomogram_is_named(defect: Defect, microtubule: Path) -> None:
     volume = files.read(microtubule).data
-    plant, strengths, name = planted.DEFECTS[title]
-    assert names(volume, plant(volume, strengths[-1]))[:1] == [name]
+    damaged = defect.strengths[0][1](volume, np.random.default_rng(0))
+    assert names(volume, damaged)[0] in defect.findings
 
 
 @pytest.mark.parametrize("seed", range(1, 6))
@@ -52,7 +44,7 @@ def test_perfect_copies_have_no_defect(seed: int) -> None:
 
 
 def test_a_lost_chunk_is_seen_behind_a_loss(phantom: np.ndarray) -> None:
-    copy = planted.round_trip(phantom, 8)
+    copy = round_trip(phantom, np.random.default_rng(0), bits=8)
     copy[16:32, 0:16, 32:48] = 0
     defect = compare(phantom, copy).defects[0]
     assert defect.name == "missing-block"

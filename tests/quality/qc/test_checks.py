@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cryoet_bench.quality.defects import PLANTS, Defect
+from cryoet_bench.quality.defects import OF_VOLUMES, Defect
 from cryoet_bench.quality.qc import examine, inspect
 from cryoet_bench.quality.qc.checks import half_set_ratio
 from cryoet_bench.quality.thresholds import LIMITS
@@ -16,7 +16,7 @@ from cryoet_bench.tomogram.sources import open_volume
 Array = npt.NDArray[Any]
 PLANTED = [
     pytest.param(defect, grade, id=f"{defect.name}: {defect.strengths[grade][0]}")
-    for defect in PLANTS
+    for defect in OF_VOLUMES
     for grade in (0,)
 ]
 
@@ -72,7 +72,7 @@ def test_the_real_tomogram_does_not_fail(microtubule: Path) -> None:
 def test_defects_are_named_in_the_real_tomogram_too(microtubule: Path, name: str) -> None:
     # Its slices along y share a sixth of their variance, and it holds 8 bits.
     volume = np.asarray(open_volume(str(microtubule)).array)
-    defect = next(defect for defect in PLANTS if defect.name == name)
+    defect = next(defect for defect in OF_VOLUMES if defect.name == name)
     damaged = defect.strengths[0][1](volume, np.random.default_rng(3))
     assert set(examine(damaged).findings) & set(defect.findings)
 
