@@ -13,11 +13,12 @@ import numpy as np
 from cryoet_bench.errors import InputError
 from cryoet_bench.quality.compiled import THREADS
 from cryoet_bench.quality.fidelity.defects import Defect
-from cryoet_bench.quality.fidelity.diagnosis import MIDDLE, diagnose
+from cryoet_bench.quality.fidelity.diagnosis import diagnose
+from cryoet_bench.quality.fidelity.evidence import MIDDLE
 from cryoet_bench.quality.fidelity.grey_scale import Rescaled, grey_scale
 from cryoet_bench.quality.fidelity.identity import identical
 from cryoet_bench.quality.fidelity.picking import Picker, PickingScore
-from cryoet_bench.quality.fidelity.pixels import PixelErrors, PixelSums
+from cryoet_bench.quality.fidelity.pixels import EVERYTHING, PixelErrors, PixelSums
 from cryoet_bench.quality.fidelity.probes import middle
 from cryoet_bench.quality.fidelity.sizes import different_shape
 from cryoet_bench.quality.fidelity.spectrum import Streamed, cross_spectrum
@@ -283,9 +284,9 @@ def voxel_by_voxel(
     z, y, x = reference.shape
     shape: Triple = (z, y, x)
     reach = _SHOWN * spectrum.reference_sd
-    shown = spectrum.reference_mean - reach, spectrum.reference_mean + reach
-    if not reach > 0:
-        shown = -math.inf, math.inf
+    shown = EVERYTHING
+    if reach > 0:
+        shown = spectrum.reference_mean - reach, spectrum.reference_mean + reach
     sums = PixelSums(shape, shown=shown)
     similarity = SimilaritySums(spectrum.reference_range)
     step = brick_shape(reference, copy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,10 @@ BLOCK = 16
 _FLAT = 0.05
 # What stands out in such a block by more than this share of the volume's spread was put there.
 _ADDED = 0.1
+
+# Finite, because loops compiled for finite numbers may not be given infinity.
+EVERYTHING = (-sys.float_info.max, sys.float_info.max)
+"""A display that shows all densities."""
 
 MARKS = 64
 """How many of the first differing voxels are remembered one by one."""
@@ -152,7 +157,7 @@ class PixelSums:
         self,
         shape: Triple,
         cell: int | None = None,
-        shown: tuple[float, float] = (-math.inf, math.inf),
+        shown: tuple[float, float] = EVERYTHING,
     ) -> None:
         self.shape, self.shown = shape, shown
         self._shown_squares = 0.0
@@ -370,6 +375,8 @@ def _row(a: Any, b: Any, squares: Any, sums: Any, shown: Any, out: Any) -> None:
     total = 0.0
     visible = 0.0
     black, white = shown
+    # A loop for few sums at a time: with more, the compiler cannot tell in time that they lie apart
+    # in memory, and gives up vectors.
     for x in range(n):
         p = np.float64(a[x])
         q = np.float64(b[x])
@@ -379,10 +386,17 @@ def _row(a: Any, b: Any, squares: Any, sums: Any, shown: Any, out: Any) -> None:
         worst = max(worst, abs(error))
         error = min(max(q, black), white) - min(max(p, black), white)
         visible += error * error
-        sums[0, x] += p
-        sums[1, x] += q
+    for x in range(n):
+        sums[0, x] += np.float64(a[x])
+        sums[1, x] += np.float64(b[x])
+    for x in range(n):
+        p = np.float64(a[x])
+        q = np.float64(b[x])
         sums[2, x] += p * p
         sums[3, x] += q * q
+    for x in range(n):
+        p = np.float64(a[x])
+        q = np.float64(b[x])
         sums[4, x] += p * q
         p -= mean_a
         q -= mean_b

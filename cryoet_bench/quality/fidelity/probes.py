@@ -22,6 +22,11 @@ def middle(shape: tuple[int, ...], edge: int) -> Box:
     return z, y, x
 
 
+def is_float(part: Array) -> bool:
+    """Tell whether voxels can be NaN."""
+    return part.dtype.kind == "f"
+
+
 def correlated(a: Array, b: Array) -> float:
     """Return the Pearson correlation of two arrays of one shape; 0 where one is constant.
 
