@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -64,6 +65,14 @@ class Places:
             if folder is not None:
                 _make(folder)
         return places
+
+    def tidy(self) -> None:
+        """Remove the folders into which nothing was put."""
+        for folder in (self.finished, self.reports):
+            if folder is not None:
+                # One that holds something stays.
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
 
 
 def _make(folder: Path) -> None:
@@ -178,16 +187,25 @@ def examine_all(
             finished[source] = rows
             done(source, rows[0])
     examine = partial(examine_one, reports=places.reports, limits=limits)
-    for source, rows in results(examine, waiting, scheduler, _failed):
-        if places.finished:
-            text = json.dumps({"mark": _mark(source, limits), "rows": rows}, default=_encoded)
-            try:
-                write_text(_part(places.finished, source), text)
-            except OSError as error:
-                raise InputError(f"cannot write {places.finished}: {error.strerror}") from error
-        finished[source] = rows
-        done(source, rows[0])
+    try:
+        for source, rows in results(examine, waiting, scheduler, _failed):
+            _keep(places, source, rows, limits)
+            finished[source] = rows
+            done(source, rows[0])
+    finally:
+        places.tidy()
     return [row for source in dict.fromkeys(sources) for row in finished[source]]
+
+
+def _keep(places: Places, source: str, rows: Rows, limits: Limits) -> None:
+    """Put the rows of a volume where `_resumed` finds them."""
+    if places.finished is None:
+        return
+    text = json.dumps({"mark": _mark(source, limits), "rows": rows}, default=_encoded)
+    try:
+        write_text(_part(places.finished, source), text)
+    except OSError as error:
+        raise InputError(f"cannot write {places.finished}: {error.strerror}") from error
 
 
 def examine_one(source: str, reports: Path | None = None, limits: Limits = LIMITS) -> Rows:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import resource
 import sys
 import types
 from pathlib import Path
@@ -178,3 +179,15 @@ def test_napari_shows_volume_hot_voxels_and_empty_blocks(
         "hot voxels": {"data": [[5, 6, 7]]},
         "empty blocks": {"data": [[23.5, 23.5, 23.5]]},
     }
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, cache: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    places = Places.beside([tmp_path / "t.csv"], tmp_path / "t.html")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(InputError, match="cannot write"):
+            examine_all([str(tmp_path / "absent.mrc")], places)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.glob("t.*"))
