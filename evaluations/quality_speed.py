@@ -1,8 +1,16 @@
-"""How fast quality is judged, against the plain numpy, scipy and scikit-image way in the same run.
+"""How fast and in how much memory quality is judged, each against its bar.
 
-    python evaluations/quality_speed.py [qc] [streaming] [copies] ...
+    python -m evaluations.quality_speed [qc] [stages] [commands] [small] [axes] [streaming]
 
-Without arguments every part runs. Exits with 1 when a part misses its bar.
+Without arguments every part runs. Exits with 1 when a part misses its bar. `commands` installs
+PixelPatrol into a temporary environment, which takes a package index.
+
+- qc: the checks of any volume, against numpy, scipy and scikit-image in the same run
+- stages: where the time of these checks goes, voxel by voxel; no bar
+- commands: `cryoet-bench qc` against PixelPatrol's `process`, as whole commands on one core
+- small: a warm `cryoet-bench qc` of a small file
+- axes: a 5-D OME-Zarr against the same voxels in three dimensions
+- streaming: volumes of growing size; memory
 """
 
 from __future__ import annotations
@@ -12,28 +20,39 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 
+import mrcfile
 import numcodecs
 import numpy as np
-import verify_speed
+import tifffile
 import zarr
-from rich.console import Console
 from scipy import ndimage, stats
 from skimage.util import view_as_blocks
 
-from cryoet_bench.quality.qc.checks import seven_checks
-from cryoet_bench.quality.qc.survey import survey
+from cryoet_bench.quality.qc import inspect
+from cryoet_bench.quality.qc.checks import volume_checks
+from cryoet_bench.quality.qc.copies import sampled, spacing
+from cryoet_bench.quality.qc.frame import of_pilot
+from cryoet_bench.quality.qc.kernels import beside_largest
+from cryoet_bench.quality.qc.survey import PILOT_EDGE, survey, within
+from cryoet_bench.quality.qc.sweep import RANGE_END, RANGE_SIDE, Sweeper
+from cryoet_bench.quality.qc.tiles import tile
+from cryoet_bench.timeline.environment import find_uv
 from cryoet_bench.tomogram.sources import obtain
 from cryoet_bench.volume.region import middle
 
 ROUNDS = 5
 QC_BAR = 20.0
-SSIM_BAR = 10.0
+COMMAND_BAR = 5.0
+SMALL_BAR = 2.5
+AXES_BAR = 1.1
 MEMORY_BAR = 512.0
 EDGES = (128, 256, 512, 1024)
+PIXEL_PATROL = ("pixel-patrol-base==1.0.1", "pixel-patrol-loader-bio==1.0.1")
 
 
 def main() -> int:
@@ -48,9 +67,9 @@ def main() -> int:
 
 
 def qc() -> bool:
-    """Compare the seven checks on the 256-cube."""
+    """Compare the checks of any volume on the 256-cube."""
     volume = obtain("phantom-4.99A").data
-    ours: Callable[[], object] = lambda: seven_checks(survey(volume), volume)  # noqa: E731
+    ours: Callable[[], object] = lambda: volume_checks(survey(volume), volume)  # noqa: E731
     ours()
     rounds = [
         (_seconds(lambda: plain_checks(volume)), _seconds(lambda: plain_tiles(volume)),
@@ -60,7 +79,7 @@ def qc() -> bool:
     plain, tiles, fast = (median(column) for column in zip(*rounds, strict=True))
     ratio = median((a + b) / c for a, b, c in rounds)
     without = median(a / c for a, _, c in rounds)
-    print("## Seven QC checks, 256-cube of float32 (64 MiB)\n")
+    print("## QC checks of any volume, 256-cube of float32 (64 MiB)\n")
     print("| way | seconds | MB/s |\n|---|---|---|")
     print(f"| numpy, scipy, scikit-image | {plain:.3f} | {volume.nbytes / plain / 1e6:.0f} |")
     print(f"| the same, for blocks and lines | {tiles:.3f} | {volume.nbytes / tiles / 1e6:.0f} |")
@@ -70,8 +89,40 @@ def qc() -> bool:
     return ratio >= QC_BAR
 
 
+def stages() -> bool:
+    """Tell where the time of the checks of any volume goes, on one thread."""
+    volume = obtain("phantom-4.99A").data
+    found = survey(volume, workers=1)
+    sweeper = Sweeper(volume, 1, None)
+    frame = of_pilot(sweeper.read(within(sweeper.padding.box, PILOT_EDGE)), volume.dtype)
+    unit = found.mean, 1 / found.sd
+    low, high = found.minimum, found.maximum
+    reach = RANGE_END * (high - low), RANGE_SIDE * (high - low)
+    parts: dict[str, Callable[[], object]] = {
+        "all": lambda: volume_checks(survey(volume, workers=1), volume),
+        "first sweep: moments, histogram, extremes": lambda: sweeper.sum(frame),
+        "second sweep: tiles": lambda: [tile(volume[box], box, 16, *unit) for box in sweeper.boxes],
+        "second sweep: samples for copies": lambda: [
+            sampled(volume[box], (0, 0, 0), spacing(volume.shape)) for box in sweeper.boxes
+        ],
+        "second sweep: wrapped values": lambda: [
+            beside_largest(volume[box], low + reach[0], low + reach[1], high - reach[0])
+            for box in sweeper.boxes
+        ],
+        "verdicts": lambda: volume_checks(found, volume),
+    }
+    print("## Where the time goes, one thread, 256-cube of float32\n")
+    print("| stage | ms | ns a voxel |\n|---|---|---|")
+    for name, work in parts.items():
+        work()
+        seconds = median(_seconds(work) for _ in range(ROUNDS))
+        print(f"| {name} | {1e3 * seconds:.1f} | {1e9 * seconds / volume.size:.2f} |")
+    print("\nThe rest is the collection of medians and outliers in the second sweep.\n")
+    return True
+
+
 def plain_checks(volume: np.ndarray) -> dict[str, object]:
-    """Measure what the seven checks measure, each in the usual one or two calls."""
+    """Measure what the checks of any volume measure, each in the usual one or two calls."""
     found: dict[str, object] = {}
     finite = np.isfinite(volume)
     found["statistics"] = (
@@ -189,12 +240,113 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def copies() -> bool:
-    """Compare verify's measures with the usual ways; True when 3-D SSIM meets its bar."""
-    return verify_speed.side_by_side(Console(width=120)) >= SSIM_BAR
+def commands() -> bool:
+    """Time whole commands on one core, side by side: ours, and PixelPatrol's."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        images = folder / "images"
+        images.mkdir()
+        tifffile.imwrite(images / "cube.tif", obtain("phantom-4.99A").data)
+        patrol = _pixel_patrol(folder / "environment")
+        ways = {
+            "cryoet-bench qc": [*_OURS, "qc", str(images / "cube.tif")],
+            "pixel-patrol process": [
+                str(patrol), "process", str(images), "-o", str(folder / "table.parquet"),
+            ],
+        }  # fmt: skip
+        rounds = [[_command(way, folder) for way in ways.values()] for _ in range(ROUNDS)]
+    ratio = median(theirs / ours for ours, theirs in rounds)
+    print("## Whole commands, 256-cube of float32 as TIFF, one core\n")
+    print("| command | seconds |\n|---|---|")
+    for way, seconds in zip(ways, zip(*rounds, strict=True), strict=True):
+        print(f"| {way} | {median(seconds):.2f} |")
+    print(f"\n{ratio:.1f} times faster (median of {ROUNDS} rounds; bar {COMMAND_BAR:g})\n")
+    return ratio >= COMMAND_BAR
 
 
-PARTS: dict[str, Callable[[], bool]] = {"qc": qc, "streaming": streaming, "copies": copies}
+def small() -> bool:
+    """Time a command on a small file once its loops are compiled."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "small.mrc"
+        with mrcfile.new(path) as mrc:
+            mrc.set_data(obtain("phantom-tiny").data)
+            mrc.voxel_size = 10.0
+        _command([*_OURS, "qc", str(path)], Path(folder))
+        seconds = median(_command([*_OURS, "qc", str(path)], Path(folder)) for _ in range(ROUNDS))
+    print(f"## Warm qc of a small file: {seconds:.2f} s (bar {SMALL_BAR:g})\n")
+    return seconds <= SMALL_BAR
+
+
+_OURS = (sys.executable, "-m", "cryoet_bench")
+
+
+def _pixel_patrol(folder: Path) -> Path:
+    """Install PixelPatrol; return its command."""
+    uv = find_uv()
+    subprocess.run([uv, "venv", "--quiet", folder], check=True)
+    python = folder / "bin" / "python"
+    install = [uv, "pip", "install", "--quiet", "--python", python, *PIXEL_PATROL]
+    subprocess.run(install, check=True)
+    return folder / "bin" / "pixel-patrol"
+
+
+def _command(command: Sequence[str], folder: Path) -> float:
+    """Return the seconds that a command takes on one core; it must not fail to run."""
+    core = min(os.sched_getaffinity(0))
+    start = time.perf_counter()
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False,
+        preexec_fn=partial(os.sched_setaffinity, 0, {core}),
+    )  # fmt: skip
+    seconds = time.perf_counter() - start
+    if done.returncode not in {0, 1}:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
+    return seconds
+
+
+def axes() -> bool:
+    """Compare an OME-Zarr of t, c, z, y, x with one of z, y, x that holds the same voxels."""
+    volume = obtain("phantom-4.99A").data
+    with tempfile.TemporaryDirectory() as folder:
+        flat, deep = Path(folder) / "flat.ome.zarr", Path(folder) / "deep.ome.zarr"
+        _write_image(flat, volume, "zyx")
+        _write_image(deep, volume[None, None], "tczyx")
+        rounds = [
+            [_seconds(partial(inspect, str(path))) for path in (flat, deep)]
+            for _ in range(ROUNDS + 1)
+        ][1:]
+    ratio = median(five / three for three, five in rounds)
+    three, five = (median(column) for column in zip(*rounds, strict=True))
+    print("## All QC of a 256-cube as OME-Zarr\n")
+    print(f"3-D {three:.2f} s, 5-D {five:.2f} s: {ratio:.2f} times as long (bar {AXES_BAR:g})\n")
+    return ratio <= AXES_BAR
+
+
+def _write_image(path: Path, voxels: np.ndarray, names: str) -> None:
+    kinds = {"t": "time", "c": "channel"}
+    scale = [5.0 if name in "zyx" else 1.0 for name in names]
+    described = [
+        {"name": name, "type": kinds.get(name, "space")}
+        | ({"unit": "angstrom"} if name in "zyx" else {})
+        for name in names
+    ]
+    group = zarr.open_group(path, mode="w", zarr_format=3)
+    group.create_array("0", data=voxels, chunks=(1,) * (voxels.ndim - 3) + (128,) * 3)
+    dataset = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}
+    group.attrs["ome"] = {
+        "version": "0.5",
+        "multiscales": [{"name": "image", "axes": described, "datasets": [dataset]}],
+    }
+
+
+PARTS: dict[str, Callable[[], bool]] = {
+    "qc": qc,
+    "stages": stages,
+    "commands": commands,
+    "small": small,
+    "axes": axes,
+    "streaming": streaming,
+}
 
 
 if __name__ == "__main__":

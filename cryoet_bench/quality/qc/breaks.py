@@ -278,9 +278,7 @@ def _scales(found: Profile, planes: Planes, axis: int) -> list[Break]:
 
 def _over_tiles(values: Array) -> Array:
     """Return the median over the tiles of each plane, NaN where none is known."""
-    known = np.where(np.isfinite(values), values, np.nan).reshape(len(values), -1)
-    some = np.isfinite(known).any(axis=1, keepdims=True)
-    return np.where(some[:, 0], np.nanmedian(np.where(some, known, 0.0), axis=1), np.nan)
+    return robust.medians(values.reshape(len(values), -1))
 
 
 def _least(least: float, found: Profile) -> float:

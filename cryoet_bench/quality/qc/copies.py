@@ -12,7 +12,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -53,8 +53,26 @@ def spacing(shape: Sequence[int]) -> int:
     return max(_SPARSE, 1 << max(0, math.ceil(math.log2(math.prod(shape) / _ROOM))))
 
 
-def sampled(data: Array, origin: Sequence[int], sparse: int) -> tuple[Array, Array]:
-    """Return surroundings of the sampled voxels of a box, and where they lie.
+class Samples(NamedTuple):
+    """Voxels that were sampled.
+
+    Parameters
+    ----------
+    around : float, shape (n, 27)
+        The 3 x 3 x 3 voxels around each.
+    places : int32, shape (n, 3)
+        Where each lies in the volume.
+    keys : uint64, shape (n,)
+        Hash of each one's surroundings, the same in every orientation.
+    """
+
+    around: Array
+    places: Array
+    keys: Array
+
+
+def sampled(data: Array, origin: Sequence[int], sparse: int) -> Samples:
+    """Return the samples of a box.
 
     Parameters
     ----------
@@ -64,75 +82,91 @@ def sampled(data: Array, origin: Sequence[int], sparse: int) -> tuple[Array, Arr
         Where the box starts in its volume.
     sparse : int
         Voxels per sample, a power of two.
-
-    Returns
-    -------
-    data's dtype, shape (n, 27), and int32, shape (n, 3)
-        The 3 x 3 x 3 voxels around each sample, and its place in the volume.
     """
     bits = data.view(f"u{data.dtype.itemsize}")
     room = min(data.size, 8 * (data.size // sparse) + 1024)
     # Room that is never written to costs nothing.
     places, around = np.empty((room, 3), np.int32), np.empty((room, 27), data.dtype)
-    count = _sample(data, bits, sparse, places, around)
-    return around[:count].copy(), places[:count] + np.array(origin, np.int32)
+    keys = np.empty(room, np.uint64)
+    count = _sample(data, bits, sparse, places, around, keys)
+    places = places[:count] + np.array(origin, np.int32)
+    return Samples(around[:count].copy(), places, keys[:count].copy())
 
 
 @compiled
-def _sample(data: Array, bits: Array, sparse: int, places: Array, around: Array) -> int:
+def _sample(
+    data: Array, bits: Array, sparse: int, places: Array, around: Array, keys: Array
+) -> int:
     depth, height, width = data.shape
-    factor = np.uint32(2654435761)
+    factor, salt = np.uint32(2654435761), np.uint32(0x9E3779B1)
     limit = np.uint32(0xFFFFFFFF) // np.uint32(sparse)
     hashed = np.empty(width, np.uint32)
+    # Seen eight at a time, few are marked.
+    marks = np.zeros(8 * (width // 8 + 1), np.uint8)
+    words = marks.view(np.uint64)
     count = 0
     for z in range(1, depth - 1):
         for y in range(1, height - 1):
-            here, low, high = bits[z, y], bits[z, y - 1], bits[z, y + 1]
-            down, up = bits[z - 1, y], bits[z + 1, y]
-            for x in range(1, width - 1):
-                beside = np.uint32(here[x - 1]) + np.uint32(here[x + 1])
+            here, left, right = bits[z, y, 1:], bits[z, y], bits[z, y, 2:]
+            low, high = bits[z, y - 1, 1:], bits[z, y + 1, 1:]
+            down, up = bits[z - 1, y, 1:], bits[z + 1, y, 1:]
+            # Stored as 32 bits between two loops, because in between 64 would be reckoned with.
+            for x in range(width - 2):
+                beside = np.uint32(left[x]) + np.uint32(right[x])
                 beside += np.uint32(low[x]) + np.uint32(high[x])
                 beside += np.uint32(down[x]) + np.uint32(up[x])
-                key = (np.uint32(here[x]) * np.uint32(0x9E3779B1)) ^ beside
-                key ^= key >> np.uint32(15)
-                hashed[x] = key * factor
-            for x in range(1, width - 1):
-                if hashed[x] < limit:
-                    value = data[z, y, x]
-                    flat = (
-                        data[z, y, x - 1] == value
-                        and data[z, y, x + 1] == value
-                        and data[z, y - 1, x] == value
-                        and data[z + 1, y, x] == value
-                    )
-                    if not flat and np.isfinite(value) and count < len(places):
+                hashed[x] = np.uint32((np.uint32(here[x]) * salt) ^ beside)
+            for x in range(width - 2):
+                key = np.uint32((hashed[x] ^ (hashed[x] >> np.uint32(15))) * factor)
+                marks[x] = key < limit
+            for word in range(-(-(width - 2) // 8)):
+                if words[word] == 0:
+                    continue
+                for x in range(8 * word + 1, min(8 * word + 9, width - 1)):
+                    if marks[x - 1] and count < len(places) and _tells(data, z, y, x):
                         places[count, 0], places[count, 1], places[count, 2] = z, y, x
-                        at = 0
-                        for i in range(z - 1, z + 2):
-                            for j in range(y - 1, y + 2):
-                                for k in range(x - 1, x + 2):
-                                    around[count, at] = data[i, j, k]
-                                    at += 1
+                        keys[count] = _key(data, bits, z, y, x, around[count])
                         count += 1
     return count
 
 
-def copies(around: Array, places: Array) -> list[Copy]:
-    """Return the parts that occur twice, largest first.
+@compiled
+def _tells(data: Array, z: int, y: int, x: int) -> bool:
+    """Tell whether a voxel is a number, and not all around it are the same."""
+    value = data[z, y, x]
+    return bool(np.isfinite(value)) and not (
+        data[z, y, x - 1] == value
+        and data[z, y, x + 1] == value
+        and data[z, y - 1, x] == value
+        and data[z + 1, y, x] == value
+    )
 
-    Parameters
-    ----------
-    around : float, shape (n, 27)
-        Surroundings of all samples of a volume.
-    places : int, shape (n, 3)
-        Where they lie.
-    """
-    if len(places) < _VOTES:
+
+@compiled
+def _key(
+    data: Array, bits: Array, z: int, y: int, x: int, around: Array
+) -> np.unsignedinteger[Any]:
+    """Take a voxel's surroundings; return their hash: of a sum, which no orientation changes."""
+    key = np.uint64(0)
+    at = 0
+    for i in range(z - 1, z + 2):
+        for j in range(y - 1, y + 2):
+            for k in range(x - 1, x + 2):
+                around[at] = data[i, j, k]
+                pattern = np.uint64(bits[i, j, k])
+                mixed = (pattern ^ (pattern >> np.uint64(15))) * np.uint64(0x9E3779B97F4A7C15)
+                mixed >>= np.uint64(7)
+                key += mixed * mixed
+                at += 1
+    return key
+
+
+def copies(samples: Samples) -> list[Copy]:
+    """Return the parts of a volume that occur twice, largest first, from all its samples."""
+    around, places, keys = samples
+    ordered = np.sort(keys)
+    if not (ordered[1:] == ordered[:-1]).any():
         return []
-    # A sum over hashed values is the same in every orientation.
-    bits = around.view(f"u{around.itemsize}").astype(np.uint64)
-    keys = ((bits ^ (bits >> np.uint64(15))) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(7)
-    keys = (keys * keys).sum(axis=1)
     _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
     # Few grey values make surroundings equal by chance, in large groups.
     wanted = np.flatnonzero((counts[inverse] > 1) & (counts[inverse] <= 4))

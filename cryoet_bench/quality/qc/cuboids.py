@@ -166,7 +166,8 @@ def _faces(planes: Planes, axis: int) -> list[_Face]:
             score = mean / width * sudden if number == 0 else np.abs(mean) / width
             # At the ends a filter has nothing to go on with.
             score[:_MARGIN] = score[len(score) - _MARGIN :] = 0
-            for plane, u, v in np.argwhere(score > _SEEN).tolist():
+            seen = np.unravel_index(np.flatnonzero(score > _SEEN), score.shape)
+            for plane, u, v in np.transpose(seen).tolist():
                 candidates.append(
                     _Face(axis, plane, (u, v), (u + rows, v + columns),
                           float(score[plane, u, v]), number == 0)

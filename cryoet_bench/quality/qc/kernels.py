@@ -17,15 +17,15 @@ Array = npt.NDArray[Any]
 
 BLOCK = 16
 BINS = 65536
-SEGMENT = 64
+SEGMENT = 1024
 
 
-# One fused loop with plain arguments, because that is what compiles to vectors.
+# One function with plain arguments and a loop for few sums at a time, because that is what compiles
+# to vectors.
 @compiled
 def accumulate(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917
     data: Array,
     bits: Array,
-    exponent: int,
     frame: Array,
     origin_y: int,
     origin_x: int,
@@ -39,7 +39,9 @@ def accumulate(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917
     high: Array,
     histogram: Array,
 ) -> np.unsignedinteger[Any]:
-    """Add a box of voxels to sums, histogram and extremes; return all its bit patterns joined.
+    """Add a box of voxels to sums, histogram and extremes; return its bit patterns joined.
+
+    Patterns are joined until the lowest bit is in use, beyond which they tell nothing more.
 
     Parameters
     ----------
@@ -47,8 +49,6 @@ def accumulate(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917
         The box, C-contiguous.
     bits : uint32 or uint64, shape (z, y, x)
         The same memory as integers.
-    exponent : int
-        Mask of the exponent's bits: all set in NaN and infinity alone.
     frame : float64, shape (4,)
         ``pivot, scale, stretch, offset``: a voxel v is d = (v - pivot) * scale in the sums and
         falls into bin floor(d * stretch + offset). The pivot is exact in data's dtype.
@@ -69,29 +69,34 @@ def accumulate(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917
     """
     depth, height, width = data.shape
     pivot, scale, stretch, offset = frame[0], frame[1], frame[2], frame[3]
-    zero = bits[0, 0, 0] ^ bits[0, 0, 0]
-    joined: np.unsignedinteger[Any] = zero
-    mask = zero + exponent
+    joined = np.uint64(0)
     infinity = np.inf
     least = np.empty(width, data.dtype)
     most = np.empty(width, data.dtype)
     clean = np.empty(width, data.dtype)
-    centre = data.dtype.type(pivot)
-    middle_bin = int(min(max(offset, 0.0), BINS - 1.0))
+    places = np.empty(width, np.uint32)
+    # Half as wide, because it is in the cache twice as often.
+    counts = np.zeros(BINS, np.uint32)
+    centre, zero = data.dtype.type(pivot), data.dtype.type(0)
+    x_total, x_square = x_sums[1], x_sums[2]
     for z in range(depth):
         for y in range(height):
             if y == 0 or (origin_y + y) % BLOCK == 0:
                 least[:] = infinity
                 most[:] = -infinity
             row = data[z, y]
-            row_bits = bits[z, y]
-            bad = zero
+            if not joined & np.uint64(1):
+                for x in range(width):
+                    joined |= np.uint64(bits[z, y, x])
+            check = zero
             for x in range(width):
-                pattern = row_bits[x]
-                joined |= pattern
-                bad += (pattern & mask) == mask
-            missing = int(bad)
-            if missing:
+                check += row[x] * zero
+            missing = 0
+            if check == zero:
+                for x in range(width):
+                    least[x] = min(least[x], row[x])
+                    most[x] = max(most[x], row[x])
+            else:
                 for x in range(width):
                     value = row[x]
                     clean[x] = value
@@ -100,15 +105,10 @@ def accumulate(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917
                         most[x] = max(most[x], value)
                         continue
                     clean[x] = centre
+                    missing += 1
                     x_sums[0, x] -= 1
                     special[0 if np.isnan(value) else 1 if value > 0 else 2] += 1
-                histogram[middle_bin] -= missing
                 row = clean
-            else:
-                for x in range(width):
-                    value = row[x]
-                    least[x] = min(least[x], value)
-                    most[x] = max(most[x], value)
             first = second = third = fourth = 0.0
             for x in range(width):
                 d = (row[x] - pivot) * scale
@@ -117,12 +117,14 @@ def accumulate(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917
                 second += square
                 third += square * d
                 fourth += square * square
-                x_sums[1, x] += d
-                x_sums[2, x] += square
+                x_total[x] += d
+                x_square[x] += square
+                places[x] = np.uint32(min(max(d * stretch + offset, 0.0), BINS - 1.0))
             for x in range(width):
-                position = (row[x] - pivot) * scale * stretch + offset
-                position = min(max(position, 0.0), BINS - 1.0)
-                histogram[int(position)] += 1
+                counts[places[x]] += np.uint32(1)
+            if missing:
+                # They were counted at the pivot.
+                histogram[int(min(max(offset, 0.0), BINS - 1.0))] -= missing
             if z > 0:
                 above = data[z - 1, y]
                 product = 0.0
@@ -145,6 +147,8 @@ def accumulate(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917
                     high[z, band, block] = max(high[z, band, block], most[x])
     for x in range(width):
         x_sums[0, x] += depth * height
+    for place in range(BINS):
+        histogram[place] += counts[place]
     return joined
 
 
@@ -190,32 +194,36 @@ def collect(  # noqa: C901, PLR0913, PLR0917
     size = flat.size
     least, most = extremes[0], extremes[1]
     under, over = limits[1], limits[2]
+    none, one = np.float32(0), np.float32(1)
+    # Voxels of a segment to look at, seen eight at a time: few are.
+    marks = np.zeros(SEGMENT, np.uint8)
+    words = marks.view(np.uint64)
     wanted = alone = 0
     for start in range(0, size, SEGMENT):
         part = flat[start : min(start + SEGMENT, size)]
-        hit = rare = False
-        for k in range(len(windows)):
-            low, high = windows[k, 0], windows[k, 1]
-            less = np.int32(0)
-            for i in range(part.size):
-                value = part[i]
-                hit |= (value >= low) & (value <= high)
-                less += np.int32(value < low)
-            below[k] += less
         for i in range(part.size):
             value = part[i]
-            rare |= (value < under) | (value > over) | (value == least) | (value == most)
-        if hit:
+            marks[i] = (value < under) | (value > over) | (value == least) | (value == most)
+        for k in range(len(windows)):
+            low, high = windows[k, 0], windows[k, 1]
+            less = none
             for i in range(part.size):
+                less += one if part[i] < low else none
+            below[k] += int(less)
+            for i in range(part.size):
+                marks[i] |= (part[i] >= low) & (part[i] <= high)
+        for word in range(-(-part.size // 8)):
+            if words[word] == 0:
+                continue
+            for i in range(8 * word, min(8 * word + 8, part.size)):
+                if not marks[i]:
+                    continue
                 value = part[i]
                 for k in range(len(windows)):
                     if (value >= windows[k, 0]) & (value <= windows[k, 1]):
                         inside[wanted] = value
                         wanted += 1
                         break
-        if rare:
-            for i in range(part.size):
-                value = part[i]
                 at_extremes[0] += value == least
                 at_extremes[1] += value == most
                 if ((value < under) | (value > over)) & np.isfinite(value):

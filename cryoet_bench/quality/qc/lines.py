@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,21 +72,23 @@ def hot_lines(tiles: Tiles) -> list[Line]:
     return sorted(found, key=lambda line: -abs(line.height))
 
 
-def _shifted(values: Array, offsets: list[tuple[int, int]]) -> Array:
+def _shifted(values: Array, offsets: list[tuple[int, int]]) -> Iterator[Array]:
+    """Yield the values that lie so far from each, mirrored at the borders."""
     wide = np.pad(values, 2, mode="reflect")
     rows, columns = values.shape
-    return np.stack([wide[2 + i : 2 + i + rows, 2 + j : 2 + j + columns] for i, j in offsets])
+    for i, j in offsets:
+        yield wide[2 + i : 2 + i + rows, 2 + j : 2 + j + columns]
 
 
 def _ring(mean: Array) -> Array:
     """Return the mean over the lines two voxels away."""
     far = [(i, j) for i in range(-2, 3) for j in range(-2, 3) if max(abs(i), abs(j)) == 2]
-    return np.asarray(_shifted(mean, far).mean(axis=0))
+    return np.asarray(sum(_shifted(mean, far)) / len(far))
 
 
 def _neighbours(size: Array) -> Array:
     near = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
-    return np.asarray(_shifted(size, near).max(axis=0))
+    return functools.reduce(np.maximum, _shifted(size, near))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,17 @@ def median(values: Array) -> float:
     return float(np.median(known)) if known.size else math.nan
 
 
+def medians(values: Array) -> Array:
+    """Return the median of what is finite in each row, NaN where nothing is.
+
+    `numpy.nanmedian` takes a hundred times as long for rows of a few hundred values.
+    """
+    ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=1)
+    rows, known = np.arange(len(ordered)), np.isfinite(ordered).sum(axis=1)
+    # What is not known goes last.
+    return np.asarray((ordered[rows, (known - 1) // 2] + ordered[rows, known // 2]) / 2)
+
+
 def mean(values: Array) -> float:
     """Return the mean of what is finite, NaN where nothing is."""
     known = values[np.isfinite(values)]
@@ -40,11 +51,18 @@ def tail_sd(values: Array) -> float:
     It is the largest of what 68.27, 90 and 97 % of the values, within 1, 1.645 and 2.170 sd of a
     normal distribution, suggest.
     """
-    known = np.sort(np.abs(values[np.isfinite(values)]))
+    finite = np.isfinite(values)
+    known = np.abs(values if finite.all() else values[finite]).ravel()
     if known.size < 50:
         return 0.0
-    at = known[(np.array((0.6827, 0.9, 0.97)) * (known.size - 1)).astype(int)]
-    return float((at / (1, 1.645, 2.170)).max())
+    suggested, last, passed = [], known.size - 1, 0
+    for share, width in ((0.6827, 1), (0.9, 1.645), (0.97, 2.170)):
+        # What lies beyond one rank holds the next: that is all that is left to divide.
+        rank = int(share * last)
+        known.partition(rank - passed)
+        known, passed = known[rank - passed :], rank
+        suggested.append(float(known[0]) / width)
+    return max(suggested)
 
 
 def around(values: Array, reach: int = 4) -> Array:
@@ -54,6 +72,4 @@ def around(values: Array, reach: int = 4) -> Array:
     windows = np.lib.stride_tricks.sliding_window_view(
         np.pad(values, reach, mode="reflect"), 2 * reach + 1
     )
-    windows = np.delete(windows, reach, axis=1)
-    filled = np.where(np.isfinite(windows).any(axis=1, keepdims=True), windows, 0.0)
-    return np.asarray(np.nanmedian(filled, axis=1))
+    return np.nan_to_num(medians(np.delete(windows, reach, axis=1)), nan=0.0)

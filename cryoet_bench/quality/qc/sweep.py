@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.qc import padding as pad
-from cryoet_bench.quality.qc.copies import Copy, copies, sampled, spacing
+from cryoet_bench.quality.qc.copies import Copy, Samples, copies, sampled, spacing
+from cryoet_bench.quality.qc.frame import Frame, working_dtype
 from cryoet_bench.quality.qc.kernels import (
     BINS,
     BLOCK,
@@ -26,7 +27,7 @@ from cryoet_bench.quality.qc.kernels import (
     plane_product,
 )
 from cryoet_bench.quality.qc.padding import Padding
-from cryoet_bench.quality.qc.tiles import Tiles, tile, tile_edge
+from cryoet_bench.quality.qc.tiles import Tiles, scaled, tile, tile_edge
 from cryoet_bench.volume.boxes import (
     Box,
     Voxels,
@@ -43,32 +44,6 @@ HOT_ROOM = 1000
 # Values within these shares of the range, from an end of it, are at that end, or on that side.
 RANGE_END, RANGE_SIDE = 0.08, 0.4
 Progress = Callable[[float], None]
-
-
-@dataclass(frozen=True)
-class Frame:
-    """How voxels are centred, d = (v - pivot) * scale, and binned, d * stretch + offset."""
-
-    pivot: float
-    scale: float
-    stretch: float
-    offset: float
-    discrete: bool
-
-    @property
-    def numbers(self) -> npt.NDArray[np.float64]:
-        """The form that the kernels take."""
-        return np.array([self.pivot, self.scale, self.stretch, self.offset])
-
-    @property
-    def width(self) -> float:
-        """Of a bin, in the volume's unit."""
-        return 1.0 / (self.scale * self.stretch)
-
-    @property
-    def start(self) -> float:
-        """Left edge of the first bin."""
-        return self.pivot - self.offset * self.width
 
 
 @dataclass
@@ -269,7 +244,6 @@ class Sweeper:
             accumulate(
                 data,
                 data.view(integers),
-                int(np.array(np.inf, self.dtype).view(integers)),
                 frame.numbers,
                 y.start,
                 x.start,
@@ -301,16 +275,15 @@ class Sweeper:
     ) -> Collected:
         data, _ = self._read(box)
         edge, sparse, centre, scale = tiling
-        tiles, scaled = tile(data, box, edge, centre, scale)
         found = Collected(
             below=np.zeros(len(windows), np.int64),
             at_extremes=np.zeros(2, np.int64),
             blocks=np.zeros([-(-s.stop // BLOCK) - s.start // BLOCK for s in box], np.int64),
-            tiles=tiles,
+            tiles=tile(data, box, edge, centre, scale),
         )
         found.faces = [
-            (np.moveaxis(scaled, axis, 0)[:2].copy(), np.moveaxis(scaled, axis, 0)[-2:].copy())
-            for axis in range(3)
+            (scaled(planes[:2], centre, scale), scaled(planes[-2:], centre, scale))
+            for planes in (np.moveaxis(data, axis, 0) for axis in range(3))
         ]
         found.samples = [sampled(data, [s.start for s in box], sparse)]
         least, most = (float(value) for value in extremes)
@@ -369,14 +342,13 @@ class Collected:
     hot: int = 0
     places: list[Array] = field(default_factory=list)
     faces: list[tuple[Array, Array]] = field(default_factory=list)
-    samples: list[tuple[Array, Array]] = field(default_factory=list)
+    samples: list[Samples] = field(default_factory=list)
     beside_largest: Array = field(default_factory=lambda: np.zeros(2, np.int64))
 
     @property
     def copies(self) -> list[Copy]:
         """Parts that occur twice."""
-        around, places = zip(*self.samples, strict=True)
-        return copies(np.concatenate(around), np.concatenate(places))
+        return copies(Samples(*map(np.concatenate, zip(*self.samples, strict=True))))
 
     @property
     def values(self) -> tuple[Array, Array]:
@@ -391,13 +363,12 @@ def _blocks(box: Box) -> Box:
     return z, y, x
 
 
-def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return float32 where it holds every value of a dtype exactly, else float64."""
-    small = dtype.itemsize <= 2 or (dtype.kind == "f" and dtype.itemsize == 4)
-    return np.dtype(np.float32 if small else np.float64)
-
-
 def merged(values: Array, counts: Array) -> tuple[Array, Array]:
     """Sort values and add up the counts of equal ones."""
-    unique, inverse = np.unique(values, return_inverse=True)
-    return unique, np.bincount(inverse, counts, unique.size).astype(np.int64)
+    # Unlike np.unique, this makes use of the sorted runs that values come in.
+    order = np.argsort(values, kind="stable")
+    values, counts = values[order], counts[order]
+    first = np.ones(values.size, bool)
+    first[1:] = values[1:] != values[:-1]
+    starts = np.flatnonzero(first)
+    return values[starts], np.add.reduceat(counts, starts, dtype=np.int64)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,6 @@ Box = tuple[slice, slice, slice]
 
 # Voxels are counted in sd from the mean and cut off here: a hot voxel is no seam.
 REACH = 10.0
-# Loops of a length that the compiler knows become a few vector instructions.
-_PIECE = 16
 _SMALL = 512
 
 
@@ -159,8 +157,8 @@ def _summed(values: Array, starts: Sequence[Array]) -> Array:
     return np.asarray(np.add.reduceat(np.add.reduceat(values, starts[0], 0), starts[1], 1))
 
 
-def tile(data: Array, box: Box, edge: int, centre: float, scale: float) -> tuple[Tiles, Array]:
-    """Return the tiles of a box, and the box in units of `scale` from `centre`.
+def tile(data: Array, box: Box, edge: int, centre: float, scale: float) -> Tiles:
+    """Return the tiles of a box.
 
     Parameters
     ----------
@@ -173,174 +171,197 @@ def tile(data: Array, box: Box, edge: int, centre: float, scale: float) -> tuple
     centre, scale : float
         A voxel v counts as (v - centre) * scale.
     """
-    starts = [s.start for s in box]
-    found = Tiles.empty(data.shape, edge, starts)
-    scaled = np.empty(data.shape, np.float32)
-    z, y, x = found.axes
-    _tile(
-        data, scaled, centre, scale, edge, np.array(starts),
-        (z.total, z.square, z.step, z.voxels, z.pairs),
-        (y.total, y.square, y.step, y.voxels, y.pairs),
-        (x.total, x.square, x.step, x.voxels, x.pairs),
-        found.lines, found.filled, found.rows,
-    )  # fmt: skip
-    return found, scaled
+    origin = [s.start % edge for s in box]
+    sums, complete = _summed_up(data, edge, origin, centre, scale)
+    if complete:
+        present = _whole(data.shape, edge, origin)
+    else:
+        # Ones where a voxel is present add up to how many there are.
+        present, _ = _summed_up(np.isfinite(data).astype(np.float32), edge, origin, 0.0, 1.0)
+    axes = [
+        Planes(total, square, step, voxels, _pairs(voxels, change))
+        for (total, square, step), (voxels, _, change) in zip(sums.axes, present.axes, strict=True)
+    ]
+    return Tiles(edge, (axes[0], axes[1], axes[2]), sums.lines, present.lines, sums.rows)
 
 
-# One fused loop with plain arguments, because that is what compiles to vectors.
+def scaled(data: Array, centre: float, scale: float) -> Array:
+    """Return voxels in units of `scale` from `centre` and cut off, NaN where missing."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        values = (data - data.dtype.type(centre)) * data.dtype.type(scale)
+    values = np.clip(values, -REACH, REACH).astype(np.float32)
+    values[~np.isfinite(data)] = np.nan
+    return np.asarray(values)
+
+
+class _Sums(NamedTuple):
+    """What the loop over voxels adds up.
+
+    `axes` holds total, square and step of the planes across z, y and x, as in `Planes`; the rest is
+    as in `Tiles`.
+    """
+
+    axes: tuple[Array, Array, Array]
+    lines: tuple[Array, Array, Array]
+    rows: Array
+
+
+def _summed_up(
+    data: Array, edge: int, origin: Sequence[int], centre: float, scale: float
+) -> tuple[_Sums, bool]:
+    """Return the sums of a box, and whether every voxel of it is a number."""
+    z, y, x = data.shape
+    u, v, w = (-(-(start + n) // edge) for start, n in zip(origin, data.shape, strict=True))
+    across_z, across_y, across_x = (
+        np.zeros((3, *sizes), np.float32) for sizes in ((z, v, w), (y, u, w), (u, v, x))
+    )
+    lines, rows = (_zeros(y, x), _zeros(z, x), _zeros(z, y)), _zeros(z, y)
+    complete = _tile(
+        data, centre, scale, edge, np.array(origin), across_z, across_y, across_x, lines, rows
+    )
+    return _Sums((across_z, across_y, np.moveaxis(across_x, 3, 1)), lines, rows), complete
+
+
+def _whole(shape: Sequence[int], edge: int, origin: Sequence[int]) -> _Sums:
+    """Return what ones in place of all voxels add up to."""
+    counts = [
+        np.diff(np.r_[0, np.arange(edge - start, n, edge), n]).astype(np.float32)
+        for start, n in zip(origin, shape, strict=True)
+    ]
+    axes, lines = [], []
+    for axis, n in enumerate(shape):
+        first, second = (counts[other] for other in range(3) if other != axis)
+        voxels = np.broadcast_to(np.outer(first, second), (n, first.size, second.size))
+        axes.append(np.stack([voxels, voxels, np.zeros_like(voxels)]))
+        lines.append(np.full([m for other, m in enumerate(shape) if other != axis], np.float32(n)))
+    return _Sums((axes[0], axes[1], axes[2]), (lines[0], lines[1], lines[2]), _zeros(1, 1))
+
+
+def _pairs(voxels: Array, change: Array) -> Array:
+    """Return the pairs of voxels from each plane to the next of which neither is missing.
+
+    For ones and zeros, (a - b)^2 = a + b - 2 a b, and a b is 1 for such a pair.
+    """
+    pairs = np.zeros_like(voxels)
+    pairs[:-1] = (voxels[:-1] + voxels[1:] - change[:-1]) / 2
+    return pairs
+
+
+# Row by row, and for each row one loop for few sums at a time: with more, the compiler cannot tell
+# in time that they lie apart in memory, and gives up vectors.
 @compiled
 def _tile(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917
     data: Array,
-    scaled: Array,
     centre: float,
     scale: float,
     edge: int,
-    starts: Array,
-    z_sums: tuple[Array, ...],
-    y_sums: tuple[Array, ...],
-    x_sums: tuple[Array, ...],
+    origin: Array,
+    across_z: Array,
+    across_y: Array,
+    across_x: Array,
     lines: tuple[Array, Array, Array],
-    filled: tuple[Array, Array, Array],
     rows: Array,
-) -> None:
+) -> bool:
+    """Add up a box, one band of tiles along y after another; return whether no voxel is missing."""
     depth, height, width = data.shape
-    z_total, z_square, z_step, z_voxels, z_pairs = z_sums
-    y_total, y_square, y_step, y_voxels, y_pairs = y_sums
-    x_total, x_square, x_step, x_voxels, x_pairs = x_sums
-    zero = np.float32(0)
+    zero, one, two = np.float32(0), np.float32(1), np.float32(2)
     middle, factor = data.dtype.type(centre), data.dtype.type(scale)
-    high = data.dtype.type(REACH)
-    columns = np.zeros((8, width), np.float32)
-    lost = np.zeros((depth, height), np.bool_)
-    empty = np.zeros(width, np.float32)
-    for z in range(depth):
-        u = (starts[0] + z) // edge - starts[0] // edge
-        for y in range(height):
-            v = (starts[1] + y) // edge - starts[1] // edge
-            row, source = scaled[z, y], data[z, y]
-            check = zero
-            for x in range(width):
-                value = (source[x] - middle) * factor
-                # Not min and max, which would lose NaN.
-                value = high if value > high else value  # noqa: FURB136
-                value = -high if value < -high else value  # noqa: FURB136
-                row[x] = value
-                check += row[x] * zero
-            lost[z, y] = check != check  # noqa: PLR0124
-            if not lost[z, y]:
-                # An infinity was cut off like any outlier above: it is missing all the same.
-                worst = zero * zero
+    high, unknown = data.dtype.type(REACH), data.dtype.type(np.nan)
+    # Three planes of a band, each with the row before it.
+    ring = np.empty((3, edge + 1, width), np.float32)
+    # Sums over the rows of a plane of the band, and over the planes of a tile.
+    plane, tall = np.zeros((4, width), np.float32), np.zeros((3, edge, width), np.float32)
+    total, square, rise, along = plane[0], plane[1], plane[2], plane[3]
+    missing = zero
+    first = v = 0
+    while first < height:
+        last = min(height, first + edge - (first + origin[1]) % edge)
+        for z in range(depth):
+            u = (z + origin[0]) // edge
+            here, above, before = ring[z % 3], ring[(z + 2) % 3], ring[(z + 1) % 3]
+            if z == 0:
+                above = here
+            for r in range(0 if first > 0 else 1, last - first + 1):
+                source, row = data[z, first - 1 + r], here[r]
                 for x in range(width):
-                    worst += np.float32(source[x] - source[x])
-                if worst != worst:  # noqa: PLR0124
-                    lost[z, y] = True
-            if lost[z, y]:
+                    unit = (source[x] - middle) * factor
+                    # Not min and max, which would lose NaN.
+                    unit = high if unit > high else unit  # noqa: FURB136
+                    unit = -high if unit < -high else unit  # noqa: FURB136
+                    row[x] = unit if np.isfinite(source[x]) else unknown
+            for r in range(1, last - first + 1):
+                y = first + r - 1
+                row, over = here[r], above[r]
+                behind = here[r - 1] if y > 0 else row
+                deep, deep_square, beside = tall[0, r - 1], tall[1, r - 1], tall[2, r - 1]
                 for x in range(width):
-                    if not np.isfinite(source[x]):
-                        row[x] = np.nan
-            above = scaled[z - 1, y] if z > 0 else empty
-            behind = scaled[z, y - 1] if y > 0 else row
-            holes = lost[z, y] or (z > 0 and lost[z - 1, y]) or (y > 0 and lost[z, y - 1])
-            line = lines[0][y]
-            if not holes:
+                    value = zero if np.isnan(row[x]) else row[x]
+                    total[x] += value
+                    square[x] += value * value
+                    deep[x] += value
                 for x in range(width):
-                    value = row[x]
-                    line[x] += value
-                    columns[0, x] += value
-                    columns[1, x] += value * value
-                if z > 0:
-                    for x in range(width):
-                        change = row[x] - above[x]
-                        columns[2, x] += change * change
+                    value = zero if np.isnan(row[x]) else row[x]
+                    change = row[x] - behind[x]
+                    change = zero if np.isnan(change) else change
+                    deep_square[x] += value * value
+                    beside[x] += change * change
+                for x in range(width):
+                    change = row[x] - over[x]
+                    change = zero if np.isnan(change) else change
+                    rise[x] += change * change
                 for x in range(width - 1):
                     change = row[x + 1] - row[x]
-                    columns[3, x] += change * change
-                filled[0][y] += np.float32(1)
-                columns[4] += np.float32(1)
-                columns[5] += np.float32(z > 0)
-                columns[6, : width - 1] += np.float32(1)
-            else:
+                    change = zero if np.isnan(change) else change
+                    along[x] += change * change
+                whole = zero
                 for x in range(width):
-                    value = row[x]
-                    if np.isnan(value):
-                        continue
-                    line[x] += value
-                    filled[0][y, x] += np.float32(1)
-                    columns[0, x] += value
-                    columns[1, x] += value * value
-                    columns[4, x] += np.float32(1)
-                    if z > 0 and not np.isnan(above[x]):
-                        change = value - above[x]
-                        columns[2, x] += change * change
-                        columns[5, x] += np.float32(1)
-                    if x < width - 1 and not np.isnan(row[x + 1]):
-                        change = row[x + 1] - value
-                        columns[3, x] += change * change
-                        columns[6, x] += np.float32(1)
-            if z > 1:
-                before = scaled[z - 2, y]
-                bend = zero
-                for x in range(width):
-                    change = np.float32(2) * above[x] - row[x] - before[x]
-                    bend += change * change
-                rows[z - 1, y] += bend
-            first = 0
-            w = 0
-            while first < width:
-                last = min(width, (first + starts[2]) // edge * edge + edge - starts[2])
-                total = square = beside = zero
-                count = paired = np.float32(last - first)
-                if not holes:
-                    for start in range(first, last - _PIECE + 1, _PIECE):
-                        here, there = row[start:], behind[start:]
-                        for x in range(_PIECE):
-                            value = here[x]
-                            change = value - there[x]
-                            total += value
-                            square += value * value
-                            beside += change * change
-                    for x in range(last - (last - first) % _PIECE, last):
-                        value = row[x]
-                        change = value - behind[x]
-                        total += value
-                        square += value * value
-                        beside += change * change
-                else:
-                    count = paired = zero
-                    for x in range(first, last):
-                        value = row[x]
-                        if np.isnan(value):
-                            continue
-                        count += np.float32(1)
-                        total += value
-                        square += value * value
-                        if y > 0 and not np.isnan(behind[x]):
-                            beside += (value - behind[x]) ** 2
-                            paired += np.float32(1)
-                y_total[y, u, w] += total
-                y_square[y, u, w] += square
-                y_voxels[y, u, w] += count
-                lines[2][z, y] += total
-                filled[2][z, y] += count
-                if y > 0:
-                    y_step[y - 1, u, w] += beside
-                    y_pairs[y - 1, u, w] += paired
-                first = last
-                w += 1
-            if y == height - 1 or (starts[1] + y + 1) % edge == 0:
-                for x in range(width):
-                    w = (starts[2] + x) // edge - starts[2] // edge
-                    lines[1][z, x] += columns[0, x]
-                    filled[1][z, x] += columns[4, x]
-                    x_total[x, u, v] += columns[0, x]
-                    x_square[x, u, v] += columns[1, x]
-                    x_step[x, u, v] += columns[3, x]
-                    x_voxels[x, u, v] += columns[4, x]
-                    x_pairs[x, u, v] += columns[6, x]
-                    z_total[z, v, w] += columns[0, x]
-                    z_square[z, v, w] += columns[1, x]
-                    z_voxels[z, v, w] += columns[4, x]
-                    if z > 0:
-                        z_step[z - 1, v, w] += columns[2, x]
-                        z_pairs[z - 1, v, w] += columns[5, x]
-                columns[:] = zero
+                    whole += zero if np.isnan(row[x]) else row[x]
+                    missing += one if np.isnan(row[x]) else zero
+                lines[2][z, y] = whole
+                if z > 1:
+                    far = before[r]
+                    bend = zero
+                    for x in range(width):
+                        change = two * over[x] - row[x] - far[x]
+                        bend += change * change
+                    rows[z - 1, y] = bend
+            _add(total, lines[1][z])
+            _add(total, across_x[0, u, v])
+            _add(square, across_x[1, u, v])
+            _add(along, across_x[2, u, v])
+            _add_tiles(total, edge, origin[2], across_z[0, z, v])
+            _add_tiles(square, edge, origin[2], across_z[1, z, v])
+            if z > 0:
+                _add_tiles(rise, edge, origin[2], across_z[2, z - 1, v])
+            plane[:] = zero
+            if z == depth - 1 or (z + 1 + origin[0]) % edge == 0:
+                for y in range(first, last):
+                    _add(tall[0, y - first], lines[0][y])
+                    _add_tiles(tall[0, y - first], edge, origin[2], across_y[0, y, u])
+                    _add_tiles(tall[1, y - first], edge, origin[2], across_y[1, y, u])
+                    if y > 0:
+                        _add_tiles(tall[2, y - first], edge, origin[2], across_y[2, y - 1, u])
+                tall[:] = zero
+        first = last
+        v += 1
+    return bool(missing == zero)
+
+
+@compiled
+def _add(values: Array, sums: Array) -> None:
+    for x in range(len(values)):
+        sums[x] += values[x]
+
+
+@compiled
+def _add_tiles(values: Array, edge: int, origin: int, sums: Array) -> None:
+    """Add the sums of a row's tiles, of which the first begins `origin` voxels before the row."""
+    start = w = 0
+    while start < len(values):
+        stop = min(len(values), start + edge - (start + origin) % edge)
+        total = np.float32(0)
+        for x in range(start, stop):
+            total += values[x]
+        sums[w] += total
+        start = stop
+        w += 1

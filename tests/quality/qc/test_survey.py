@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from scipy import ndimage, stats
 
 from cryoet_bench.errors import InputError
+from cryoet_bench.quality.qc.kernels import BLOCK
 from cryoet_bench.quality.qc.robust import MAD_TO_SIGMA
-from cryoet_bench.quality.qc.survey import BLOCK, Survey, survey
+from cryoet_bench.quality.qc.survey import Survey, survey
 from cryoet_bench.quality.thresholds import OUTLIER_SIGMA
 from cryoet_bench.volume.boxes import boxes, whole_chunks
 
