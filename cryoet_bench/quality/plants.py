@@ -36,7 +36,7 @@ def flipped_bit(volume: Array, rng: np.random.Generator, *, share: float) -> Arr
 def clipping(volume: Array, _rng: np.random.Generator, *, share: float) -> Array:
     """Cut off so large a share of the voxels at either end."""
     low, high = np.quantile(volume, (share, 1 - share)).astype(volume.dtype)
-    return np.clip(volume, low, high)
+    return np.asarray(np.clip(volume, low, high))
 
 
 def round_trip(
@@ -46,7 +46,7 @@ def round_trip(
     mean, sd = volume.mean(dtype=np.float64), volume.std(dtype=np.float64)
     top = 2 ** (bits - 1) - 1
     whole = np.clip(np.rint((volume - mean) / (reach * sd) * top), -top, top)
-    return (whole / top * reach * sd + mean).astype(_floating(volume).dtype)
+    return np.asarray(whole / top * reach * sd + mean, _floating(volume).dtype)
 
 
 def rounded_mantissa(volume: Array, _rng: np.random.Generator, *, bits: int) -> Array:

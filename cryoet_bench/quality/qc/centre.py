@@ -70,7 +70,8 @@ def find(
     """
     if not sums.count:
         found = sweeper.collect(_NOTHING, (0, 0), (0, 0, 0), unit)
-        return Centre(*[math.nan] * 4, 0, 0, _outliers(found, 0, 0), found)
+        unknown = math.nan, math.nan, math.nan, math.nan
+        return Centre(*unknown, 0, 0, _outliers(found, 0, 0), found)
     if histogram.discrete:
         return _discrete(sweeper, histogram, sd, unit)
     return _exact(sweeper, sums, histogram, sd, unit)
