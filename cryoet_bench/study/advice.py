@@ -59,11 +59,12 @@ class Advice:
             return "The CryoET Data Portal writes the same codec."
         less = self.portal.yearly.value - self.bill.yearly.value
         off = figures.dollars(self.portal.yearly.value * self.portal.yearly.share)
-        against = f"Against the CryoET Data Portal's layout ({self.portal.configuration}) it"
+        choice = self.recommendation.choice
+        against = f"Against the CryoET Data Portal's layout ({self.portal.configuration})"
         text = (
-            f"{against} saves {figures.dollars(less)} a year"
+            f"{against} {choice} saves {figures.dollars(less)} a year"
             if less >= 0
-            else f"{against} costs {figures.dollars(-less)} a year more"
+            else f"{against} {choice} costs {figures.dollars(-less)} a year more"
         ) + f" (either sum may be off by {off}, mostly in the same direction)"
         once = self.bill.rewriting.value
         if once:

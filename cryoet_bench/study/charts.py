@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PNG = Kind("plot of a study", b"\x89PNG", binary=True)
 SVG = Kind("plot of a study", b"<svg")
 
+_RARELY_TO_ALWAYS = ["#9aa5b1", "#d55e00"]  # both are seen on white and on black
 _FILTER = "test(regexp(wanted, 'i'), datum.configuration)"
 
 
@@ -146,7 +147,7 @@ def _pareto(_found: Results, _subject: Subject, rows: pd.DataFrame) -> Any:
             color=alt.Color(
                 "share:Q",
                 title="share on the front",
-                scale=alt.Scale(domain=[0, 1], scheme="viridis", reverse=True),
+                scale=alt.Scale(domain=[0, 1], range=_RARELY_TO_ALWAYS),
             ),
             tooltip=_tooltip(
                 ("ratio", "ratio"), ("read_ms", "read, ms"), ("write_ms", "write, ms"),
@@ -188,7 +189,9 @@ def _heat_map(column: str, title: str, *, low_is_good: bool) -> Draw:
         own = own.assign(
             row=own["codec"] + own["shuffle"].map({"none": "", "byte": ", byte", "bit": ", bit"})
         )
-        if own["level"].nunique() < 2:
+        several = own.groupby("layout")["level"].nunique() > 1
+        own = own[own["layout"].map(several)]
+        if own.empty:
             return None
         scale = alt.Scale(
             scheme="viridis", type="log" if low_is_good else "linear", reverse=low_is_good
@@ -349,7 +352,7 @@ def _error_spectrum(found: Results, subject: Subject, rows: pd.DataFrame) -> Any
 
 _CHARTS: dict[str, tuple[str, str, Draw]] = {
     "pareto": (
-        "What no other beats",
+        "The Pareto front: what no other configuration beats in everything",
         (
             "Down and right is better. Colour: the share of resamples in which no other is better "
             "in read time, write time, size and error at once."

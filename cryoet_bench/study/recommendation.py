@@ -195,7 +195,7 @@ class Recommendation:
     @property
     def is_clear(self) -> bool:
         """Whether there is a clear winner, by measures that make up most of the weight."""
-        return self.certainty >= CLEAR and not self.is_partial  # which not-a-number is not
+        return round(self.certainty, 2) >= CLEAR and not self.is_partial  # NaN is not
 
     @property
     def is_partial(self) -> bool:
