@@ -6,6 +6,7 @@ import contextlib
 import importlib.metadata
 import json
 import random
+import shutil
 import statistics
 import subprocess
 from collections import Counter
@@ -139,7 +140,7 @@ def prepare(sources: Sequence[str], matrix: Matrix, folder: Path, *, store: str 
         No source can be read, or the folder holds something else.
     """
     require_folder(folder)
-    boxes = folder / BOXES
+    is_new, boxes = not folder.exists(), folder / BOXES
     try:
         boxes.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -155,9 +156,8 @@ def prepare(sources: Sequence[str], matrix: Matrix, folder: Path, *, store: str 
             continue
         tomograms.append([largest, *(box for box in smaller if _has_room(plan, box))])
     if not tomograms:
-        for left in (boxes, folder):
-            with contextlib.suppress(OSError):  # it holds something
-                left.rmdir()
+        if is_new:
+            shutil.rmtree(folder)
         raise InputError("; ".join(unreadable.values()) or "name at least one tomogram")
     return replace(plan, subjects=tuple(named(tomograms)), unreadable=unreadable)
 

@@ -189,8 +189,8 @@ def _heat_map(column: str, title: str, *, low_is_good: bool) -> Draw:
         own = own.assign(
             row=own["codec"] + own["shuffle"].map({"none": "", "byte": ", byte", "bit": ", bit"})
         )
-        several = own.groupby("layout")["level"].nunique() > 1
-        own = own[own["layout"].map(several)]
+        levels = own.groupby("layout")["level"].nunique()
+        own = own[own["layout"].map(levels) > 1]
         if own.empty:
             return None
         scale = alt.Scale(

@@ -326,7 +326,8 @@ def read(name: str) -> Matrix:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise InputError(f"the matrix {name}: {place}: {first['msg']}") from None
+        words = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"the matrix {name}: {place}: {words}") from None
     for block in matrix.block:
         for codec in block.codec:
             _require_known(codec, matrix, name)
