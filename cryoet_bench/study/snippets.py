@@ -172,6 +172,7 @@ def _ome(configuration: Configuration, call: str, spacing: tuple[float, ...] | N
 def _ome_writer(
     configuration: Configuration, codec: Codec, dtype: str, spacing: tuple[float, ...] | None
 ) -> str:
+    """Return the call of ome-zarr's writer, as it was tried with 0.21.0 and dask 2026.8."""
     imports, version = "", "FormatV05"
     settings: dict[str, Any] = {"chunks": configuration.chunks}
     if configuration.shards:
