@@ -10,7 +10,7 @@ from cryoet_bench.changes.finding import Finding
 from cryoet_bench.record.benchmark import Benchmark
 from cryoet_bench.site import series
 from cryoet_bench.site.sheet import Sheet
-from cryoet_bench.site.verdict import known
+from cryoet_bench.site.verdict import is_small, known
 from cryoet_bench.site.wording import headline, slug
 from cryoet_bench.timeline.revisions import Revision
 
@@ -73,11 +73,18 @@ class Question:
         return known(self.findings)
 
     @property
+    def minor(self) -> list[Finding]:
+        """Exact changes below 10 % of which no cause is known, newest first."""
+        return [one for one in self.known if is_small(one) and not one.timed and one.cause is None]
+
+    @property
     def notes(self) -> list[Note]:
-        """The releases that are known to have changed it, newest first."""
-        releases = dict.fromkeys(one.revision for one in self.known)
+        """The releases with a known change that is not minor, newest first."""
+        minor = {one.id for one in self.minor}
+        major = [one for one in self.known if one.id not in minor]
+        releases = dict.fromkeys(one.revision for one in major)
         return [
-            Note(number, [one for one in self.known if one.revision == name])
+            Note(number, [one for one in major if one.revision == name])
             for number, name in enumerate(releases, start=1)
         ]
 

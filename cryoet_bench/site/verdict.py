@@ -81,6 +81,11 @@ def known(findings: Sequence[Finding]) -> list[Finding]:
     return [one for one in findings if one.holds and one.kind not in ARRIVALS]
 
 
+def is_small(finding: Finding) -> bool:
+    """Return whether a change is below 10 %."""
+    return finding.magnitude == "small"
+
+
 def of_the_last_year(findings: Sequence[Finding], sheet: Sheet) -> list[Finding]:
     """Return the changes of the twelve months before the newest measured release."""
     newest = max(one.date for one in sheet.measured)
