@@ -296,17 +296,19 @@ def _scaling(found: Results, subject: Subject, _rows: pd.DataFrame) -> Any:
     data["what"] = data["what"].str.removesuffix("_ms").str.replace("_", " ")
     return (
         _base(data, ["voxels", "what", "ms"])
+        .properties(width=240, height=240)
         .mark_line(point=alt.OverlayMarkDef(size=60))
         .encode(
             x=alt.X("voxels:Q", title="voxels of the box", scale=_log(), axis=alt.Axis(format="s")),
             y=alt.Y("ms:Q", title="ms", scale=_log()),
             color=alt.Color("configuration:N", title=None, scale=alt.Scale(scheme="tableau10")),
-            strokeDash=alt.StrokeDash("what:N", title=None),
             tooltip=[
                 *_tooltip(("voxels", "voxels"), ("ms", "ms")),
                 alt.Tooltip("what:N"),
             ],
         )
+        .facet(facet=alt.Facet("what:N", title=None), columns=3)
+        .resolve_scale(y="independent")
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cryoet_bench.files import Kind, output
 from cryoet_bench.measure.controls import LIMIT
-from cryoet_bench.study import scaling, tables
+from cryoet_bench.study import figures, scaling, tables
 from cryoet_bench.study.campaign import ATTEMPTS
 from cryoet_bench.study.cost import Price
 from cryoet_bench.study.recommendation import use_cases
@@ -71,7 +71,8 @@ def overview(
     if excluded:
         total = sum(excluded.values())
         reasons = "; ".join(f"{reason}: {number}" for reason, number in excluded.items())
-        notes.append(f"{total} combinations of the matrix were left out ({reasons}).")
+        combinations = figures.several(total, "combination")
+        notes.append(f"Left out of the matrix: {combinations} ({reasons}).")
     notes.append(_controls(found))
     plan = found.ledger.plan
     software = ", ".join(f"{name} {version}" for name, version in plan["software"].items())

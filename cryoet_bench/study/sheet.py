@@ -222,6 +222,6 @@ def _caption(subject: Subject, collection: Collection, price: Price, *, starred:
         measured = f"Measured: a box of {box} voxels."
     return (
         f"{measured} Extrapolated: TB, files, slices from S3 and $ a year of "
-        f"{collection.volumes:,} volumes of {figures.lengths(subject.shape)} "
+        f"{figures.several(collection.volumes, 'volume')} of {figures.lengths(subject.shape)} "
         f"({collection.terms(price)}).{' * What the CryoET Data Portal writes.' if starred else ''}"
     )
