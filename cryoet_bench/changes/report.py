@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind
 from cryoet_bench.record.benchmark import Benchmark
+from cryoet_bench.record.overview import value_in_words
 from cryoet_bench.storage.access import READS
 from cryoet_bench.storage.codecs import CODECS, COMPRESSORS, Codec
 from cryoet_bench.storage.concurrency import CONCURRENCY, THREADS
@@ -293,6 +294,7 @@ def report(finding: Finding, benchmark: Benchmark, before: Revision, after: Revi
         pins=after.pins,
         file=f"{name}.py",
         script=script.strip(),
+        value_in_words=value_in_words,
     )
     return Report(name, f"{script.strip()}\n", f"{issue.strip()}\n")
 
