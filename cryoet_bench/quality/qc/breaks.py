@@ -39,6 +39,8 @@ _FAINT_ALONE, _FAR_AHEAD = 4.5, 2.0
 _SUSPECT = 2.3
 # A smaller jump of mean (in sd) or spread (its natural logarithm) is no damage.
 _LEAST_OFFSET, _LEAST_SCALE = 0.15, 0.05
+# That of the mean was found in slices of so many voxels a side.
+_USUAL = 128
 _TINY = 1e-12
 # Shares of the usual number of voxels and of the mean variance below which a slice says nothing.
 _LITTLE, _VACUUM = 0.2, 1e-3
@@ -73,8 +75,9 @@ class Break:
 
 @dataclass(frozen=True)
 class Profile:
-    """Slices along an axis: spread, mean, and log energy of the change to the next."""
+    """Slices along an axis: voxels of a whole one, and spread, mean, log energy of the change."""
 
+    size: float
     mean: Array
     spread: Array
     change: Array
@@ -101,7 +104,7 @@ def profile(planes: Planes) -> Profile:
         correlation = covariance / np.sqrt(variance[1:] * variance[:-1])
         change = np.log(np.maximum(step, _TINY))
         spread = 0.5 * np.log(np.maximum(variance, _TINY))
-    return Profile(mean, spread, change, correlation)
+    return Profile(float(most), mean, spread, change, correlation)
 
 
 def _all(values: Array) -> Array:
@@ -244,7 +247,9 @@ def _steps(found: Profile, axis: int) -> list[Break]:
     """Find slices at which the mean jumps: for one slice, or for good."""
     jump = np.diff(found.mean)
     level = jump - robust.around(jump)
-    limit = max(_least(_LEAST_OFFSET, found), _NOISES * robust.noise(level))
+    # Of fewer voxels, the mean is less sure.
+    few = max(1.0, _USUAL / math.sqrt(found.size))
+    limit = max(few * _least(_LEAST_OFFSET, found), _NOISES * robust.noise(level))
     return _jumps(found.mean, level, limit, axis, "offset")
 
 

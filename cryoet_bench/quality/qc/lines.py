@@ -153,14 +153,15 @@ def _whole_rows(stripe: Stripe, tiles: Tiles) -> bool:
     """Tell whether rows are rough all along x: a bead or an edge makes them so in one place."""
     planes, (first, stop) = tiles.axes[0], stripe.rows
     bands = slice(first // tiles.edge, -(-stop // tiles.edge))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        level = np.log(planes.step[:, bands].sum(axis=1) / planes.pairs[:, bands].sum(axis=1))
     near = [
         pair
         for pair in range(stripe.plane - 4, stripe.plane + 4)
-        if pair not in {stripe.plane - 1, stripe.plane} and 0 <= pair < len(level) - 1
+        if pair not in {stripe.plane - 1, stripe.plane} and 0 <= pair < len(planes.step) - 1
     ]
-    rise = level[stripe.plane - 1 : stripe.plane + 1].mean(axis=0) - np.median(level[near], axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        level = np.log(planes.step[:, bands].sum(axis=1) / planes.pairs[:, bands].sum(axis=1))
+        here = level[stripe.plane - 1 : stripe.plane + 1].mean(axis=0)
+        rise = here - np.median(level[near], axis=0)
     rise = rise[np.isfinite(rise)]
     if not rise.size:
         return False

@@ -38,6 +38,10 @@ def test_a_clean_phantom_passes_everything(clean: Array) -> None:
         assert check.threshold
 
 
+def test_the_smallest_phantom_is_sound(cache: Path) -> None:
+    assert inspect("phantom-tiny").findings == []
+
+
 @pytest.mark.parametrize("scale", [1e-30, 1e-6, 1.0, 1e6, 1e25])
 def test_verdicts_do_not_depend_on_the_scale(clean: Array, scale: float) -> None:
     assert examine(clean / clean.std() * np.float32(scale), voxel_spacing=10).findings == []
