@@ -75,9 +75,9 @@ class Break:
 
 @dataclass(frozen=True)
 class Profile:
-    """Slices along an axis: voxels of a whole one, and spread, mean, log energy of the change."""
+    """Slices along an axis: voxels, mean, spread, and log energy of the change to the next."""
 
-    size: float
+    voxels: Array
     mean: Array
     spread: Array
     change: Array
@@ -104,7 +104,7 @@ def profile(planes: Planes) -> Profile:
         correlation = covariance / np.sqrt(variance[1:] * variance[:-1])
         change = np.log(np.maximum(step, _TINY))
         spread = 0.5 * np.log(np.maximum(variance, _TINY))
-    return Profile(float(most), mean, spread, change, correlation)
+    return Profile(voxels, mean, spread, change, correlation)
 
 
 def _all(values: Array) -> Array:
@@ -171,7 +171,9 @@ def _broken(found: Profile, axis: int) -> list[Break]:
     neither a scale nor an offset changes.
     """
     apart = np.log(np.maximum(1 - found.correlation, 1e-9))
-    excess = apart - robust.around(apart)
+    # Of slices of which a mask leaves less, correlations are less sure.
+    share = np.minimum(found.voxels[1:], found.voxels[:-1]) / found.voxels.max(initial=1)
+    excess = (apart - robust.around(apart)) * np.sqrt(share)
     # At the ends there is too little on one side to tell.
     excess[:_END] = excess[len(excess) - _END :] = 0
     noise = robust.noise(excess)
@@ -248,7 +250,7 @@ def _steps(found: Profile, axis: int) -> list[Break]:
     jump = np.diff(found.mean)
     level = jump - robust.around(jump)
     # Of fewer voxels, the mean is less sure.
-    few = max(1.0, _USUAL / math.sqrt(found.size))
+    few = max(1.0, _USUAL / math.sqrt(found.voxels.max(initial=1)))
     limit = max(few * _least(_LEAST_OFFSET, found), _NOISES * robust.noise(level))
     return _jumps(found.mean, level, limit, axis, "offset")
 

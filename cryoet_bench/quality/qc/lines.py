@@ -23,6 +23,8 @@ _WIDEST = 32
 _ROUGHER = 0.5
 # The part of a stripe's excess that half of its length shows, and the part of it that shows any.
 _EVEN, _ALL_ALONG = 0.12, 0.6
+# What is rough by this part of a stripe's excess two slices aside is in the specimen.
+_ASIDE = 0.5
 # A stripe's two edges, taken together, stand out by so many sd of what edges are.
 _ABRUPT = 5.5
 
@@ -145,8 +147,26 @@ def stripes(tiles: Tiles) -> list[Stripe]:
                 stop = int(after[0])
                 excess = float(min(rise[up], -rise[stop]))
                 stripe = Stripe(plane, (up + 1, stop + 1), excess)
-                found += [stripe] if _whole_rows(stripe, tiles) else []
+                damaged = _whole_rows(stripe, tiles) and _in_one_slice(stripe, level)
+                found += [stripe] if damaged else []
     return sorted(found, key=lambda stripe: -stripe.excess)
+
+
+def _in_one_slice(stripe: Stripe, level: Array) -> bool:
+    """Tell whether rows are rough in one slice: a bead's or an edge's go on in those two aside.
+
+    The slices beside it do not tell: their own roughness is a difference from its rows.
+    """
+    planes = [stripe.plane, stripe.plane - 2, stripe.plane + 2]
+    here, *aside = (_rise(level[z], stripe.rows) for z in planes if 0 <= z < len(level))
+    return not any(rise > _ASIDE * here for rise in aside)
+
+
+def _rise(level: Array, rows: tuple[int, int]) -> float:
+    """Return by how much some rows of a slice exceed those around."""
+    first, stop = rows
+    around = np.r_[level[max(0, first - 4) : first], level[stop : stop + 4]]
+    return robust.median(level[first:stop]) - robust.median(around)
 
 
 def _whole_rows(stripe: Stripe, tiles: Tiles) -> bool:
