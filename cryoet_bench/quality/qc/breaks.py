@@ -27,7 +27,7 @@ _AGREED = 0.72
 # Neighbouring slices that are as alike as this change so smoothly that only much is sudden.
 ALIKE, _SMOOTH = 0.97, 3.0
 # Fewer slices than this have no spread of their own.
-_FEW = 20
+_FEW = 24
 # A break takes at least this part of what neighbouring slices share (as a logarithm).
 _SHARED = 0.3
 # Where slices share so little that one from elsewhere hardly exceeds the limit, it is enough to
@@ -38,7 +38,7 @@ _FAINT_ALONE, _FAR_AHEAD = 4.5, 2.0
 # Slices that stand out by so many noises may have been exchanged; exchanging them back tells.
 _SUSPECT = 2.3
 # A smaller jump of mean (in sd) or spread (its natural logarithm) is no damage.
-_LEAST_OFFSET, _LEAST_SCALE = 0.15, 0.05
+_LEAST_OFFSET, _LEAST_SCALE = 0.2, 0.05
 # That of the mean was found in slices of so many voxels a side.
 _USUAL = 128
 _TINY = 1e-12

@@ -348,7 +348,10 @@ def line_order(
         and not any(line.axis == 2 and abs(line.at[0] - stripe.plane) <= 1 for line in hot)
     ]
     found = len(hot) + len(rough)
-    verdict = limit.verdict(found)
+    certain = bool(hot) or any(stripe.certain for stripe in rough)
+    verdict: Verdict = limit.verdict(found)
+    if verdict == "fail" and not certain:
+        verdict = "warn"
     finding, where = "", ""
     place: list[int] | None = None
     sentence = "No line of voxels and no row stands out from those around it."

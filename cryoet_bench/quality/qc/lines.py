@@ -27,6 +27,8 @@ _EVEN, _ALL_ALONG = 0.12, 0.6
 _ASIDE = 0.5
 # A stripe's two edges, taken together, stand out by so many sd of what edges are.
 _ABRUPT = 5.5
+# Edges that stand out this much more than they must are beyond doubt.
+_CERTAIN = 1.3
 
 
 @dataclass(frozen=True)
@@ -105,11 +107,14 @@ class Stripe:
         First row along y, and one past the last.
     excess : float
         Natural logarithm of their roughness over that of the rows around.
+    certain : bool
+        It exceeds all that a specimen shows.
     """
 
     plane: int
     rows: tuple[int, int]
     excess: float
+    certain: bool
 
 
 def stripes(tiles: Tiles) -> list[Stripe]:
@@ -143,10 +148,12 @@ def stripes(tiles: Tiles) -> list[Stripe]:
         for up in ups.tolist():
             after = downs[(downs > up) & (downs <= up + _WIDEST)]
             # Where it begins and where it ends tell together.
-            if after.size and (rise[up] - rise[after[0]]) / 2 > limit:
+            both = (rise[up] - rise[after[0]]) / 2 if after.size else 0.0
+            if both > limit:
                 stop = int(after[0])
                 excess = float(min(rise[up], -rise[stop]))
-                stripe = Stripe(plane, (up + 1, stop + 1), excess)
+                certain = bool(both > _CERTAIN * limit)
+                stripe = Stripe(plane, (up + 1, stop + 1), excess, certain)
                 damaged = _whole_rows(stripe, tiles) and _in_one_slice(stripe, level)
                 found += [stripe] if damaged else []
     return sorted(found, key=lambda stripe: -stripe.excess)
