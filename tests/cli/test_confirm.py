@@ -41,22 +41,22 @@ def run(*arguments: str) -> Result:
 
 
 def test_all_proposals_are_measured_and_decided_once(checkout: Path) -> None:
-    first = run("--proposed", "--json", "verdicts.json")
+    only = "--bench", "none"
+    first = run("--proposed", *only, "--json", "verdicts.json")
     assert first.exit_code == 1, first.output
-    assert "Measuring 2 cases of numcodecs 0.16.2 and zarr 3.1.1 side by side" in first.output
-    found = json.loads((checkout / "verdicts.json").read_text())["confirmations"]
-    assert {(one["before"], one["after"]) for one in found} == {("numcodecs-0.16.2", "zarr-3.1.1")}
-    assert [one["case"] for one in found] == [["'none'"], ["'zstd'"]]
-    assert {one["verdict"] for one in found} == {"changed"}
+    assert "Measuring 1 case of numcodecs 0.16.2 and zarr 3.1.1 side by side" in first.output
+    (found,) = json.loads((checkout / "verdicts.json").read_text())["confirmations"]
+    assert (found["before"], found["after"]) == ("numcodecs-0.16.2", "zarr-3.1.1")
+    assert (found["case"], found["verdict"]) == (["'none'"], "changed")
     with pytest.raises(InputError, match="proposes nothing that is not decided"):
-        run("--proposed")
+        run("--proposed", *only)
 
 
 def test_of_one_release_what_it_follows_is_the_other(checkout: Path) -> None:
-    result = run("zarr-3.1.1", "--bench", "time_read", "--json", "-")
+    result = run("zarr-3.1.1", "--bench", "none|late", "--json", "-")
     assert result.exit_code == 1, result.output
     document = json.loads(result.stdout)
-    assert [one["before"] for one in document["confirmations"]] == ["numcodecs-0.16.2"] * 2
+    assert [one["before"] for one in document["confirmations"]] == ["numcodecs-0.16.2"]
     (other,) = document["not_measured"]
     assert (other["before"], other["case"]) == ("numcodecs-0.16.2", ["'late'"])
     assert "came later" in other["reason"]

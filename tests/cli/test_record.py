@@ -15,7 +15,7 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.timeline.revisions import Revisions
 from tests import toy
 from tests.measured import FACTS, campaign, last_two
-from tests.test_documents import commands
+from tests.test_documents import blocks
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +63,7 @@ def test_the_history_is_measured_packed_and_checked(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The commands of docs/record.md, with fewer rounds."""
-    shown = commands("docs/record.md")
+    shown = [line for block in blocks("docs/record.md") for line in block]
     assert [line.removeprefix("cryoet-bench ") for line in shown] == [
         "record", "record list", "record submit", "record check",
     ]  # fmt: skip
