@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cryoet_bench.changes.finding import Finding
@@ -49,16 +49,12 @@ def proposals(record: Record, revisions: Revisions, machine: str, tomogram: str)
     InputError
         The description of the suite is damaged.
     """
-    screening = screen(record, revisions, machine, tomogram)
-    found = sorted(screening.findings, key=lambda one: one.size, reverse=True)
-    pairs = dict.fromkeys((one.previous, one.revision) for one in found if one.is_open)
-    suite = record.suite()
+    found = screen(record, revisions, machine, tomogram).findings
+    pairs = dict.fromkeys((one.previous, one.revision) for one in _by_size(found) if one.is_open)
     return [
         Proposal(
             (revisions.find(before), revisions.find(after)),
-            _cases(
-                [one for one in found if (one.previous, one.revision) == (before, after)], suite
-            ),
+            _cases([o for o in found if (o.previous, o.revision) == (before, after)], record),
         )
         for before, after in pairs
     ]
@@ -95,18 +91,19 @@ def proposed_between(
     for one in proposals(record, revisions, machine, tomogram):
         if one.pair == pair:
             return one
-    net = between(record, revisions, machine, tomogram, *pair)
-    found = sorted(net.findings, key=lambda one: one.size, reverse=True)
-    is_open = any(one.is_open for one in found)
-    return Proposal(pair, _cases(found, record.suite()) if is_open else ())
+    found = between(record, revisions, machine, tomogram, *pair).findings
+    return Proposal(pair, _cases(found, record) if any(one.is_open for one in found) else ())
 
 
-def _cases(
-    findings: Iterable[Finding], suite: Mapping[str, Benchmark]
-) -> tuple[tuple[Benchmark, Case], ...]:
+def _by_size(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda one: one.size, reverse=True)
+
+
+def _cases(findings: Iterable[Finding], record: Record) -> tuple[tuple[Benchmark, Case], ...]:
+    suite = record.suite()
     return tuple(
         (suite[finding.benchmark], case.parameters)
-        for finding in findings
+        for finding in _by_size(findings)
         if finding.status != "exact"
         for case in finding.cases[:_CASES]
     )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import chdir, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
+from cryoet_bench.cli import interruption
 from cryoet_bench.cli.tomogram import PartRegion, Subset, Whole
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind, Output, output
@@ -292,27 +292,7 @@ def measure(campaign: Campaign, chosen: list[Revision]) -> bool:
 
 def follow(steps: Iterable[Progress]) -> bool:
     """Take steps, showing progress; return whether the user interrupted them."""
-    try:
-        with terminated_like_ctrl_c(), _progress_display() as tell:
-            for progress in steps:
-                tell(progress)
-    except KeyboardInterrupt:
-        return True
-    return False
-
-
-@contextmanager
-def terminated_like_ctrl_c() -> Iterator[None]:
-    """Let the block end as by ctrl-C where the process is asked to end."""
-
-    def interrupt(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return interruption.follow(steps, _progress_display())
 
 
 @contextmanager

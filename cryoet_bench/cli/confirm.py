@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cryoet_bench.cli import interruption
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind, output
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
@@ -258,15 +259,7 @@ def prepared(root: Path, tomogram: str, pattern: str | None = None) -> Campaign:
 
 def follow(steps: Iterator[Step]) -> bool:
     """Measure, showing progress; return whether the user interrupted it."""
-    from cryoet_bench.cli.bench import terminated_like_ctrl_c  # noqa: PLC0415
-
-    try:
-        with terminated_like_ctrl_c(), _display() as show:
-            for step in steps:
-                show(step)
-    except KeyboardInterrupt:
-        return True
-    return False
+    return interruption.follow(steps, _display())
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cryoet_bench import extras
+from cryoet_bench.cli import interruption
 from cryoet_bench.cli.verify import Progress
 from cryoet_bench.conclusion import FINDING, INTERRUPTED, NOT_DONE, say
 from cryoet_bench.errors import InputError
@@ -116,7 +117,13 @@ def study(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         for source, why in plan.unreadable.items():
             say(f"{source} is left out: {why}")
         try:
-            ledger = campaign.run(plan, scheduler=scheduler, progress=progress.tell)
+            with interruption.heeded() as heed:
+
+                def tell(stage: str, done: int, total: int) -> None:
+                    heed()
+                    progress.tell(stage, done, total)
+
+                ledger = campaign.run(plan, scheduler=scheduler, progress=tell)
         except KeyboardInterrupt:
             say(f"interrupted; all results so far are in {folder}, rerun to resume")
             raise typer.Exit(INTERRUPTED) from None

@@ -63,9 +63,8 @@ def test_bytes_of_bloscs_default_at_numcodecs_0_16_1(page: Any) -> None:
 def test_writing_an_inner_chunk_at_zarr_3_1_4(page: Any) -> None:
     text = _change(page, "zarr 3.1.4", "Write into an array, by access pattern")
     assert "one-chunk, shard-32-in-128 v3" in text
-    assert re.search(r"(4[5-9]|5\d) % faster|[2-4](\.\d)?x faster", text), (
-        "4x where the allocator is not fixed"
-    )
+    settled = re.search(r"one-chunk, shard-32-in-128 v3[^÷]*÷2(\.\d)? \(0\.", text)
+    assert settled, "4x where the allocator is not fixed; as measured side by side"
 
 
 def test_what_numcodecs_0_15_2_means_on_zarr_2(page: Any) -> None:
