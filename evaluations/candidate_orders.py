@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Does each revision run its own code, whatever was installed before it?
 
-    .venv/bin/python evaluations/candidate_orders.py
+    python -m evaluations.candidate_orders
 
 It takes the sources of the newest zarr from the package index, plants a line in three copies, and
 proposes them as a checkout, a source archive and a wheel of the released version. Then one

@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Are exact values the same in two runs, on every release?
 
-    .venv/bin/python -m evaluations.exact_twice [--tier full] [RELEASE ...]
+    python -m evaluations.exact_twice [--tier full] [RELEASE ...]
 
 Measures all exact benchmarks of every release twice, apart from the record, and prints for each
 release how many values were identical, and how many within the tolerance that their benchmark

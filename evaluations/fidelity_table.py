@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """What every codec of the suite saves and costs: size and fidelity on one tomogram, as a table.
 
 Usage: python -m evaluations.fidelity_table [TOMOGRAM] [--only PATTERN] [--output FILE]

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Run the command line on inputs that people in the field have met, and hold it against the answer.
 
 Usage: evaluations/field.py CASES.py [NAME ...]

@@ -1,4 +1,3 @@
-#!/usr/bin/env python
 """Does the action work from the workflow of another repository?
 
     python -m evaluations.gate_action

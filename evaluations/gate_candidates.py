@@ -1,4 +1,3 @@
-#!/usr/bin/env python
 """Does the gate tell five candidates apart, and one that cannot be installed?
 
     python -m evaluations.gate_candidates

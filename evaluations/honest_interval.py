@@ -1,4 +1,3 @@
-#!/usr/bin/env python
 """Does the interval of `cryoet-bench confirm` hold as often as it says?
 
     python -m evaluations.honest_interval --measure 3      measure for three minutes, and resample

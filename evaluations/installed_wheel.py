@@ -3,7 +3,7 @@
 Builds the wheel, installs it without extras into a new environment outside of the checkout, and
 checks a volume of 1 MB with it. Needs an index of packages, and nothing installed but Python.
 
-Run: python evaluations/installed_wheel.py
+    python -m evaluations.installed_wheel
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-#!/usr/bin/env python
 """Does the timeline show the changes that are known, and blame the right release?
 
     scripts/bench --all
-    .venv/bin/python -m evaluations.known_steps
+    python -m evaluations.known_steps
 
 Of each known change it looks for the largest step of the case that should show it, in its
 direction, and names the release that the step falls on. Exits with 1 when a step is smaller than

@@ -1,8 +1,7 @@
-#!/usr/bin/env python
 """Does reading from S3 take longer by the latency of each counted round trip?
 
     scripts/bench RELEASE --tier full
-    .venv/bin/python -m evaluations.latency_table
+    python -m evaluations.latency_table
 
 Takes what has been recorded of `store.S3` and `store.RoundTrips`, and prints for each release the
 times by the latency of the link. The slope of a straight line through them is the number of

@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Does a case have one level, whichever process it is measured in?
 
-    .venv/bin/python evaluations/levels.py FOLDER [--processes 10] [--bench REGEX]
+    python -m evaluations.levels FOLDER [--processes 10] [--bench REGEX]
 
 Measures every timed core case in ten fresh processes on each of three releases, in the conditions
 of every measurement, and prints for each release the largest factor between neighbours among the
@@ -28,12 +27,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-import _installed
-from _installed import ROOT
 from asv_runner.discovery import disc_benchmarks
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.harness import conditions, turn
+from evaluations import _installed
+from evaluations._installed import ROOT
 
 RELEASES = ("zarr-2.18.7", "zarr-3.1.5", "zarr-3.4.2")
 SAME_BLOSC = RELEASES[1:]

@@ -1,8 +1,7 @@
-#!/usr/bin/env python
 """What of the suite passes, is not available and fails on every release?
 
     scripts/bench --all
-    .venv/bin/python -m evaluations.outcomes
+    python -m evaluations.outcomes
 
 Exits with 1 when a release fails that upstream did not break.
 """

@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Which peak of memory is the same twice: what Python holds, or what the process occupies?
 
-    .venv/bin/python evaluations/peak_memory.py FOLDER [PROCESSES]
+    python -m evaluations.peak_memory FOLDER [PROCESSES]
 
 Writes one chunk, one stored object (a full shard) and the volume, in fresh processes (5 unless
 PROCESSES says otherwise) on each of three releases, with one worker, one request at a time and the
@@ -18,10 +17,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import _installed
-
 from benchmarks.measured import CORE_ARRAYS
 from cryoet_bench.harness import conditions
+from evaluations import _installed
 
 RELEASES = ("zarr-2.18.7", "zarr-3.1.5", "zarr-3.4.2")
 PATTERNS = ("one-chunk", "one-object", "whole")

@@ -1,6 +1,6 @@
 """What a fetch transfers, counted at the server: a subset at full size, and after kills.
 
-Run from the project's root: .venv/bin/python evaluations/portal_cost.py [KILLS]
+Run from the project's root: python -m evaluations.portal_cost [KILLS]
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Each is tried where MD5s prove the chunks; those of answers also where a multipart ETag does, where
 its parts are unknown, and for spans of the MRC twin. Seconds are those of the longest fetch.
 
-Run from the project's root: .venv/bin/python evaluations/portal_faults.py [POINTS [PROOF ...]]
+Run from the project's root: python -m evaluations.portal_faults [POINTS [PROOF ...]]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How much memory fetching a region of 1 GiB needs, beyond what the program itself needs.
 
-Run from the project's root: .venv/bin/python evaluations/portal_memory.py
+Run from the project's root: python -m evaluations.portal_memory
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-#!/usr/bin/env python
 """How many of the changes that the record proposes does a confirmation bear out?
 
     cryoet-bench confirm --proposed
-    .venv/bin/python -m evaluations.precision
+    python -m evaluations.precision
 
 Prints each proposal of a time and what became of it, and the share that confirm did not overturn of
 those that it decided. Exits with 1 when fewer than 20 distinct changes are confirmed, with 2 when

@@ -1,6 +1,6 @@
 """How long does the screen of a full record take, and how much memory?
 
-    .venv/bin/python -m evaluations.screen_speed
+    python -m evaluations.screen_speed
 
 Writes a record of 45 releases and 1,500 series (600 times in six rounds of ten samples, 900 exact
 values) into a temporary folder and screens it in a process of its own. Exits with 1 when that

@@ -1,8 +1,7 @@
-#!/usr/bin/env python
 """Does it help to take out of a visit's times what its controls have drifted?
 
     scripts/bench --all
-    .venv/bin/python -m evaluations.shared_drift [RECORD]
+    python -m evaluations.shared_drift [RECORD]
 
 Of every release that was measured in several rounds, each time is compared with that of the round
 before, so that nothing but the machine lies between. The table gives the robust spread of these

@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """How long does an environment take from one release of the timeline to the next?
 
-    .venv/bin/python evaluations/timeline_moves.py [MOVES]
+    python -m evaluations.timeline_moves [MOVES]
 
 It moves one environment over the newest releases (10 moves unless said otherwise) as asv does
 here, with uv, and another one with pip, and prints both medians. The package cache is warmed by

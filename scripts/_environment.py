@@ -44,8 +44,19 @@ def prepare(root: Path = ROOT, *, tools: bool = False) -> Path:
     Raises
     ------
     SetupError
-        uv or Python 3.12 cannot be had, or the requirements cannot be installed.
+        uv or Python 3.12 cannot be had, the requirements cannot be installed, or the checkout
+        cannot be written.
     """
+    try:
+        return _prepare(root, tools)
+    except OSError as error:
+        raise SetupError(
+            f"cannot write the environment in {root}: {error.strerror}; "
+            "make room and give the checkout write permission, or clone it elsewhere"
+        ) from error
+
+
+def _prepare(root: Path, tools: bool) -> Path:
     environment = root / ".venv"
     commands = environment / "bin"
     stamp = environment / "cryoet-bench.lock"

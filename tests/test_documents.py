@@ -91,11 +91,15 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_documents_commands(clone: Path) -> None:
+    run: set[tuple[str, str]] = set()
     for document in DOCUMENTS:
         for block in blocks(document):
             # What follows an installation is done by what was installed, as a user would.
             folder = "installed" if INSTALL in block else "cryoet-bench/.venv"
             for command in block:
+                if (folder, command) in run:  # on another page
+                    continue
+                run.add((folder, command))
                 if command == INSTALL:
                     _install(clone)
                 elif command in SERVERS:

@@ -65,6 +65,11 @@ _MAGNITUDES: tuple[tuple[Magnitude, float], ...] = (
 )
 
 
+_SLIGHT = {"proposed": 1.1, "exact": 1.02}
+"""The factor below which a change is slight: a small proposal may be noise, a small exact change is
+of no account by itself."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChangedCase:
     """One case that a release changed.
@@ -224,6 +229,11 @@ class Finding:
     def magnitude(self) -> Magnitude:
         """The class of its size (docs/method.md)."""
         return next((name for name, least in _MAGNITUDES if self.size >= least), "small")
+
+    @property
+    def is_slight(self) -> bool:
+        """Whether it is too small to be told beside others."""
+        return self.size < _SLIGHT.get(self.status, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,9 +40,6 @@ _LEFT = 0.25
 _Key = tuple[str, str, str, Case]
 """The older revision, the newer one, the benchmark and the case of a confirmation."""
 
-_FIRM = {"proposed": 1.1, "exact": 1.02}
-"""The factor from which on a change may take part in a trade-off: small proposals may be noise."""
-
 
 def screen(
     record: Record, revisions: Revisions, machine: str, tomogram: str, *, line: str | None = None
@@ -320,8 +317,7 @@ def _about_the_same(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
     """Yield the findings of a release that concern the same codecs or layouts."""
     together: list[list[Finding]] = []
     for finding in findings:
-        is_firm = finding.status != "overturned" and finding.size >= _FIRM.get(finding.status, 1)
-        if finding.kind in OF_STATUS or not is_firm:
+        if finding.kind in OF_STATUS or finding.status == "overturned" or finding.is_slight:
             yield [finding]
             continue
         near = [

@@ -76,6 +76,7 @@ def noise(
         selection=Selection("full" if tier == "full" else "core", pattern),
         rounds=_ARMS * rounds,
         exact_rounds=_ARMS,
+        arms=_ARMS,
         origin="cryoet-bench noise",
     )
     with chdir(root):

@@ -1,7 +1,8 @@
 """The run-to-run noise of this machine: one release measured as two arms that share nothing.
 
-The rounds of both arms are interleaved as A B B A. Nothing changed between them, so what differs
-is noise, and it says which changes a benchmark can show here.
+The rounds of both arms are interleaved as A B B A, and each pair shares a hash seed, as the
+releases of a round do. Nothing changed between them, so what differs is noise, and it says which
+changes a benchmark can show here.
 """
 
 from __future__ import annotations

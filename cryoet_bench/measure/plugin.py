@@ -14,7 +14,7 @@ __all__ = ["ReleaseEnvironment", "setup"]
 
 def setup() -> None:
     """Prepare what every command of asv needs."""
-    with commands.in_asvs_words():
+    with commands.concluded(), commands.in_asvs_words():
         commands.forget_other_repositories()
         repository.refresh(releases.load(), repository.LOCATION)
     commands.take_charge()

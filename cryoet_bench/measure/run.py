@@ -7,6 +7,7 @@ disk as soon as it was measured, so a run can be killed at any moment and resume
 from __future__ import annotations
 
 import itertools
+import math
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -60,6 +61,8 @@ class Campaign:
         Rounds of the timed benchmarks, where not their own number.
     exact_rounds : int
         Rounds of the exact benchmarks.
+    arms : int
+        How many rounds in a row share a hash seed, as all revisions of a round do.
     retry : bool
         Measure again what failed in an earlier run.
     shuffled : bool
@@ -79,6 +82,7 @@ class Campaign:
     selection: Selection = field(default_factory=Selection)
     rounds: int | None = None
     exact_rounds: int = 1
+    arms: int = 1
     retry: bool = False
     shuffled: bool = False
     origin: str = "scripts/bench"
@@ -170,7 +174,7 @@ class Campaign:
             return
         yield clock.progress(stop, "installing")
         clock.start()
-        problem = self.laboratory.move(revision, stop.round)
+        problem = self.laboratory.move(revision, math.ceil(stop.round / self.arms))
         if problem:
             self.not_installed[revision.name] = problem
             clock.skip(stop)

@@ -43,8 +43,13 @@ class Part:
 
     @property
     def known(self) -> list[Finding]:
-        """What is known to have changed."""
-        return known(self._findings)
+        """What is known to have changed, and is worth telling."""
+        return [one for one in known(self._findings) if not one.is_slight]
+
+    @property
+    def slight(self) -> list[Finding]:
+        """Exact values that moved a little."""
+        return [one for one in known(self._findings) if one.is_slight]
 
     @property
     def arrivals(self) -> list[Finding]:

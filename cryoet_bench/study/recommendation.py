@@ -365,9 +365,7 @@ def _candidates(
         now = out.loc[left.index]
         rejected[reason] = int(now.sum())
         left = left[~now]
-    names = usable(left, measures)
-    rejected["have no times"] = len(left) - len(names)
-    return rejected, names
+    return rejected, usable(left, measures)
 
 
 def _at_full_size(

@@ -96,6 +96,15 @@ def test_nothing_measured_is_an_error(tmp_path: Path) -> None:
         compare_arms(SUBJECT, [TIME], Journal(tmp_path / "a"))
 
 
+def test_both_rounds_of_a_pair_have_one_hash_seed(fresh: Path) -> None:
+    before, _ = last_two(fresh)
+    mine = campaign(fresh, rounds=4, arms=2)
+    list(mine.measure([before]))
+    journal = mine.journal(before)
+    seeds = {one.round: journal.visits[one.visit].conditions["hash_seed"] for one in journal.rounds}
+    assert seeds == {1: "1", 2: "1", 3: "2", 4: "2"}
+
+
 def test_the_command_measures_twice_and_leaves_the_record_alone(
     fresh: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

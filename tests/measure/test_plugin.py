@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import asv.main
 import pytest
 from asv import util
 from asv.commands import check, compare, continuous, publish, rm, run, setup, show
@@ -591,11 +592,24 @@ class TestMachine:
 
 
 def test_damaged_timeline_is_one_sentence(
-    timeline: Timeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    timeline: Timeline, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / ".asv").touch()
-    with pytest.raises(util.UserError, match="cannot write the timeline's repository"):
+    with pytest.raises(SystemExit, match="2"):
         plugin.setup()
+    assert "cannot write the timeline's repository" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "command", ["run TAGS", "publish", "show nosuch", "continuous main nosuch"]
+)
+def test_what_cannot_be_done_ends_with_2(
+    timeline: Timeline, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("asv.conf.json").write_text(json.dumps(vars(configuration())))
+    monkeypatch.setattr(sys, "argv", ["asv", *command.split()])
+    with pytest.raises(SystemExit, match="2"):
+        asv.main.main()
 
 
 def test_asv_has_what_the_adapter_leans_on() -> None:

@@ -190,6 +190,15 @@ def test_a_wrong_hash_stops_it_and_leaves_no_stamp(bootstrap: ModuleType, projec
     assert not (project / ".venv" / "cryoet-bench.lock").exists()
 
 
+def test_a_checkout_that_cannot_be_written_is_one_sentence(
+    bootstrap: ModuleType, project: Path
+) -> None:
+    shutil.rmtree(project / ".asv", ignore_errors=True)
+    (project / ".asv").touch()  # root may write wherever a file system lets it
+    with pytest.raises(bootstrap.SetupError, match="give the checkout write permission"):
+        bootstrap.prepare(project)
+
+
 def test_no_python_is_one_sentence(
     bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,3 +81,12 @@ def test_upgrading_from_the_last_zarr_2_for_reading_one_slice(page: Any) -> None
     slices = page.locator("#answer li", has_text="Reading one slice, format 2").inner_text()
     assert re.search(r"slower|faster|no change", slices)
     assert "more Python calls" in slices
+
+
+def test_small_exact_changes_of_a_release_are_folded_together(page: Any, site: Path) -> None:
+    page.goto((site / "release" / "zarr-3.1.4.html").as_uri())
+    folded = page.locator("details.more", has_text="moved by less than 2 %").first
+    shown = folded.locator(".amount strong").all_text_contents()
+    sizes = [float(text.strip("+\N{MINUS SIGN} %")) for text in shown]
+    assert sizes
+    assert max(sizes) < 2

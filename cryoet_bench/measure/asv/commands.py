@@ -23,6 +23,7 @@ from asv import results as asv_results
 from asv import util
 from asv.benchmarks import Benchmarks
 from asv.commands import (
+    Command,
     asv_profiling,
     check,
     compare,
@@ -38,7 +39,7 @@ from asv.commands import (
 from asv.console import log
 from asv.plugins.git import Git
 
-from cryoet_bench import variables
+from cryoet_bench import conclusion, variables
 from cryoet_bench.errors import InputError
 from cryoet_bench.harness import turn
 from cryoet_bench.measure import machine, suite
@@ -89,6 +90,8 @@ def take_charge() -> None:
     publish.Publish.run = classmethod(_publish)
     preview.Preview.run = classmethod(_preview)
     rm.Rm.run = classmethod(_rm)
+    for command in util.iter_subclasses(Command):
+        command.run_from_conf_args = classmethod(_concluding(command.run_from_conf_args.__func__))
     Benchmarks.discover = classmethod(_discover)
     asv.environment.get_environments = _get_environments
     Git.get_hashes_from_range = _hashes_from_range
@@ -98,6 +101,28 @@ def forget_other_repositories() -> None:
     """Drop what a hook or a script tells git to work on: asv's git works on the timeline."""
     for name in repository.git(Path.cwd(), "rev-parse", "--local-env-vars").split():
         os.environ.pop(name, None)
+
+
+def _concluding(original: Any) -> Any:
+    """Return a command of asv that ends as those of this project do where it cannot be done."""
+
+    def run_from_conf_args(cls: Any, conf: Any, args: Any) -> Any:
+        with concluded():
+            return original(cls, conf, args)
+
+    return run_from_conf_args
+
+
+@contextmanager
+def concluded() -> Iterator[None]:
+    """End with the exit code for what cannot be done: asv's own, 1, is that of a finding."""
+    try:
+        yield
+    except util.UserError as error:
+        log.error(str(error))
+        log.flush()
+        interrupted = isinstance(error.__cause__, KeyboardInterrupt)
+        raise SystemExit(conclusion.INTERRUPTED if interrupted else conclusion.NOT_DONE) from error
 
 
 @contextmanager
@@ -194,9 +219,15 @@ def _show(cls: Any, /, conf: Any, commit: str | None = None, **options: Any) -> 
 
 
 def _hashes_from_range(self: Any, range_spec: str) -> Any:
-    """Return the commits of a range, or say that there is none such."""
+    """Return the commits of a range, or say that there is none such.
+
+    Publishing asks for the same few hundreds of times, a process of git each.
+    """
+    known = vars(self).setdefault("_known_ranges", {})
     try:
-        return _original["get_hashes_from_range"](self, range_spec)
+        if range_spec not in known:
+            known[range_spec] = _original["get_hashes_from_range"](self, range_spec)
+        return list(known[range_spec])
     except (util.ProcessError, ValueError) as error:
         raise util.UserError(
             f"{range_spec} is no range of releases: write a release as 'zarr-3.4.2^!' and several "
