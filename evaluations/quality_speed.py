@@ -3,7 +3,7 @@
     python -m evaluations.quality_speed [qc] [stages] [commands] [small] [axes] [streaming]
 
 Without arguments every part runs. Exits with 1 when a part misses its bar. `commands` installs
-PixelPatrol into a temporary environment, which takes a package index.
+this package and PixelPatrol into temporary environments, which takes a package index.
 
 - qc: the checks of any volume, against numpy, scipy and scikit-image in the same run
 - stages: where the time of these checks goes, voxel by voxel; no bar
@@ -53,6 +53,7 @@ SMALL_BAR = 2.5
 AXES_BAR = 1.1
 MEMORY_BAR = 512.0
 EDGES = (128, 256, 512, 1024)
+ROOT = Path(__file__).resolve().parents[1]
 PIXEL_PATROL = ("pixel-patrol-base==1.0.1", "pixel-patrol-loader-bio==1.0.1")
 
 
@@ -195,7 +196,7 @@ _EXAMINE = """
 import sys, time
 import numpy as np
 from cryoet_bench.quality.qc import examine, inspect
-# Loads the compiled loops and scipy, which is not the volume's cost.
+# Loads the compiled loops, which is not the volume's cost.
 examine(np.random.default_rng(0).standard_normal((32, 32, 32), np.float32))
 start = time.perf_counter()
 inspect(sys.argv[1])
@@ -254,9 +255,10 @@ def commands() -> bool:
         images = folder / "images"
         images.mkdir()
         tifffile.imwrite(images / "cube.tif", obtain("phantom-4.99A").data)
-        patrol = _pixel_patrol(folder / "environment")
+        bench = _installed(folder / "bench", str(ROOT)) / "cryoet-bench"
+        patrol = _installed(folder / "patrol", *PIXEL_PATROL) / "pixel-patrol"
         ways = {
-            "cryoet-bench qc": [*_OURS, "qc", str(images / "cube.tif")],
+            "cryoet-bench qc": [str(bench), "qc", str(images / "cube.tif")],
             "pixel-patrol process": [
                 str(patrol), "process", str(images), "-o", str(folder / "table.parquet"),
                 "--loader", "tifffile", "--max-workers", "1",
@@ -289,14 +291,13 @@ def small() -> bool:
 _OURS = (sys.executable, "-m", "cryoet_bench")
 
 
-def _pixel_patrol(folder: Path) -> Path:
-    """Install PixelPatrol; return its command."""
+def _installed(folder: Path, *wanted: str) -> Path:
+    """Install packages into an environment of their own; return the folder of their commands."""
     uv = find_uv()
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
     python = folder / "bin" / "python"
-    install = [uv, "pip", "install", "--quiet", "--python", python, *PIXEL_PATROL]
-    subprocess.run(install, check=True)
-    return folder / "bin" / "pixel-patrol"
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *wanted], check=True)
+    return folder / "bin"
 
 
 def _command(command: Sequence[str], folder: Path) -> float:

@@ -27,6 +27,17 @@ if "numba" not in sys.modules:
 
 import numba
 
+# The first loop has numba look for scipy's BLAS, which no loop here calls and which takes longer
+# to import than a small volume to judge: for this once it finds none. A loop of others that calls
+# a routine of BLAS imports it all the same, and np.convolve and np.correlate do without.
+_BLAS = "scipy.linalg.cython_blas"
+if _BLAS not in sys.modules:
+    sys.modules[_BLAS] = None  # type: ignore[assignment]
+    try:
+        import numba.np.arraymath
+    finally:
+        del sys.modules[_BLAS]
+
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 """Processors that this process may use."""
 

@@ -34,6 +34,7 @@ from cryoet_bench.volume.boxes import (
     boxes,
     chunk_shape,
     read_box,
+    return_freed_memory,
     whole_chunks,
 )
 
@@ -104,6 +105,8 @@ class Sweeper:
         self.shape = (z, y, x)
         self.dtype = working_dtype(array.dtype)
         chunks = chunk_shape(array)
+        if chunks is not None:
+            return_freed_memory()
         self.boxes = self._cover(chunks, BOX_BYTES // self.dtype.itemsize)
         if chunks is None and len(self.boxes) < workers:
             smaller = math.ceil(math.prod(self.shape) / workers)
