@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cryoet_bench.conclusion import FINDING, NOT_DONE
 from cryoet_bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def verify(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     if not any(target.is_printed for target in targets.values()):
         _print(verified)
     if verified.verdict == "fail":
-        raise typer.Exit(1)
+        raise typer.Exit(FINDING)
 
 
 def _print(verified: Verification) -> None:
@@ -161,9 +162,9 @@ def _list(
     )
     console.print(f"{len(pairs)} pairs in {table}: {counts}", markup=False, soft_wrap=True)
     if "error" in verdicts:
-        raise typer.Exit(2)
+        raise typer.Exit(NOT_DONE)
     if "fail" in verdicts:
-        raise typer.Exit(1)
+        raise typer.Exit(FINDING)
 
 
 class Progress:

@@ -204,7 +204,7 @@ def read_limits(path: Path) -> dict[str, Limit]:
         fail: float | None = None
 
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         held = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
         own = TypeAdapter(dict[str, Own]).validate_python(held)
     except OSError as error:
@@ -212,7 +212,11 @@ def read_limits(path: Path) -> dict[str, Limit]:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise InputError(f"the limits {path} are wrong at {where}: {first['msg']}") from error
+        # Every other message of pydantic's names a type that is known here alone.
+        what = first["msg"]
+        if first["type"] in {"dict_type", "model_type"}:
+            what = "each limit's name stands above its warn, its fail or both"
+        raise InputError(f"the limits {path} are wrong at {where}: {what}") from error
     except ValueError as error:
         raise InputError(f"the limits {path} are no TOML or JSON: {error}") from error
     limits = dict(LIMITS)
@@ -225,7 +229,9 @@ def read_limits(path: Path) -> dict[str, Limit]:
         ours = limits[name]
         warn = ours.warn if wanted.warn is None else wanted.warn
         fail = ours.fail if wanted.fail is None else wanted.fail
-        if (fail > warn if ours.falling else fail < warn) or math.isnan(warn + fail):
+        if math.isnan(warn + fail):
+            raise InputError(f"the limits {path} give {name!r} the limit nan: give a number")
+        if fail > warn if ours.falling else fail < warn:
             side = "above" if ours.falling else "below"
             raise InputError(
                 f"the limits {path} let {name!r} fail at {fail:g}, {side} the {warn:g} at which it "

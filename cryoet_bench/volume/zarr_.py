@@ -72,6 +72,10 @@ def open_zip(path: Path, level: int) -> Volume:
     except (zipfile.BadZipFile, OSError) as error:
         raise InputError(f"{path} is a damaged or truncated zip file: {reason(error)}") from error
     tops = {name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in _MARKERS}
+    if not tops and any(name.endswith(".npy") for name in names):
+        raise InputError(
+            f"{path} is an archive of NumPy arrays: save the one that you want as .npy"
+        )
     if not tops:
         raise InputError(f"{path} is a zip file without a Zarr inside: unpack it first")
     top = min(tops, key=lambda one: (len(one), one))
@@ -90,7 +94,10 @@ def open_remote(location: str, level: int) -> Volume:
     A bucket is read without an account, as public ones are; where it refuses that, with the
     account of the user's settings.
     """
-    name = location.rstrip("/").rsplit("/", 1)[-1]
+    scheme, _, rest = location.partition("://")
+    if not rest.strip("/"):
+        raise InputError(f"{location} is no address: what follows {scheme}:// is missing")
+    name = rest.rstrip("/").rsplit("/", 1)[-1]
     if not location.startswith("s3://"):
         return _open(location, location, name, level, [], storage_options={})
     try:

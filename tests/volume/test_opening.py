@@ -98,6 +98,18 @@ def test_folders_that_are_no_zarr(tmp_path: Path) -> None:
     assert "inner.zarr" in refused()
 
 
+@pytest.mark.parametrize("address", ["s3://", "s3:///", "https://"])
+def test_an_address_without_a_place_is_refused(address: str) -> None:
+    with pytest.raises(InputError, match="no address"):
+        open_volume(address)
+
+
+def test_an_archive_of_numpy_arrays_is_called_one(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", noise())
+    with pytest.raises(InputError, match=r"save the one that you want as \.npy"):
+        open_volume(tmp_path / "a.npz")
+
+
 def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([{}], object), allow_pickle=True)
     with pytest.raises(InputError, match="NumPy"):

@@ -143,9 +143,9 @@ def half_precision(evidence: Evidence) -> Defect | None:
     a, b = evidence.middle_reference, evidence.middle_stored
     values = b.astype(np.float64)
     values = values[np.isfinite(values) & (values != 0)]
-    if not values.size or not is_float(b) or _survives_half(a):
+    if not is_float(b) or _survives_half(a) or not _survives_half(b):
         return None
-    if not _survives_half(b):
+    if not values.size or values.min() == values.max():
         return None
     small = float((np.abs(values) < _SMALLEST_HALF).mean())
     if small > 0.01:

@@ -44,6 +44,8 @@ _USUAL = 128
 _TINY = 1e-12
 # Shares of the usual number of voxels and of the mean variance below which a slice says nothing.
 _LITTLE, _VACUUM = 0.2, 1e-3
+# Sums of squares in float32 are rounded by less than this part of them.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,10 @@ def profile(planes: Planes) -> Profile:
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = _all(planes.total) / voxels
         variance = _all(planes.square) / voxels - mean**2
-        # Slices of vacuum, or of which a mask leaves little, do not tell.
-        seen = (voxels > _LITTLE * most) & (variance > _VACUUM * (robust.mean(variance)))
+        # Slices of vacuum, or of which a mask leaves little, do not tell; one of a single value
+        # has the variance that rounding leaves.
+        seen = (voxels > _LITTLE * most) & (variance > _VACUUM * robust.mean(variance))
+        seen &= variance > _ROUNDING * mean**2
         mean = np.where(seen, mean, np.nan)
         variance = np.where(seen, np.maximum(variance, 0), np.nan)
         step = np.where(pairs > _LITTLE * most, _all(planes.step) / pairs, np.nan)[:-1]

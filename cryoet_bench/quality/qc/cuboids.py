@@ -122,12 +122,12 @@ def _measures(planes: Planes) -> list[Array]:
         variance = np.where(planes.voxels > full, planes.square / planes.voxels - mean**2, np.nan)
     if len(step) < 8 or not np.isfinite(step).any():
         return []
-    floor = 0.02 * (robust.mean(step))
+    floor = 0.02 * robust.mean(step)
     # Where much is vacuum, the outlines of what is not are no seams.
     if floor < 1e-9 or np.mean(step[np.isfinite(step)] < floor) > 0.1:
         return []
     change = np.log(np.maximum(step, floor))
-    spread = np.log(np.maximum(variance, 0.02 * (robust.mean(variance)) + _TINY))
+    spread = np.log(np.maximum(variance, 0.02 * robust.mean(variance) + _TINY))
     jump, texture = np.full((2, *change.shape), np.nan)
     jump[1:-1] = change[1:-1] - np.maximum(change[:-2], change[2:])
     texture[1:-1] = change[2:] - change[:-2]

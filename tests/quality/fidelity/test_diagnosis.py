@@ -78,3 +78,7 @@ def test_a_changed_voxel_that_is_no_flip_is_only_counted(phantom: np.ndarray) ->
 def test_half_precision_that_was_scaled_is_no_trap(phantom: np.ndarray) -> None:
     scaled = (phantom / phantom.std()).astype("f4")
     assert names(scaled, scaled.astype("f2"))[:1] == ["half-precision"]
+
+
+def test_a_constant_copy_has_no_precision(phantom: np.ndarray) -> None:
+    assert "half-precision" not in names(phantom, np.ones_like(phantom))

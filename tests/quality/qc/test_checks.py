@@ -142,6 +142,12 @@ def test_degenerate_volumes_get_verdicts_and_no_traceback(volume: Array) -> None
     )
 
 
+@pytest.mark.parametrize("shape", [(40, 1, 1), (1, 40, 1), (1, 1, 40)])
+def test_slices_of_one_voxel_have_no_correlation(shape: tuple[int, ...]) -> None:
+    volume = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    assert examine(volume)["signal-to-noise"].verdict == "n/a"
+
+
 def test_half_a_mask_makes_several_modes(clean: Array) -> None:
     damaged = clean.copy()
     damaged[:64] += 40 * clean.std()
