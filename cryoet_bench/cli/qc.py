@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cryoet_bench import extras
-from cryoet_bench.conclusion import FINDING
+from cryoet_bench.cli.verdicts import COLOURS
+from cryoet_bench.conclusion import FINDING, INTERRUPTED, NOT_DONE, say
 from cryoet_bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from cryoet_bench.quality import report
     from cryoet_bench.quality.qc import Inspection
     from cryoet_bench.quality.report.table import Row
-
-_COLOURS = {"n/a": "dim", "pass": "green", "warn": "yellow", "fail": "red", "error": "red"}
 
 
 def qc(  # noqa: PLR0913, PLR0917  (each is an option of the command)
@@ -147,7 +146,7 @@ def _print(inspection: Inspection) -> None:
     for check in by_consequence(inspection.checks):
         listed.add_row(
             check.title,
-            f"[{_COLOURS[check.verdict]}]{check.verdict}[/]",
+            f"[{COLOURS[check.verdict]}]{check.verdict}[/]",
             shown(check.value, check.unit),
             check.sentence.replace("[", r"\["),
         )
@@ -163,7 +162,6 @@ def _many(
     scheduler: str | None,
     own: Path | None,
 ) -> None:
-    from cryoet_bench.conclusion import INTERRUPTED, NOT_DONE, say  # noqa: PLC0415
     from cryoet_bench.files import outputs  # noqa: PLC0415
     from cryoet_bench.quality.qc.batch import Places, examine_all  # noqa: PLC0415
     from cryoet_bench.quality.report import table as tables  # noqa: PLC0415
@@ -193,7 +191,7 @@ def _many(
             verdicts.append(row["verdict"])
             told = f"{row['use']:12} {source}" + (f": {row['message']}" if row["message"] else "")
             told += f" [{row['rule']}]" if own and row.get("rule") else ""
-            bar.console.print(told, markup=False, style=_COLOURS[row["verdict"]], soft_wrap=True)
+            bar.console.print(told, markup=False, style=COLOURS[row["verdict"]], soft_wrap=True)
             bar.advance(task)
 
         try:

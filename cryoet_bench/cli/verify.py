@@ -11,14 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cryoet_bench.cli.verdicts import COLOURS
 from cryoet_bench.conclusion import FINDING, NOT_DONE
 from cryoet_bench.errors import InputError
 
 if TYPE_CHECKING:
     from cryoet_bench.quality.fidelity.migration import Row
     from cryoet_bench.quality.fidelity.verification import Verification
-
-_COLOURS = {"n/a": "dim", "pass": "green", "warn": "yellow", "fail": "red", "error": "red"}
 
 
 def verify(  # noqa: PLR0913, PLR0917  (each is an option of the command)
@@ -114,7 +113,7 @@ def _print(verified: Verification) -> None:
     from cryoet_bench.quality.report.writers import shown  # noqa: PLC0415
 
     for check in verified.checks:
-        colour = _COLOURS[check.verdict]
+        colour = COLOURS[check.verdict]
         table.add_row(
             f"[{colour}]{check.verdict}[/]",
             check.title,
@@ -124,7 +123,7 @@ def _print(verified: Verification) -> None:
     console.print(table)
     # Sentences have the terminal's whole width below the table: a narrow column hides the reason.
     for check in verified.consequential:
-        verdict = f"[{_COLOURS[check.verdict]}]{check.verdict}[/]"
+        verdict = f"[{COLOURS[check.verdict]}]{check.verdict}[/]"
         text = f"{verdict} {check.title}: {escape(check.sentence)}"
         console.print(text, highlight=False, soft_wrap=True)
     console.print(verified.headline, markup=False, highlight=False, soft_wrap=True)
@@ -150,7 +149,7 @@ def _list(
             text = f"{row['verdict']:5} {row['copy']}"
             if row["verdict"] in {"fail", "error"}:
                 text += f": {row['message']}"
-            style = _COLOURS[row["verdict"]]
+            style = COLOURS[row["verdict"]]
             console.print(text, markup=False, style=style, soft_wrap=True)
             progress.tell("Verifying", len(verdicts), len(pairs))
 
@@ -158,7 +157,7 @@ def _list(
             pairs, target, voxel_spacing=voxel_spacing, scheduler=scheduler, done=done
         )
     counts = ", ".join(
-        f"{verdicts.count(verdict)} {verdict}" for verdict in _COLOURS if verdict in verdicts
+        f"{verdicts.count(verdict)} {verdict}" for verdict in COLOURS if verdict in verdicts
     )
     console.print(f"{len(pairs)} pairs in {table}: {counts}", markup=False, soft_wrap=True)
     if "error" in verdicts:

@@ -160,11 +160,6 @@ def _place(check: Check, inspection: Inspection) -> tuple[int, int, int] | None:
     elif check.finding == "constant-slab":
         for axis, indices in details["slices"].items():
             at[AXES.index(axis)] = indices[len(indices) // 2]
-    elif check.finding == "duplicated-slice":
-        axis, first, _ = details["duplicates"][0]
-        at[AXES.index(axis)] = first
-    elif check.key == "slice-order" and details.get("breaks"):
-        at[0] = details["breaks"][0]
     elif check.finding == "non-finite" and found.finite:
         at = [int(np.argmin(profile.count)) for profile in found.profiles]
     else:
