@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -196,6 +195,8 @@ def read_limits(path: Path) -> dict[str, Limit]:
         It cannot be read, names a limit or a key that does not exist, or a value is no number or
         on the wrong side of the other.
     """
+    import tomllib  # noqa: PLC0415
+
     from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError  # noqa: PLC0415
 
     class Own(BaseModel):

@@ -31,7 +31,7 @@ SCHEMA_ID = "https://github.com/cryoet-bench/cryoet-bench/report.schema.json"
 class CheckRecord(BaseModel):
     """One check of a report."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     key: str = Field(description="Stable identifier of the check")
     title: str
@@ -49,7 +49,7 @@ class CheckRecord(BaseModel):
 class ReportRecord(BaseModel):
     """A report of cryoet-bench: QC of one volume, or fidelity of a stored copy."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     format: Literal["cryoet-bench-report"] = "cryoet-bench-report"
     kind: Examined
