@@ -332,7 +332,7 @@ def hot_voxels(survey: Survey) -> int:
     at = (z, y // tiles.edge, x // tiles.edge)
     planes = tiles.axes[0]
     # A hot voxel adds its own square, cut off, to that of its tile.
-    others = np.maximum(planes.square[at] - REACH**2, 0) / np.maximum(planes.voxels[at] - 1, 1)
+    others = np.maximum(planes.square[at] - REACH**2, 0) / (np.maximum(planes.voxels[at], 2) - 1)
     kept = np.count_nonzero(np.sqrt(others) <= _LOCAL * survey.sigma / survey.sd)
     return round(found.hot * kept / len(found.places))
 

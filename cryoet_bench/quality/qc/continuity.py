@@ -57,7 +57,7 @@ def continuity(survey: Survey, array: ArrayLike, limits: Limits = LIMITS) -> lis
     return [
         slice_order(survey, array, broken, limits),
         block_order(survey, torn, limits),
-        line_order(survey, bright, broken, torn, limits),
+        line_order(survey, array, bright, broken, torn, limits),
     ]
 
 
@@ -323,6 +323,7 @@ def _box(spans: Iterable[tuple[int, int]]) -> str:
 
 def line_order(
     survey: Survey,
+    array: ArrayLike,
     bright: list[Line],
     broken: list[Break],
     torn: list[Block],
@@ -330,7 +331,7 @@ def line_order(
 ) -> Check:
     """Judge whether lines stand out, or rows of a slice are rougher than those around."""
     limit = limits["lines"]
-    damaged = stripes(survey.tiles)
+    damaged = stripes(survey.tiles, array)
     # Many damaged rows side by side are a stripe, a single one may be a line.
     hot = [
         line

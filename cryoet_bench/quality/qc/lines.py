@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from cryoet_bench.quality.qc import robust
 from cryoet_bench.quality.qc.tiles import Tiles
+from cryoet_bench.volume.boxes import Voxels, read_box
 
 Array = npt.NDArray[Any]
 
@@ -19,10 +20,15 @@ _NOISES = 10.0
 # A lower line, in sd, is no damage.
 _LEAST = 0.3
 _WIDEST = 32
+# Rows on either side of a stripe that it is held against.
+_BESIDE = 4
 # Rows rougher by less than this natural logarithm are not told from ones that cross a particle.
 _ROUGHER = 0.5
-# The part of a stripe's excess that half of its length shows, and the part of it that shows any.
-_EVEN, _ALL_ALONG = 0.12, 0.6
+# The part of a stripe's excess that the median along it shows: bytes that are damaged all along
+# show two thirds of it and more, the outline of a bead or an edge nothing.
+_ALL_ALONG = 1 / 3
+# Each stripe that is suspected costs three slices to read.
+_SUSPECTS = 16
 # What is rough by this part of a stripe's excess two slices aside is in the specimen.
 _ASIDE = 0.5
 # A stripe's two edges, taken together, stand out by so many sd of what edges are.
@@ -117,11 +123,18 @@ class Stripe:
     certain: bool
 
 
-def stripes(tiles: Tiles) -> list[Stripe]:
+def stripes(tiles: Tiles, array: Voxels) -> list[Stripe]:
     """Return the stripes of rows that begin and end abruptly, worst first.
 
     A row's roughness is the energy of its difference from the mean of the rows above and below it
     along z, the direction in which a tomogram changes least.
+
+    Parameters
+    ----------
+    tiles : Tiles
+        Of the volume.
+    array : array of axes z, y, x
+        The volume, of which the rows that are suspected are read.
     """
     if min(tiles.rows.shape) < 8:
         return []
@@ -154,9 +167,9 @@ def stripes(tiles: Tiles) -> list[Stripe]:
                 excess = float(min(rise[up], -rise[stop]))
                 certain = bool(both > _CERTAIN * limit)
                 stripe = Stripe(plane, (up + 1, stop + 1), excess, certain)
-                damaged = _whole_rows(stripe, tiles) and _in_one_slice(stripe, level)
-                found += [stripe] if damaged else []
-    return sorted(found, key=lambda stripe: -stripe.excess)
+                found += [stripe] if _in_one_slice(stripe, level) else []
+    found.sort(key=lambda stripe: -stripe.excess)
+    return [stripe for stripe in found[:_SUSPECTS] if _all_along(stripe, array)]
 
 
 def _in_one_slice(stripe: Stripe, level: Array) -> bool:
@@ -172,26 +185,19 @@ def _in_one_slice(stripe: Stripe, level: Array) -> bool:
 def _rise(level: Array, rows: tuple[int, int]) -> float:
     """Return by how much some rows of a slice exceed those around."""
     first, stop = rows
-    around = np.r_[level[max(0, first - 4) : first], level[stop : stop + 4]]
+    around = np.r_[level[max(0, first - _BESIDE) : first], level[stop : stop + _BESIDE]]
     return robust.median(level[first:stop]) - robust.median(around)
 
 
-def _whole_rows(stripe: Stripe, tiles: Tiles) -> bool:
+def _all_along(stripe: Stripe, array: Voxels) -> bool:
     """Tell whether rows are rough all along x: a bead or an edge makes them so in one place."""
-    planes, (first, stop) = tiles.axes[0], stripe.rows
-    bands = slice(first // tiles.edge, -(-stop // tiles.edge))
-    near = [
-        pair
-        for pair in range(stripe.plane - 4, stripe.plane + 4)
-        if pair not in {stripe.plane - 1, stripe.plane} and 0 <= pair < len(planes.step) - 1
-    ]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        level = np.log(planes.step[:, bands].sum(axis=1) / planes.pairs[:, bands].sum(axis=1))
-        here = level[stripe.plane - 1 : stripe.plane + 1].mean(axis=0)
-        rise = here - np.median(level[near], axis=0)
-    rise = rise[np.isfinite(rise)]
-    if not rise.size:
-        return False
-    share = (stop - first) / ((bands.stop - bands.start) * tiles.edge)
-    expected = np.log1p(share * np.expm1(stripe.excess))
-    return bool(np.median(rise) > _EVEN * expected and np.mean(rise > 0) > _ALL_ALONG)
+    first, stop = stripe.rows
+    start, end = max(0, first - _BESIDE), min(array.shape[1], stop + _BESIDE)
+    near = (slice(stripe.plane - 1, stripe.plane + 2), slice(start, end), slice(0, array.shape[2]))
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        before, here, after = read_box(array, near).astype(np.float64)
+        typical = 2 * np.log(robust.medians(np.abs(2 * here - before - after)))
+    inside = np.zeros(end - start, bool)
+    inside[first - start : stop - start] = True
+    rise = robust.median(typical[inside]) - robust.median(typical[~inside])
+    return bool(rise > _ALL_ALONG * stripe.excess)

@@ -40,7 +40,7 @@ class Planes:
     ----------
     total, square, step : float32, shape (planes, tiles, tiles)
         Sums of the voxels, of their squares, and of squared differences from the next plane.
-    voxels, pairs : float32, shape (planes, tiles, tiles)
+    voxels, pairs : uint16, shape (planes, tiles, tiles)
         How many voxels, and pairs of voxels, each sum holds.
     """
 
@@ -53,7 +53,8 @@ class Planes:
     @classmethod
     def empty(cls, planes: int, first: int, second: int) -> Planes:
         """Return sums of nothing."""
-        return cls(*(np.zeros((planes, first, second), np.float32) for _ in range(5)))
+        types = (np.float32, np.float32, np.float32, np.uint16, np.uint16)
+        return cls(*(np.zeros((planes, first, second), dtype) for dtype in types))
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class Tiles:
             *(slice(s.start // self.edge, -(-s.stop // self.edge)) for s in others),
         )
         planes.step[place] += _summed(difference, starts)
-        planes.pairs[place] += _summed(valid.astype(np.float32), starts)
+        planes.pairs[place] += _summed(valid.astype(np.float32), starts).astype(np.uint16)
 
 
 def _bend(before: Array, here: Array, after: Array) -> Array:
@@ -179,9 +180,12 @@ def tile(data: Array, box: Box, edge: int, centre: float, scale: float) -> Tiles
         # Ones where a voxel is present add up to how many there are.
         present, _ = _summed_up(np.isfinite(data).astype(np.float32), edge, origin, 0.0, 1.0)
     axes = [
-        Planes(total, square, step, voxels, _pairs(voxels, change))
+        Planes(
+            total, square, step, voxels.astype(np.uint16),
+            _pairs(voxels, change).astype(np.uint16),
+        )
         for (total, square, step), (voxels, _, change) in zip(sums.axes, present.axes, strict=True)
-    ]
+    ]  # fmt: skip
     return Tiles(edge, (axes[0], axes[1], axes[2]), sums.lines, present.lines, sums.rows)
 
 

@@ -142,6 +142,15 @@ def test_degenerate_volumes_get_verdicts_and_no_traceback(volume: Array) -> None
     )
 
 
+def test_rows_that_are_rough_in_one_place_are_not_damaged(clean: Array) -> None:
+    noise = 5 * clean.std() * np.random.default_rng(0).standard_normal((3, clean.shape[2]))
+    whole, part = clean.copy(), clean.copy()
+    whole[40, 50:53] += noise
+    part[40, 50:53, 20:50] += noise[:, :30]
+    assert examine(whole)["lines"].finding == "damaged-rows"
+    assert examine(part)["lines"].finding == ""
+
+
 @pytest.mark.parametrize("shape", [(40, 1, 1), (1, 40, 1), (1, 1, 40)])
 def test_slices_of_one_voxel_have_no_correlation(shape: tuple[int, ...]) -> None:
     volume = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
