@@ -5,6 +5,7 @@ Exit codes: 0 good, 1 a finding, 2 could not be done.
 
 from __future__ import annotations
 
+import gc
 import io
 import logging
 import os
@@ -32,6 +33,9 @@ from cryoet_bench.cli.study import study
 from cryoet_bench.cli.verify import verify
 from cryoet_bench.conclusion import NOT_DONE, conclude
 
+# So many objects more than were freed are made before garbage is looked for; Python's 700 to 2000
+# are few beside the 200,000 of a start.
+_GARBAGE = 50_000
 # click's, or that of the copy of click which newer releases of typer carry.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
@@ -87,6 +91,8 @@ def main() -> None:
     else:
         _silence_libraries()
     _prepare_streams()
+    # What a command imports stays, and to look through it for garbage takes a tenth of a short one.
+    gc.set_threshold(_GARBAGE)
     sys.exit(conclude(lambda: _run(arguments), debug=debug))
 
 
