@@ -35,7 +35,7 @@ from cryoet_bench.conclusion import NOT_DONE, conclude
 
 # So many objects more than were freed are made before garbage is looked for; Python's 700 to 2000
 # are few beside the 200,000 of a start.
-_GARBAGE = 50_000
+_GARBAGE = 100_000
 # click's, or that of the copy of click which newer releases of typer carry.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 

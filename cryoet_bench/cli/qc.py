@@ -90,7 +90,7 @@ def qc(  # noqa: PLR0913, PLR0917  (each is an option of the command)
 def _found(sources: list[str]) -> list[str]:
     """Return the sources, each folder that is no Zarr replaced by the volumes in it."""
     found = []
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, emoji=False)
     for source in sources:
         path = Path(source).expanduser()
         if not source:
@@ -150,7 +150,7 @@ def _print(inspection: Inspection) -> None:
             shown(check.value, check.unit),
             check.sentence.replace("[", r"\["),
         )
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     console.print(inspection.volume.name, markup=False, style="bold")
     console.print(listed)
     console.print(f"Use it? {advice(inspection.checks)}", markup=False, soft_wrap=True)
@@ -225,7 +225,7 @@ def _progress() -> Progress:
         TimeRemainingColumn,
     )
 
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, emoji=False)
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),

@@ -106,7 +106,7 @@ def verify(  # noqa: PLR0913, PLR0917  (each is an option of the command)
 
 
 def _print(verified: Verification) -> None:
-    console = Console()
+    console = Console(emoji=False)
     table = Table(box=SIMPLE)
     for title in ("", "what", "value", "needed"):
         table.add_column(title, overflow="fold")
@@ -139,7 +139,7 @@ def _list(
     pairs = migration.read_pairs(listed, profile)
     sources = [source for pair in pairs for source in pair.sources]
     target = output(table, migration.kind_of_table(table), [*sources, listed, cache.cache_dir()])
-    console = Console(stderr=target.is_printed, highlight=False)
+    console = Console(stderr=target.is_printed, highlight=False, emoji=False)
     verdicts: list[str] = []
     with Progress() as progress:
         progress.tell("Verifying", 0, len(pairs))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from cryoet_bench.quality.catalogue import CATALOGUE
 from cryoet_bench.quality.check import Check, Verdict, worst
 from cryoet_bench.quality.qc.checks import is_segmentation
+from cryoet_bench.quality.qc.frame import sample
 from cryoet_bench.quality.qc.kernels import BLOCK
 from cryoet_bench.quality.qc.spectrum import Spectrum
 from cryoet_bench.quality.qc.survey import PILOT_EDGE, ArrayLike, Survey, within
@@ -219,7 +220,7 @@ def _gain(box: Array) -> float:
 def _exponents(box: Array) -> tuple[float, float]:
     """Return spread and level of the exponents of a box's values, in bits."""
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        exponent = np.log2(np.abs(box.astype(np.float64)))
+        exponent = np.log2(np.abs(sample(box).astype(np.float64)))
     known = exponent[np.isfinite(exponent)]
     if not known.size:
         return 0.0, 0.0
