@@ -132,13 +132,15 @@ def _exact(
     r2 = _ranked(*merged(far, histogram.counts[held]), ranks[1])
     reach = OUTLIER_SIGMA * MAD_TO_SIGMA
     o1, o2 = (reach * r1, reach * r2) if r1 > 0 else (OUTLIER_SIGMA * sd,) * 2
+    # The two middle ones of few voxels may lie so far apart that r1 bounds nothing.
+    w1, w2 = (0.0, max(o2, reach * r2)) if r1 == 0 and first < last else (o1, o2)
     windows = np.array(
         [
             [m1, m2],
             [m1 - r2, m2 - r1],
             [m1 + r1, m2 + r2],
-            [m1 - o2, m2 - o1],
-            [m1 + o1, m2 + o2],
+            [m1 - w2, m2 - w1],
+            [m1 + w1, m2 + w2],
         ]
     )
     # Voxels are compared in their own type, so the windows are numbers of that type, too: both
