@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,8 @@ from cryoet_bench.volume.view import Note, Volume
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
 
+# tifffile's words where the next page is described beyond the end of the file.
+_BEYOND_THE_END = re.compile(r"invalid page offset (\d+)")
 _PLANES = {"T": "time points", "C": "channels"}
 
 
@@ -114,7 +117,11 @@ def _volume(path: Path, tiff: TiffFile, complaints: _Complaints) -> Volume:
         raise InputError(f"{path} is truncated: {short(held, needed)}")
     _require_imagej_planes(path, tiff, held)
     if complaints.texts and not _pages_missing(tiff):
-        raise InputError(f"{path} is damaged or truncated: {complaints.texts[0]}")
+        said = complaints.texts[0]
+        beyond = _BEYOND_THE_END.search(said)
+        if beyond and int(beyond[1]) > held:
+            raise InputError(f"{path} is truncated: {short(held, int(beyond[1]))}")
+        raise InputError(f"{path} is damaged or truncated: {said}")
     index, notes = _only_stack(path, stacks)
     series = stacks[index]
     if "S" in series.axes:
