@@ -4,8 +4,8 @@
                                           [--defect WORD] [--first-seed N]
 
 The volumes are the real microtubule where it is at hand, and phantoms. Limits were chosen while
-looking at the microtubule and at seeds 400, 401, 500 to 502, 700 to 731, 800 to 803 and 900 to 905,
-not at seeds from 910. A defect is found when the damaged volume gives a finding that the sound one
+looking at the microtubule and at seeds 400, 401, 500 to 502, 700 to 731, 800 to 803 and 900 to 905;
+what seeds 910 to 912 gave was seen, and nothing was changed for it. A defect is found when the damaged volume gives a finding that the sound one
 does not, and rightly named when that is one of the defect's own. Exits with 1 unless the strongest
 and the middle strength are rightly named in 95 % of all cases and no sound volume fails.
 """
@@ -30,7 +30,7 @@ from cryoet_bench.tomogram.phantom import PHANTOMS, make
 from cryoet_bench.tomogram.sources import open_volume
 
 PHANTOM_NAMES = ("phantom-10A", "phantom-4.99A")
-FIRST_SEED = 910
+FIRST_SEED = 920
 REAL = Path(__file__).resolve().parents[2] / "shared" / "tomograms" / "13pf_MT.tif"
 WANTED = 0.95
 # Of the real tomogram, 8 bits of protein in noise, these cannot be made or are what it is like.

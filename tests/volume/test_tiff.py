@@ -203,13 +203,5 @@ def test_how_much_is_there_is_said(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.zeros((100, 100, 100), "f4"), photometric="minisblack")
     path.write_bytes(path.read_bytes()[:1_000_000])
-    with pytest.raises(InputError, match=r"truncated|incomplete"):
-        open_volume(path)
-
-
-def test_what_is_cut_off_is_told_in_megabytes(tmp_path: Path) -> None:
-    path = tmp_path / "half.tif"
-    tifffile.imwrite(path, noise(), photometric="minisblack")
-    path.write_bytes(path.read_bytes()[: noise().nbytes // 2])
-    with pytest.raises(InputError, match=r"truncated: it holds .* of .* MB \(.*%\)"):
+    with pytest.raises(InputError, match=r"truncated: it holds 1 of .* MB \("):
         open_volume(path)
