@@ -5,9 +5,10 @@
 
 The volumes are the real microtubule where it is at hand, and phantoms. Limits were chosen while
 looking at the microtubule and at seeds 400, 401, 500 to 502, 700 to 731, 800 to 803 and 900 to 905;
-what seeds 910 to 912 gave was seen, and nothing was changed for it. A defect is found when the damaged volume gives a finding that the sound one
-does not, and rightly named when that is one of the defect's own. Exits with 1 unless the strongest
-and the middle strength are rightly named in 95 % of all cases and no sound volume fails.
+what seeds 910 to 912 gave was seen, and nothing was changed for it. A defect is found when the
+damaged volume gives a finding that the sound one does not, and rightly named when that is one of
+the defect's own. Exits with 1 unless the strongest and the middle strength are rightly named in
+95 % of all cases and no sound volume fails.
 """
 
 from __future__ import annotations

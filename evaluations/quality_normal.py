@@ -4,10 +4,10 @@
 
 Three volumes (the real microtubule where it is at hand, and two phantoms), each treated in every
 way below. Limits were chosen while looking at the microtubule and at seeds 311, 312, 510, 511, 520,
-521, 710, 711, 730, 731, 800, 801 and 900 to 905; what seeds 910 and 911 gave was seen. The wanted answer stands
-beside each kind: nothing, or the findings of which any may be named in a warning, and nothing else.
-What a volume says untreated it may say treated, too. Exits with 1 where a check fails or something
-else is named.
+521, 710, 711, 730, 731, 800, 801 and 900 to 905; what seeds 910 and 911 gave was seen, and nothing
+was changed for it. The wanted answer stands beside each kind: nothing, or the findings of which any
+may be named in a warning, and nothing else. What a volume says untreated it may say treated, too.
+Exits with 1 where a check fails or something else is named.
 """
 
 from __future__ import annotations
