@@ -53,8 +53,16 @@ def conclude(work: Callable[[], int | None], *, debug: bool = False) -> int:
     return code
 
 
-def sentence(error: Exception) -> str:
-    """Return the sentence for an error: what happened, and what can be done about it."""
+def sentence(error: Exception, *, shows: str = "--debug") -> str:
+    """Return the sentence for an error: what happened, and what can be done about it.
+
+    Parameters
+    ----------
+    error : Exception
+        What a command raised.
+    shows : str
+        The option with which the command prints the traceback.
+    """
     if isinstance(error, InputError):
         return str(error)
     if isinstance(error, ImportError) and (advice := extras.explained(error)):
@@ -62,22 +70,22 @@ def sentence(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "there is not enough memory"
     if isinstance(error, OSError):
-        return _of_the_system(error)
+        return _of_the_system(error, shows)
     what = " ".join(str(error).split()) or "without a word"
     return (
         f"this was not foreseen, {type(error).__name__}: {what}; "
-        f"please report it at {tracker()} with what --debug prints"
+        f"please report it at {tracker()} with what {shows} prints"
     )
 
 
-def _of_the_system(error: OSError) -> str:
+def _of_the_system(error: OSError, shows: str) -> str:
     try:
         os.getcwd()  # noqa: PTH109  (Path.cwd is this)
     except OSError:
         return "the working folder is gone: change to another one"
     what = error.strerror or " ".join(str(error).split()) or type(error).__name__
     where = f": {error.filename}" if error.filename else ""
-    return f"{what}{where} (--debug shows where it happened)"
+    return f"{what}{where} ({shows} shows where it happened)"
 
 
 def say(text: str) -> None:

@@ -601,7 +601,7 @@ def test_damaged_timeline_is_one_sentence(
 
 
 @pytest.mark.parametrize(
-    "command", ["run TAGS", "publish", "show nosuch", "continuous main nosuch"]
+    "command", ["run TAGS", "publish", "show nosuch", "continuous main nosuch", "rm nosuch=1"]
 )
 def test_what_cannot_be_done_ends_with_2(
     timeline: Timeline, command: str, monkeypatch: pytest.MonkeyPatch
@@ -610,6 +610,22 @@ def test_what_cannot_be_done_ends_with_2(
     monkeypatch.setattr(sys, "argv", ["asv", *command.split()])
     with pytest.raises(SystemExit, match="2"):
         asv.main.main()
+
+
+def test_what_was_not_foreseen_is_one_sentence(
+    timeline: Timeline, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("of another kind")
+
+    Path("asv.conf.json").write_text(json.dumps(vars(configuration())))
+    monkeypatch.setattr(commands, "_State", fail)
+    monkeypatch.setattr(sys, "argv", ["asv", "show"])
+    with pytest.raises(SystemExit, match="2"):
+        asv.main.main()
+    (said,) = (one.message for one in caplog.records if one.levelname == "ERROR")
+    assert "this was not foreseen, RuntimeError: of another kind; please report it at" in said
+    assert "with what --verbose prints" in said
 
 
 def test_asv_has_what_the_adapter_leans_on() -> None:

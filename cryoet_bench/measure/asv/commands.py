@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -123,6 +124,11 @@ def concluded() -> Iterator[None]:
         log.flush()
         interrupted = isinstance(error.__cause__, KeyboardInterrupt)
         raise SystemExit(conclusion.INTERRUPTED if interrupted else conclusion.NOT_DONE) from error
+    except Exception as error:
+        log.debug(traceback.format_exc())
+        log.error(conclusion.sentence(error, shows="--verbose"))
+        log.flush()
+        raise SystemExit(conclusion.NOT_DONE) from error
 
 
 @contextmanager
@@ -455,6 +461,11 @@ def _rm(cls: Any, /, conf: Any, patterns: Iterable[str], y: bool = True) -> Any:
     with in_asvs_words():
         state = _State(conf)
         state.write()
+    known = {"benchmark", "commit_hash", "python"}
+    known.update(*(one.params for one in _removable(state, conf.results_dir)))
+    for pattern in patterns:
+        if (name := pattern.partition("=")[0]) not in known:
+            raise util.UserError(f"asv rm knows no {name!r}, only {', '.join(sorted(known))}")
     rm.iter_results = lambda results_dir: _removable(state, results_dir)
     try:
         return _original["rm"](cls, conf, patterns, y)
