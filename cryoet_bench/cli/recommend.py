@@ -11,6 +11,7 @@ from rich.console import Console
 
 from cryoet_bench import extras
 from cryoet_bench.cli.study import FlatPrice, PriceName
+from cryoet_bench.conclusion import say
 
 _console = Console(highlight=False)
 
@@ -94,6 +95,11 @@ def recommend(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         downloaded=downloaded,
     )
     found = results(ledger.read(folder))
+    if found.missing:
+        say(
+            f"the study in {folder} is not finished: {found.missing:,} trials are missing, and "
+            "what follows rests on the others; rerun it to resume"
+        )
     advised = advice.advise(found, demand, paid, stored)
     if as_json:
         typer.echo(json.dumps([one.facts() for one in advised], indent=2))

@@ -38,8 +38,17 @@ if _BLAS not in sys.modules:
     finally:
         del sys.modules[_BLAS]
 
-THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-"""Processors that this process may use."""
+
+def _threads() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    processors = len(affinity(0)) if affinity else os.cpu_count() or 1
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return min(processors, max(1, int(told))) if told.isdecimal() else processors
+
+
+THREADS = _threads()
+"""Threads of a computation: as many as processors that this process may use, or what
+OMP_NUM_THREADS says, as Dask tells its workers (a core each) and batch systems their jobs."""
 
 # Sums may be reordered, so that they use the processor's vectors; NaN and infinity keep their
 # meaning, which numba's plain ``fastmath=True`` would give up.

@@ -31,7 +31,7 @@ def results[Item, Result](
     Raises
     ------
     InputError
-        The scheduler cannot be reached, or Dask is not installed.
+        The scheduler cannot be reached, Dask is not installed, or the work raised it.
     """
     if scheduler is None:
         for item in items:
@@ -50,6 +50,8 @@ def results[Item, Result](
         futures = {client.submit(work, item, pure=False): item for item in items}
         for future in as_completed(futures):  # type: ignore[no-untyped-call]
             item, died = futures[future], future.exception()
+            if isinstance(died, InputError):
+                raise died
             if died:
                 yield item, lost(item, f"the Dask worker failed: {died}")
             else:

@@ -17,13 +17,23 @@ from typing import Any
 
 import numpy as np
 
+from cryoet_bench import extras
 from cryoet_bench.conclusion import sentence
 from cryoet_bench.errors import InputError
 from cryoet_bench.harness import machine, turn
 from cryoet_bench.measure.controls import LIMIT, quiet_level
+from cryoet_bench.quality.workers import results
 from cryoet_bench.study import matrix as matrices
 from cryoet_bench.study.examination import Task, examine
-from cryoet_bench.study.ledger import NAME, Entry, Ledger, opened
+from cryoet_bench.study.ledger import (
+    NAME,
+    Entry,
+    Ledger,
+    another_study,
+    is_ledger,
+    opened,
+    read,
+)
 from cryoet_bench.study.matrix import Choice, Matrix
 from cryoet_bench.study.process import ask_once
 from cryoet_bench.study.subject import Subject, named, take
@@ -137,9 +147,10 @@ def prepare(sources: Sequence[str], matrix: Matrix, folder: Path, *, store: str 
     Raises
     ------
     InputError
-        No source can be read, or the folder holds something else.
+        No source can be read, or the folder holds something else or a study of other tomograms.
     """
     require_folder(folder)
+    _require_its_tomograms(folder, sources)
     is_new, boxes = not folder.exists(), folder / BOXES
     try:
         boxes.mkdir(parents=True, exist_ok=True)
@@ -175,13 +186,23 @@ def require_folder(folder: Path) -> None:
     """Raise InputError unless a folder is new, empty or that of a study."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise InputError(f"{folder} is no folder: choose another name with --out")
-    if folder.is_dir() and not (folder / NAME).exists():
+    if folder.is_dir() and not is_ledger(folder / NAME):
         others = sorted(path.name for path in folder.iterdir() if path.name != BOXES)
         if others:
             raise InputError(
                 f"{folder} holds other files ({', '.join(others[:3])}): nothing is written there; "
                 "choose another folder with --out"
             )
+
+
+def _require_its_tomograms(folder: Path, sources: Sequence[str]) -> None:
+    """Raise InputError where a study has others: before any is read, and its box is kept there."""
+    try:
+        known = read(folder).plan["tomograms"]
+    except InputError:
+        return  # there is none yet
+    if not {tomogram["source"] for tomogram in known} <= set(sources):
+        raise another_study(folder, "tomograms")
 
 
 def run(
@@ -242,38 +263,35 @@ def examined(tasks: Sequence[Task], scheduler: str | None) -> Iterator[Entry]:
     Raises
     ------
     InputError
-        The scheduler cannot be reached.
+        The scheduler cannot be reached, or the disk is full.
     """
-    if scheduler is None or not tasks:
-        yield from map(examine, tasks)
+    if not tasks:
         return
-    from distributed import Client, LocalCluster, as_completed  # noqa: PLC0415
+    # The longest first: what is left at the end, when some workers have nothing to do, is short.
+    ordered = sorted(tasks, key=lambda task: task.effort, reverse=True)
+    with _scheduler(scheduler) as address:
+        for _, entry in results(examine, ordered, address, _lost):
+            yield entry
 
-    with contextlib.ExitStack() as stack:
-        address = scheduler
-        if scheduler == "local":
-            cluster = LocalCluster(  # type: ignore[no-untyped-call]
-                threads_per_worker=1, processes=True, dashboard_address=None
-            )
-            address = stack.enter_context(cluster).scheduler_address
-        try:
-            client = Client(  # type: ignore[no-untyped-call]
-                address, timeout="5s", set_as_default=False
-            )
-        except (OSError, ValueError, TimeoutError) as error:
-            raise InputError(f"the Dask scheduler {address} cannot be reached: {error}") from error
-        stack.enter_context(client)
-        stack.enter_context(client.as_current())
-        futures = {client.submit(examine, task, pure=False): task for task in tasks}
-        for future in as_completed(futures):  # type: ignore[no-untyped-call]
-            lost = future.exception()
-            if isinstance(lost, InputError):
-                raise lost
-            if lost:  # the worker: what a codec raises is an entry
-                why = f"the Dask worker failed: {lost}"
-                yield futures[future].entry("exact", status="failed", reason=why)
-            else:
-                yield future.result()
+
+@contextlib.contextmanager
+def _scheduler(wanted: str | None) -> Iterator[str | None]:
+    """Yield the address of a Dask scheduler; ``local`` is a new one, for as long as the block."""
+    if wanted != "local":
+        yield wanted
+        return
+    extras.require("distributed")
+    from distributed import LocalCluster  # noqa: PLC0415
+
+    with LocalCluster(  # type: ignore[no-untyped-call]
+        threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+def _lost(task: Task, why: str) -> Entry:
+    """Return the entry of a task whose worker died: what a codec raises is an entry of its own."""
+    return task.entry("exact", status="failed", reason=why)
 
 
 def _time_all(plan: Plan, tasks: Sequence[Task], ledger: Ledger, progress: Progress) -> None:

@@ -51,6 +51,11 @@ class Configuration:
         return Layout(chunks=self.chunks, shards=self.shards)
 
     @property
+    def is_reduced(self) -> bool:
+        """Whether values lose digits before a codec sees them."""
+        return self.kept_bits is not None or self.voxel != "same"
+
+    @property
     def encoding(self) -> str:
         """What is done to the values, in a few words: everything but layout and format."""
         words = [self.codec]

@@ -60,6 +60,14 @@ class Price(BaseModel):
         return f"{self.title} ({self.dated:%Y-%m-%d})"
 
     @property
+    def origin(self) -> str:
+        """What it is, where it is from and how old, in words."""
+        return (
+            f"Prices as of {self.dated:%Y-%m-%d}, not looked up since: {self.title} "
+            f"({self.source}); --price FILE takes yours."
+        )
+
+    @property
     def is_of_storage_alone(self) -> bool:
         """Whether reads cost nothing, or it is not known what."""
         return not (self.read_per_1000 or self.read_per_GB or self.egress_per_GB)

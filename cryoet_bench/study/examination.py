@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import math
 import tempfile
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -24,7 +25,7 @@ from cryoet_bench.quality.fidelity import Comparison, compare
 from cryoet_bench.quality.fidelity.profiles import PROFILES
 from cryoet_bench.quality.fidelity.verification import judged
 from cryoet_bench.study.configuration import Configuration
-from cryoet_bench.study.families import Foreign
+from cryoet_bench.study.families import FAMILIES, Foreign
 from cryoet_bench.study.ledger import Entry
 from cryoet_bench.study.process import Process
 from cryoet_bench.study.promise import Promise
@@ -64,6 +65,13 @@ class Task:
     access: tuple[str, ...]
     python: str = ""
 
+    @property
+    def effort(self) -> tuple[bool, int]:
+        """What its examination is ordered by: a lossy copy is compared in every measure."""
+        family = self.foreign.family if self.foreign else FAMILIES[self.configuration.codec]
+        lossy = family.lossy or self.configuration.is_reduced
+        return lossy, self.subject.box_bytes
+
     def request(self, kind: str, **more: Any) -> dict[str, Any]:
         """Return what the process of the trial is asked."""
         return {
@@ -83,8 +91,8 @@ class Task:
 
 
 @functools.cache
-def _process(python: str) -> Process:
-    """Return the process of this worker that answers for exact values."""
+def _process(python: str, _thread: int) -> Process:
+    """Return the process of this thread that answers for exact values, one request at a time."""
     process = Process(python or None)
     atexit.register(process.end)
     return process
@@ -94,7 +102,8 @@ def examine(task: Task) -> Entry:
     """Return what is exact about a configuration; whatever its codec does is an entry."""
     with tempfile.TemporaryDirectory(prefix="cryoet-bench-") as folder:
         copy = Path(folder, "copy.npy")
-        answer = _process(task.python).ask(task.request("exact", copy=str(copy)))
+        process = _process(task.python, threading.get_ident())
+        answer = process.ask(task.request("exact", copy=str(copy)))
         if answer["status"] != "passed":
             return task.entry("exact", status=answer["status"], reason=answer["reason"])
         original, stored = np.load(task.box), np.load(copy)

@@ -20,6 +20,7 @@ from cryoet_bench.files import append, locked
 
 FORMAT = "cryoet-bench-study"
 NAME = "ledger.jsonl"
+_START = f'{{"format": "{FORMAT}"'.encode()
 
 Kind = Literal["exact", "timed"]
 Key = tuple[Kind, str, str, int]
@@ -125,15 +126,34 @@ def opened(folder: Path, plan: Mapping[str, Any]) -> Iterator[Ledger]:
             ) from None
         except OSError as error:
             raise InputError(f"cannot write {path}: {error.strerror}") from error
+        if not is_ledger(path):
+            raise InputError(
+                f"{path} is no ledger of a study and stays as it is: choose another folder with "
+                "--out"
+            )
         if _cut(path) == 0:
             _append(path, {"format": FORMAT, "plan": plan})
         ledger = read(folder)
         if different := _difference(ledger.plan, json.loads(json.dumps(plan))):
-            raise InputError(
-                f"{folder} holds another study (different {different}): choose another folder "
-                "with --out, or remove that one"
-            )
+            raise another_study(folder, different)
         yield ledger
+
+
+def is_ledger(path: Path) -> bool:
+    """Tell whether a file is a ledger, or as much of one as a study that was killed wrote."""
+    try:
+        with path.open("rb") as file:
+            return _START.startswith(file.read(len(_START)))
+    except OSError:
+        return False
+
+
+def another_study(folder: Path, different: str) -> InputError:
+    """Return what is raised where a folder holds a study that differs in something."""
+    return InputError(
+        f"{folder} holds another study (different {different}): choose another folder with --out, "
+        "or remove that one"
+    )
 
 
 def read(folder: Path) -> Ledger:

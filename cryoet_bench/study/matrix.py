@@ -231,7 +231,7 @@ _RULES: dict[str, Rule] = {
         whole.objects(p.configuration, p.shape) > _MOST_OBJECTS
     ),
     "integers are neither rounded nor scaled": lambda p: (
-        p.kind != "f" and (p.configuration.kept_bits is not None or p.configuration.voxel != "same")
+        p.kind != "f" and p.configuration.is_reduced
     ),
     "integers are stored without loss": lambda p: p.kind != "f" and p.family.lossy,
     "the voxels have no more bits than are kept": lambda p: (

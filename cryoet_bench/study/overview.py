@@ -78,6 +78,7 @@ def overview(
     software = ", ".join(f"{name} {version}" for name, version in plan["software"].items())
     machine = f" on {plan['machine']['cpu']}" if "machine" in plan else ""
     notes.append(f"Measured with {software}{machine}; store: {found.store}.")
+    notes.append(price.origin)
     for subject in found.subjects:
         notes += scaling.sentences(found, subject)
     shared = transfer(found, list(use_cases().values())) if len(found.subjects) > 1 else None

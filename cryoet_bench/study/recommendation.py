@@ -365,7 +365,9 @@ def _candidates(
         now = out.loc[left.index]
         rejected[reason] = int(now.sum())
         left = left[~now]
-    return rejected, usable(left, measures)
+    names = usable(left, measures)
+    rejected["have no times"] = len(left) - len(names)
+    return rejected, names
 
 
 def _at_full_size(

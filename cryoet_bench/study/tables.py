@@ -101,6 +101,22 @@ class Results:
         """Return the configuration of a name."""
         return self.configurations[subject.name][name]
 
+    @property
+    def missing(self) -> int:
+        """How many trials a study that was not finished has still to measure."""
+        count = 0
+        for box, configurations in self.configurations.items():
+            for name in configurations:
+                exact = self.ledger.entries.get(("exact", box, name, 0))
+                if exact is None:
+                    count += 1 + self.matrix.repeats
+                elif exact.status == "passed":
+                    count += sum(
+                        ("timed", box, name, number) not in self.ledger.entries
+                        for number in range(1, self.matrix.repeats + 1)
+                    )
+        return count
+
     def boxes_of(self, subject: Subject) -> list[Subject]:
         """Return the boxes of a tomogram, the smallest first."""
         boxes = [part for part in self.parts if part.part_of == subject.name]

@@ -54,12 +54,14 @@ class Transfer:
                 sentences.append(f"No configuration serves all {one.kind} for {one.use}.")
                 continue
             if len(one.regret) == 1:
-                sentences.append(f"For {one.use}, {one.choice} is best for the only {one.kind}.")
+                sentences.append(
+                    f"For {one.use}, {one.choice} is best for the only volume of {one.kind}."
+                )
                 continue
             worst = max(one.regret, key=lambda name: one.regret[name])
             sentences.append(
-                f"For {one.use}, {one.choice} serves all {len(one.regret)} {one.kind}: it costs at "
-                f"most {one.regret[worst]:.1%} against the best of each (on {worst})."
+                f"For {one.use}, {one.choice} serves all {len(one.regret)} volumes of {one.kind}: "
+                f"it costs at most {one.regret[worst]:.1%} against the best of each (on {worst})."
             )
         return sentences
 

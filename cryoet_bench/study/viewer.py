@@ -77,6 +77,7 @@ def view(found: Results, subject: Subject, configuration: str) -> Any:
         contrast_limits=(-reach, reach),
         colormap="twilight_shifted",
     )
+    viewer.grid.enabled = True  # side by side, not on top of each other
     return viewer
 
 

@@ -125,6 +125,7 @@ def test_the_choice_is_shown_alongside_its_original(
 
         def __init__(self, title: str) -> None:
             shown.clear()
+            self.grid = types.SimpleNamespace(enabled=False)
 
         def add_image(self, voxels: np.ndarray, *, name: str, **_: object) -> None:
             shown[name] = voxels
@@ -151,6 +152,19 @@ def test_recommend_says_what_and_how_sure(tmp_path: Path) -> None:
     facts = json.loads(run("recommend", tmp_path / "s", "--lossless", "--json").stdout)
     assert facts[0]["recommendation"]["certainty"] <= 1
     assert "bits" not in facts[0]["recommendation"]["choice"]
+
+
+def test_advice_from_an_unfinished_study_says_so(tmp_path: Path) -> None:
+    synthetic.written(tmp_path / "s", 5)
+    assert run("recommend", tmp_path / "s").stderr == ""
+    path = tmp_path / "s" / "ledger.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-4]))
+    result = run("recommend", tmp_path / "s")
+    # A configuration has one exact trial and three of times: that of the last one is gone.
+    assert "4 trials are missing" in result.stderr
+    assert result.exit_code == 0
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-3]))
+    assert "1 have no times" in run("recommend", tmp_path / "s").stdout
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,38 @@ def test_another_study_is_not_mixed_in(unbroken: Path, tmp_path: Path) -> None:
         campaign.run(plan)
 
 
+def test_a_study_of_other_tomograms_is_refused_before_anything_is_written(
+    unbroken: Path, tmp_path: Path
+) -> None:
+    source, _ = place(tmp_path)
+    before = sorted((unbroken / "out").rglob("*"))
+    with pytest.raises(InputError, match="another study \\(different tomograms\\)"):
+        campaign.prepare([str(source)], read(str(unbroken / "matrix.toml")), unbroken / "out")
+    assert sorted((unbroken / "out").rglob("*")) == before
+
+
+@pytest.mark.parametrize("content", [b"my own notes", b'{"format": "mine"}\n{"a": 1', b"{}\n"])
+def test_a_ledger_of_somebody_elses_is_left_alone(tmp_path: Path, content: bytes) -> None:
+    source, matrix = place(tmp_path)
+    path = tmp_path / "out" / ledger.NAME
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"holds other files \(ledger.jsonl\)"):
+        campaign.prepare([str(source)], read(str(matrix)), tmp_path / "out")
+    with pytest.raises(InputError, match="stays as it is"), ledger.opened(path.parent, {}):
+        pass
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("size", [0, 1, 10, 40])
+def test_a_ledger_that_was_killed_in_its_first_line_begins_again(tmp_path: Path, size: int) -> None:
+    with ledger.opened(tmp_path, {"matrix": 1}) as book:
+        whole = book.path.read_bytes()
+    book.path.write_bytes(whole[:size])
+    with ledger.opened(tmp_path, {"matrix": 1}) as again:
+        assert again.path.read_bytes() == whole
+
+
 def test_foreign_files_are_left_alone(tmp_path: Path) -> None:
     source, matrix = place(tmp_path)
     (tmp_path / "out").mkdir()
@@ -186,6 +218,19 @@ def test_nothing_is_left_of_a_study_of_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_what_takes_longest_is_examined_first(
+    unbroken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = campaign.prepare(
+        [str(unbroken / "v.npy")], read(str(unbroken / "matrix.toml")), unbroken / "out"
+    )
+    monkeypatch.setattr(campaign, "examine", lambda task: task.entry("exact"))
+    found = campaign.examined(list(plan.tasks()), None)
+    assert [entry.configuration.split(" ")[0] for entry in found] == [
+        "blosc-zstd-5-byteshuffle-7bits", "none", "blosc-lz4-5",
+    ]  # fmt: skip
+
+
 def test_labels_are_known_from_densities(tmp_path: Path) -> None:
     from cryoet_bench.study.subject import is_labels
 
@@ -204,7 +249,7 @@ def test_workers_of_dask_find_the_same(unbroken: Path) -> None:
         [str(unbroken / "v.npy")], read(str(unbroken / "matrix.toml")), unbroken / "out"
     )
     with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
     ) as cluster:
         found = list(campaign.examined(list(plan.tasks()), cluster.scheduler_address))
     known = ledger.read(unbroken / "out").entries

@@ -4,6 +4,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+from cryoet_bench.quality import compiled
+
 SUM = """
 import numpy as np
 from cryoet_bench.quality.qc.padding import _blank_runs
@@ -33,3 +37,14 @@ def test_settings_of_a_user_are_not_ours():
     assert done.returncode == 0, done.stderr
     # The four at the start of the row are a run that touches its end; the single one is not.
     assert done.stdout.split() == ["4", "True"]
+
+
+@pytest.mark.parametrize(
+    ("told", "threads"),
+    [("1", 1), ("0", 1), ("100000", None), ("4,2", None), ("", None), ("many", None)],
+)
+def test_threads_are_those_that_dask_and_batch_systems_allow(
+    monkeypatch: pytest.MonkeyPatch, told: str, threads: int | None
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    assert compiled._threads() == (threads or len(os.sched_getaffinity(0)))
