@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from cryoet_bench.study.tables import Results
 
 
+_CENT = 0.01  # dollars: of less nothing is saved
+
+
 @dataclass(frozen=True, kw_only=True)
 class Advice:
     """A recommendation with its costs and code.
@@ -53,7 +56,7 @@ class Advice:
     @property
     def saving(self) -> str:
         """What the choice saves against the portal's layout, in words."""
-        if self.portal is None:
+        if self.portal is None or self.portal.yearly.value < _CENT:
             return ""
         if self.stand_in == self.recommendation.choice:
             return "The CryoET Data Portal writes the same codec."

@@ -19,6 +19,7 @@ from cryoet_bench.study.scaling import by_size
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cryoet_bench.study.configuration import Configuration
     from cryoet_bench.study.overview import Overview
     from cryoet_bench.study.subject import Subject
     from cryoet_bench.study.tables import Results
@@ -89,7 +90,6 @@ def _prepared(found: Results, subject: Subject) -> pd.DataFrame:
         nrmse=good["nrmse"].fillna(0.0),
         bits=8 * good["stored_bytes"] / math.prod(subject.box_shape),
         loss=np.where(good["bit_exact"] == 1, "lossless", "lossy"),
-        level=good["level"].map(lambda level: "" if np.isnan(level) else f"{level:g}"),
         share=front_shares(found, subject),
     )
     return _in_milliseconds(good).reset_index()
@@ -204,8 +204,9 @@ def _heat_map(column: str, title: str, *, low_is_good: bool) -> Draw:
                 x=alt.X(
                     "level:O",
                     title="level",
-                    sort=alt.EncodingSortField("level"),
-                    axis=alt.Axis(labelAngle=0),
+                    axis=alt.Axis(
+                        labelAngle=0, labelExpr="datum.value === null ? '' : datum.label"
+                    ),
                 ),
                 y=alt.Y("row:N", title=None),
                 color=alt.Color(f"mean({column}):Q", title=title, scale=scale),
@@ -233,6 +234,7 @@ def _rate_distortion(_found: Results, _subject: Subject, rows: pd.DataFrame) -> 
         .where(own["voxel"] == "same", own["codec"] + ", " + own["voxel"])
         .where(own["kept_bits"].isna(), own["codec"] + ", rounded")
     )
+    own = own.sort_values("bits").drop_duplicates(["family", "psnr"])  # the better shuffle
     base = _base(own, ["bits", "psnr", "family", "fsc_minimum", "max_error_sd", "ratio"])
     encoded = base.encode(
         x=alt.X("bits:Q", title="bits a voxel", scale=alt.Scale(zero=False, padding=12)),
@@ -326,14 +328,15 @@ def _error_spectrum(found: Results, subject: Subject, rows: pd.DataFrame) -> Any
             part["relative"] = part["error_power"].astype(float) / part["reference_power"].astype(
                 float
             )
-            parts.append(part.assign(configuration=name, encoding=name.split(" ")[0]))
+            loss = _loss_of(found.configuration(subject, name))
+            parts.append(part.assign(configuration=name, loss=loss))
     if not parts:
         return None
     data = pd.concat(parts).dropna()
     data = data[(data["relative"] > 0) & (data["frequency"] > 0)]
-    data = data.drop_duplicates(["encoding", "frequency"]).round({"frequency": 4})
+    data = data.drop_duplicates(["loss", "frequency"]).round({"frequency": 4})
     return (
-        _base(data, ["frequency", "relative", "encoding"])
+        _base(data, ["frequency", "relative", "loss"])
         .mark_line(interpolate="monotone")
         .encode(
             x=alt.X("frequency:Q", title="cycles per voxel"),
@@ -343,13 +346,20 @@ def _error_spectrum(found: Results, subject: Subject, rows: pd.DataFrame) -> Any
                 scale=alt.Scale(type="log"),
                 axis=alt.Axis(format=".0e"),
             ),
-            color=alt.Color("encoding:N", title=None, scale=alt.Scale(scheme="tableau20")),
+            color=alt.Color("loss:N", title=None, scale=alt.Scale(scheme="tableau20")),
             tooltip=[
-                alt.Tooltip("encoding:N"),
+                alt.Tooltip("loss:N"),
                 *_tooltip(("frequency", "cycles per voxel"), ("relative", "relative power"))[1:],
             ],
         )
     )
+
+
+def _loss_of(configuration: Configuration) -> str:
+    """Return what changes the values: not the codec that then keeps each bit of them."""
+    if configuration.kept_bits is not None:
+        return f"{configuration.kept_bits} bits"
+    return configuration.encoding if configuration.voxel == "same" else configuration.voxel
 
 
 _CHARTS: dict[str, tuple[str, str, Draw]] = {
@@ -374,7 +384,7 @@ _CHARTS: dict[str, tuple[str, str, Draw]] = {
     ),
     "rate-distortion": (
         "What is kept for the bits",
-        "Up and left is better. A step of 6 dB halves the error.",
+        "Up and left is better. A step of 6 dB halves the error. Each by its better shuffle.",
         _rate_distortion,
     ),
     "error-spectrum": (

@@ -20,6 +20,7 @@ Flags = npt.NDArray[np.bool_]
 RESAMPLES = 1000
 _FRONTS = 300  # resamples of a front, each of which compares all pairs
 _SEED = 14
+_FAR = 50.0  # logarithm; two rounds alone are drawn with tails that no number holds
 
 _MEASURED = ("read_s", "write_s", "stored_bytes")
 _ERROR = "nrmse"
@@ -76,7 +77,8 @@ def resampled(
             errors[:, column] = [level.error for level in levels]
             degrees[:, column] = [level.degrees or 1 for level in levels]
     noise = draw.standard_t(degrees, (count, *values.shape))
-    repeated: Floats = values * np.exp(np.where(np.isfinite(errors), errors, 0) * noise)
+    apart = np.where(np.isfinite(errors), errors, 0) * noise
+    repeated: Floats = values * np.exp(np.clip(apart, -_FAR, _FAR))
     return repeated
 
 

@@ -240,6 +240,8 @@ def _axes(configuration: Configuration) -> dict[str, Any]:
     facts = {axis: getattr(configuration, axis) for axis in AXES}
     facts["chunks"] = edges(configuration.chunks)
     facts["shards"] = edges(configuration.shards) if configuration.shards else None
+    for number in ("level", "kept_bits"):  # a column of None alone would not hold numbers
+        facts[number] = math.nan if facts[number] is None else float(facts[number])
     return facts | {"encoding": configuration.encoding, "layout": configuration.cut}
 
 

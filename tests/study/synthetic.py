@@ -34,13 +34,18 @@ MATRIX = Matrix.model_validate(
 
 
 def measured(
-    seed: int, *, noise: float = 0.03, rounds: int = 3, truth: int | None = None
+    seed: int,
+    *,
+    noise: float = 0.03,
+    rounds: int = 3,
+    truth: int | None = None,
+    matrix: Matrix = MATRIX,
 ) -> Ledger:
     """Return a ledger whose times scatter about a truth.
 
     The truth is drawn from `truth`, so that several studies can measure the same.
     """
-    matrix = MATRIX.model_copy(update={"repeats": rounds})
+    matrix = matrix.model_copy(update={"repeats": rounds})
     configurations = choose(matrix, SUBJECT.box_shape, np.dtype("f4"), "v").configurations
     true = np.random.default_rng(seed if truth is None else truth)
     draw = np.random.default_rng([seed, 1])

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.study import cost
+from cryoet_bench.study import charts, cost, overview
 from cryoet_bench.study.advice import advise
 from cryoet_bench.study.ledger import Ledger
+from cryoet_bench.study.matrix import Block, Matrix
 from cryoet_bench.study.pareto import front, shares
 from cryoet_bench.study.recommendation import Demand, UseCase, decide, recommend, use_cases
 from cryoet_bench.study.tables import results
@@ -141,6 +142,30 @@ def test_the_portal_costs_what_its_own_chunks_cost(study) -> None:
     # The volume of 256 x 512 x 512 has four chunks of 256, and a document.
     assert found.portal.objects.value == 3 * (4 + 1)
     assert found.portal.requests.value == pytest.approx(3 * 4 / 1000)
+
+
+def test_codecs_without_levels_have_numbers_and_charts() -> None:
+    layouts = Matrix(title="layouts", block=[Block(codec=["none"], chunks=[16, 32, 64])])
+    found = results(synthetic.measured(5, matrix=layouts))
+    assert found.summary.dtypes[["level", "kept_bits"]].tolist() == [float, float]
+    drawn = charts.charts(overview.overview(found, cost.flat(23)))
+    assert {chart.name for chart in drawn} >= {"pareto-v", "ladder-v"}
+
+
+@pytest.mark.filterwarnings("error")
+def test_two_rounds_give_numbers_however_far_they_are_apart() -> None:
+    book = synthetic.measured(5, rounds=2)
+    apart = {
+        key: dataclasses.replace(
+            entry,
+            samples={name: [30.0**entry.round] for name in entry.samples},
+        )
+        for key, entry in book.entries.items()
+    }
+    found = results(Ledger(Path(), book.plan, apart))
+    advice = recommend(found, synthetic.SUBJECT, Demand(use=USE))
+    assert 0 <= advice.certainty <= 1
+    assert math.isfinite(advice.regret)
 
 
 def test_one_round_does_not_say_how_sure() -> None:
