@@ -115,7 +115,6 @@ def _found(sources: list[str]) -> list[str]:
 def _one(source: str, wanted: dict[report.Form, Path | None], own: Path | None) -> None:
     from cryoet_bench.quality import report  # noqa: PLC0415
     from cryoet_bench.quality.qc import inspect  # noqa: PLC0415
-    from cryoet_bench.quality.qc.report import build_report  # noqa: PLC0415
     from cryoet_bench.quality.thresholds import LIMITS, in_words, read_limits  # noqa: PLC0415
     from cryoet_bench.tomogram import cache  # noqa: PLC0415
 
@@ -127,7 +126,10 @@ def _one(source: str, wanted: dict[report.Form, Path | None], own: Path | None) 
         inspection = inspect(
             source, progress=lambda share: bar.update(task, completed=share), limits=limits
         )
-    report.write(build_report(inspection), targets)
+    if targets:
+        from cryoet_bench.quality.qc.report import build_report  # noqa: PLC0415
+
+        report.write(build_report(inspection), targets)
     if not any(target.is_printed for target in targets.values()):
         _print(inspection)
         if own:
