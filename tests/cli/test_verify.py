@@ -164,6 +164,13 @@ def test_the_table_replaces_no_source(folder: Path) -> None:
     assert (folder / "a.mrc").read_bytes() == before
 
 
+def test_a_table_of_another_format_is_refused(folder: Path) -> None:
+    pairs = folder / "one.csv"
+    pairs.write_text("reference,copy\na.mrc,a.mrc\n")
+    with pytest.raises(InputError, match=r"name it \.csv or \.parquet"):
+        run("--list", pairs, "--table", folder / "t.xlsx")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

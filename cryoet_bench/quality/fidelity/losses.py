@@ -145,7 +145,7 @@ def half_precision(evidence: Evidence) -> Defect | None:
     values = values[np.isfinite(values) & (values != 0)]
     if not is_float(b) or _survives_half(a) or not _survives_half(b):
         return None
-    if not values.size or values.min() == values.max():
+    if not values.size or _constant(b):
         return None
     small = float((np.abs(values) < _SMALLEST_HALF).mean())
     if small > 0.01:
@@ -157,6 +157,11 @@ def half_precision(evidence: Evidence) -> Defect | None:
             f"number, where its steps are {_HALF_STEP / sd:.2g} sd: scale before storing it",
         )
     return Defect("half-precision", False, "the copy's values are those of half precision")
+
+
+def _constant(part: Array) -> bool:
+    """Tell whether all voxels are the same, of which no precision can be told."""
+    return bool((part == part.flat[0]).all())
 
 
 def _survives_half(part: Array) -> bool:
@@ -201,7 +206,7 @@ def levels(evidence: Evidence) -> Defect | None:
 def mantissa(evidence: Evidence) -> Defect | None:
     """Tell whether bits of the mantissa are zero that the reference uses."""
     a, b = evidence.middle_reference, evidence.middle_stored
-    if a.dtype != b.dtype or b.dtype not in (np.float32, np.float64):
+    if a.dtype != b.dtype or b.dtype not in (np.float32, np.float64) or _constant(b):
         return None
     mantissa = 23 if b.dtype == np.float32 else 52
     before, after = (_trailing_zeros(part) for part in (a, b))

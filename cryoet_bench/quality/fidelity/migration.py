@@ -109,7 +109,15 @@ def read_pairs(path: Path, profile: str) -> list[Pair]:
 
 
 def kind_of_table(path: Path) -> Kind:
-    """Return the form that a table's name asks for: Parquet by its suffix, else CSV."""
+    """Return the form that a table's name asks for: Parquet or CSV.
+
+    Raises
+    ------
+    InputError
+        The name ends as that of another format.
+    """
+    if path.suffix.lower() not in {"", ".csv", ".parquet"}:
+        raise InputError(f"the table {path} would be CSV or Parquet: name it .csv or .parquet")
     if path.suffix.lower() == ".parquet":
         extras.require("pyarrow")
         return PARQUET

@@ -81,4 +81,4 @@ def test_half_precision_that_was_scaled_is_no_trap(phantom: np.ndarray) -> None:
 
 
 def test_a_constant_copy_has_no_precision(phantom: np.ndarray) -> None:
-    assert "half-precision" not in names(phantom, np.ones_like(phantom))
+    assert not {"half-precision", "rounded-mantissa"} & {*names(phantom, np.ones_like(phantom))}
