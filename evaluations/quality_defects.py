@@ -1,6 +1,6 @@
 """Plant every defect in three strengths in sound volumes and print which the checks find.
 
-    python evaluations/quality_defects.py [--seeds 3] [--clean 20] [--phantom phantom-10A]
+    python -m evaluations.quality_defects [--seeds 3] [--clean 20] [--phantom phantom-10A]
                                           [--defect WORD] [--first-seed N]
 
 The volumes are the real microtubule where it is at hand, and phantoms. Limits were chosen while

@@ -1,6 +1,6 @@
 """Make what every lab makes of a sound volume, and table what qc says: no fail, no wrong name.
 
-    python evaluations/quality_normal.py [--phantom phantom-10A] [--kind WORD] [--first-seed N]
+    python -m evaluations.quality_normal [--phantom phantom-10A] [--kind WORD] [--first-seed N]
 
 Three volumes (the real microtubule where it is at hand, and two phantoms), each treated in every
 way below. Limits were chosen while looking at the microtubule and at seeds 311, 312, 510, 511, 520,

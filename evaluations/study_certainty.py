@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Is a recommendation right as often as it claims?
 
-    .venv/bin/python -m evaluations.study_certainty STUDY [--runs 20] [--rounds 3]
+    python -m evaluations.study_certainty STUDY [--runs 20] [--rounds 3]
 
 Takes the times that a study measured (a folder of `cryoet-bench study`) as the truth, measures them
 again in simulation with the noise that the study saw, and counts how often the recommendation of

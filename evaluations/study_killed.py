@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Does a study that is killed again and again lose a row, or have one twice?
 
-    .venv/bin/python -m evaluations.study_killed [--kills 10] [--repeats 1] [--keep FOLDER]
+    python -m evaluations.study_killed [--kills 10] [--repeats 1] [--keep FOLDER]
 
 Runs the quick matrix on the default phantom without a break, then again while it is killed at
 random moments and resumed. Exits with 1 unless the second has every row of the first, none twice,

@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Do shards save 99.6 % of the files, and flat chunks give a slice four times faster?
 
-    .venv/bin/python -m evaluations.study_ladder [--repeats 4]
+    python -m evaluations.study_ladder [--repeats 4]
 
 Both were published of a tomogram: 16-cubes in a shard of 128 against 16-cubes without, and chunks
 of 16 x 128 x 128 against 64-cubes, which hold as many voxels. Measures the four on the default

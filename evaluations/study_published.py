@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Does the phantom at 4.99 angstrom give the ratios that were published of a real tomogram?
 
-    .venv/bin/python -m evaluations.study_published [--repeats 3]
+    python -m evaluations.study_published [--repeats 3]
 
 Measures the six published configurations (TS_100_3 of the CryoET Data Portal, a 256-cube in chunks
 of 128, format 2) as a study, and lays the figures side by side. Exits with 1 where a ratio is more

@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """What do qc, verify, a study and rewriting cost a worker, and does a killed worker lose anything?
 
-    .venv/bin/python -m evaluations.study_scale [--volumes 200]
+    python -m evaluations.study_scale [--volumes 200]
 
 Times each on one core and the phantom at 4.99 angstrom (67 MB of float32), and extrapolates to
 15,000 volumes of 2.3 GB. Then examines many small volumes on a local Dask cluster, of which a

@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Does the best choice hold on a real tomogram, labels, and two phantoms?
 
-    .venv/bin/python -m evaluations.study_several [--real ../shared/tomograms/13pf_MT.tif]
+    python -m evaluations.study_several [--real ../shared/tomograms/13pf_MT.tif]
 
 Measures ten configurations on all four in one study, and prints the winner of each and what one
 choice for all costs. Exits with 1 where labels and densities were not told apart or a regret is

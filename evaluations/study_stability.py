@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Do two runs of a study recommend the same?
 
-    .venv/bin/python -m evaluations.study_stability [--matrix focused] [--keep FOLDER]
+    python -m evaluations.study_stability [--matrix focused] [--keep FOLDER]
 
 Measures a matrix twice on the default phantom and compares the recommendation for each use. Exits
 with 1 unless at least three of four are the same, or say that there is no clear winner. A rerun

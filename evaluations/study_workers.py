@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """How much faster are sizes and fidelity on two Dask workers, and is a killed worker missed?
 
-    .venv/bin/python -m evaluations.study_workers [--rounds 2]
+    python -m evaluations.study_workers [--rounds 2]
 
 Examines lossy configurations on one worker, on two, and on two of which one is killed in the
 middle. Two hyperthreads of one core do not do twice the work of one, so the ceiling of the machine

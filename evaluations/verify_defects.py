@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Plant defects in copies, each in its strengths, and table what `verify` calls them.
 
 Usage: python -m evaluations.verify_defects [TOMOGRAM] [--seed N]   (default phantom-10A, 0)

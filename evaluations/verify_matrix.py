@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Hold `verify` against verdicts that were written down beforehand: changes x profiles.
 
 Usage: python -m evaluations.verify_matrix [TOMOGRAM] [--only PATTERN]   (default phantom-10A)

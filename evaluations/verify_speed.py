@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Time and memory of `verify`, against scikit-image and plain numpy on the same arrays.
 
 Usage: python -m evaluations.verify_speed [--largest 1024]
