@@ -169,10 +169,10 @@ def find(known: History, benchmarks: Iterable[Benchmark], paths: Sequence[Path])
     return moves
 
 
-def _neighbours(
+def neighbours(
     path: Path, known: Container[str]
 ) -> Iterator[tuple[Revision, tuple[Revision, ...], Revision]]:
-    """Yield, for each known release of the line: what it follows, what lies between, itself."""
+    """Yield, for each known release of a line: what it follows, what lies between, itself."""
     places = [place for place, revision in enumerate(path) if revision.name in known]
     for before, after in itertools.pairwise(places):
         if path[after].line == path[-1].line:
@@ -185,9 +185,9 @@ def _unlinked(suites: Sequence[Mapping[Case, Values]], path: Path) -> Iterator[s
         return
     for case in dict.fromkeys(case for cases in suites for case in cases):
         every = [cases.get(case, {}) for cases in suites]
-        linked = {after.name for values in every for _, _, after in _neighbours(path, values)}
+        linked = {after.name for values in every for _, _, after in neighbours(path, values)}
         known = {name for values in every for name in values}
-        for _, _, after in _neighbours(path, known):
+        for _, _, after in neighbours(path, known):
             if after.name not in linked:
                 yield after.label
 
@@ -196,7 +196,7 @@ def _changes_of_status(
     benchmark: Benchmark, cases: Mapping[Case, Values], path: Path
 ) -> Iterator[Move]:
     for case, outcomes in cases.items():
-        for before, between, after in _neighbours(path, outcomes):
+        for before, between, after in neighbours(path, outcomes):
             old, new = outcomes[before.name], outcomes[after.name]
             if kind := _STATUSES.get((old.status, new.status)):
                 yield Move(
@@ -219,7 +219,7 @@ def _exact_moves(
 ) -> Iterator[Move]:
     for case, outcomes in cases.items():
         known = {name: one.value for name, one in outcomes.items() if one.value is not None}
-        for before, between, after in _neighbours(path, known):
+        for before, between, after in neighbours(path, known):
             if not moves.begin(after, benchmark, case):
                 continue
             old, new = known[before.name], known[after.name]
@@ -332,9 +332,7 @@ class _Family:
             if not math.isnan(before)
         ]
         after = self.path[column]
-        before, between, _ = next(
-            pair for pair in _neighbours(self.path, known) if pair[2] is after
-        )
+        before, between, _ = next(pair for pair in neighbours(self.path, known) if pair[2] is after)
         old, new = (float(levels[row, column]) for levels in (self.found.before, self.found.after))
         half = self.found.error[row, column] * stats.t.ppf(
             0.5 + CONFIDENCE / 2, self.found.degrees[row]

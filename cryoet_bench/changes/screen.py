@@ -29,16 +29,14 @@ from cryoet_bench.changes.finding import (
 )
 from cryoet_bench.changes.moves import Move, Moves
 from cryoet_bench.changes.subject import Subject, subject
+from cryoet_bench.changes.unproposed import Key, unproposed
 from cryoet_bench.errors import InputError
-from cryoet_bench.record.benchmark import Case, words
+from cryoet_bench.record.benchmark import words
 from cryoet_bench.record.record import Record
 from cryoet_bench.timeline.revisions import Revision, Revisions
 
 _LEFT = 0.25
 """The share of a change, as a logarithm, that may be left of it where it counts as undone."""
-
-_Key = tuple[str, str, str, Case]
-"""The older revision, the newer one, the benchmark and the case of a confirmation."""
 
 
 def screen(
@@ -108,9 +106,11 @@ def _screen(
     paths: Sequence[Sequence[Revision]],
 ) -> Screening:
     known = history.read(record, revisions.by_commit.values(), machine, tomogram)
-    found = moves.find(known, record.suite().values(), paths)
+    suite = record.suite().values()
+    found = moves.find(known, suite, paths)
     verdicts, damaged = _verdicts(record, machine, tomogram)
-    findings = [_finding(together, found) for together in _together(found.found)]
+    every = [*found.found, *unproposed(known, suite, paths, found, verdicts)]
+    findings = [_finding(together, found) for together in _together(every)]
     findings = [_confirmed(_undone(one, findings), verdicts) for one in findings]
     causes = Causes.load()
     told = [replace(one, cause=causes.of(one), sentence=sentence.sentence(one)) for one in findings]
@@ -135,7 +135,7 @@ def _unlinked(found: Moves) -> Iterator[Skipped]:
 
 def _verdicts(
     record: Record, machine: str, tomogram: str
-) -> tuple[dict[_Key, Confirmation], list[Skipped]]:
+) -> tuple[dict[Key, Confirmation], list[Skipped]]:
     """Return the confirmations; none, and why, where their file is damaged."""
     try:
         known = confirmations(record, machine, tomogram)
@@ -144,7 +144,7 @@ def _verdicts(
     return {(one.before, one.after, one.benchmark, one.case): one for one in known}, []
 
 
-def _confirmed(finding: Finding, verdicts: Mapping[_Key, Confirmation]) -> Finding:
+def _confirmed(finding: Finding, verdicts: Mapping[Key, Confirmation]) -> Finding:
     """Give a proposal the status that the confirmations of its cases have."""
     if finding.status != "proposed":
         return finding

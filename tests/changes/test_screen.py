@@ -232,6 +232,26 @@ def test_a_confirmation_decides_a_proposal(
     assert [one.what for one in screening.skipped] == ["confirmations"]
 
 
+def test_a_confirmed_change_that_nothing_proposed_is_a_finding(invented: Invented) -> None:
+    invented.measure(READ, times({}))
+    assert not invented.screen().findings
+    ledger = Ledger(invented.path("zarr-3.6").with_name(CONFIRMATIONS))
+    for before, case, ratio in (("zarr-3.5", 0, 1.05), ("zarr-3.5", 1, 1.0), ("zarr-3.2", 2, 1.4)):
+        verdict: Verdict = "equivalent" if ratio == 1 else "changed"
+        ledger.append(
+            Confirmation(
+                before, "zarr-3.6", READ.name, "1", READ.cases[case], verdict, ratio,
+                ratio - 0.01, ratio + 0.01, 0.03, 0.01, 8, None, 1.0, MACHINE, TOMOGRAM,
+                "2026-01-01T00:00:00+00:00",
+            )
+        )  # fmt: skip
+    finding = only(invented)
+    assert (finding.revision, finding.kind, finding.status) == ("zarr-3.6", "slower", "confirmed")
+    assert [case.parameters for case in finding.cases] == [READ.cases[0]]
+    assert finding.ratio == pytest.approx(1.05)
+    assert finding.interval == pytest.approx((1.04, 1.06))
+
+
 def _garbage(path: Path) -> None:
     path.write_text(path.read_text() + "<<<<<<< HEAD\n")
 
