@@ -21,16 +21,7 @@ if not re.fullmatch(r"[1-9][0-9]{1,3}", os.environ.get("COLUMNS", "80")):
     del os.environ["COLUMNS"]
 
 from cryoet_bench import __version__
-from cryoet_bench.cli import bench, noise, portal, record, timeline, tomogram
-from cryoet_bench.cli.changes import changes
-from cryoet_bench.cli.confirm import confirm
-from cryoet_bench.cli.find import find
-from cryoet_bench.cli.gate import gate
-from cryoet_bench.cli.qc import qc
-from cryoet_bench.cli.recommend import recommend
-from cryoet_bench.cli.report import report
-from cryoet_bench.cli.study import study
-from cryoet_bench.cli.verify import verify
+from cryoet_bench.cli.commands import Group
 from cryoet_bench.conclusion import NOT_DONE, conclude
 
 # So many objects more than were freed are made before garbage is looked for; Python's 700 to 2000
@@ -41,28 +32,13 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="cryoet-bench",
+    cls=Group,
     help="The performance record of Zarr for cryo-electron tomography.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain text: drawing boxes takes as long as all other imports
     context_settings={"max_content_width": 100},
 )
-
-tomogram.app.add_typer(portal.app)
-app.add_typer(timeline.app, name="timeline")
-app.add_typer(tomogram.app, name="tomogram")
-app.add_typer(record.app, name="record")
-app.command()(bench.bench)
-app.command()(changes)
-app.command()(confirm)
-app.command()(find)
-app.command()(gate)
-app.command()(noise.noise)
-app.command()(qc)
-app.command()(recommend)
-app.command()(report)
-app.command()(study)
-app.command()(verify)
 
 
 def _print_version(wanted: bool) -> None:

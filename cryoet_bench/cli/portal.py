@@ -11,7 +11,6 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from cryoet_bench.cli.tomogram import Json
 from cryoet_bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Spacing = Annotated[float | None, typer.Option(help="Voxel spacing in angstrom, to 0.05.")]
 Processing = Annotated[str | None, typer.Option(help="raw, filtered, denoised, ...")]
 

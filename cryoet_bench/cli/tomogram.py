@@ -11,6 +11,9 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from cryoet_bench.cli import portal
+from cryoet_bench.cli.portal import Json
+
 if TYPE_CHECKING:
     from cryoet_bench.tomogram import Tomogram
     from cryoet_bench.tomogram.cache import Entry
@@ -19,6 +22,7 @@ app = typer.Typer(
     help="Tomograms to measure on: the phantom, files, and the CryoET Data Portal.",
     no_args_is_help=True,
 )
+app.add_typer(portal.app)
 
 _DAMAGED: dict[str, Any] = {
     "source": "unknown",
@@ -28,7 +32,6 @@ _DAMAGED: dict[str, Any] = {
     "state": "damaged",
 }
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Subset = Annotated[
     int | None,
     typer.Option(

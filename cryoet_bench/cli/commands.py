@@ -1,0 +1,58 @@
+"""The commands by name, each imported when it is asked for: most of a start would be the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_group
+
+NAMES = (
+    "bench",
+    "changes",
+    "confirm",
+    "find",
+    "gate",
+    "noise",
+    "qc",
+    "recommend",
+    "report",
+    "study",
+    "verify",
+    "timeline",
+    "tomogram",
+    "record",
+)
+"""Modules of this package: of a command the function of the same name, of several their app."""
+
+
+class Commands(Mapping[str, Any]):
+    """The commands, as click knows them."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in NAMES:
+            raise KeyError(name)
+        module = import_module(f"cryoet_bench.cli.{name}")
+        alone = typer.Typer(rich_markup_mode=None)
+        if hasattr(module, "app"):
+            alone.add_typer(module.app, name=name)
+        else:
+            alone.command(name)(getattr(module, name))
+        return get_group(alone).commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+
+class Group(TyperGroup):
+    """The command ``cryoet-bench`` itself."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = Commands()  # type: ignore[assignment]
