@@ -10,7 +10,7 @@ import pytest
 
 from cryoet_bench.changes.confirmation import Block, Pair
 from cryoet_bench.timeline import candidate
-from evaluations import detection_power, honest_interval, planted
+from evaluations import detection_power, detectors, honest_interval, planted, slowdowns
 
 PAIR = Pair("a", "a", "b", "1", ())
 
@@ -45,20 +45,20 @@ def test_resampled_confirmations_find_what_is_multiplied_in() -> None:
 def test_a_large_planted_step_stands_out_for_every_method() -> None:
     draw = random.Random(3)
 
-    def measured(number: int, factor: float) -> detection_power.Release:
+    def measured(number: int, factor: float) -> detectors.Release:
         level = factor * (1 + draw.gauss(0, 0.01))
         rounds = tuple(
             tuple(level * (1 + abs(draw.gauss(0, 0.01))) for _ in range(10)) for _ in range(2)
         )
-        return detection_power.Release(rounds, f"2026-11-25T{number:02}")
+        return detectors.Release(rounds, f"2026-11-25T{number:02}")
 
-    copies = {
-        detection_power.Copy(number=number): measured(number, 1.0) for number in range(14)
-    } | {detection_power.Copy("decode", 0.5): measured(20, 1.5)}
-    known = {("codec.Chunk.time_decode", ("'gzip-5'",)): copies}
+    copies = {slowdowns.Copy(number=number): measured(number, 1.0) for number in range(14)} | {
+        slowdowns.Copy("decode", 0.5): measured(20, 1.5)
+    }
+    known = {("codec.Chunk.time_decode", ("'zstd-3'",)): copies}
     tried = list(detection_power.trials(known))
     assert [len(one.history) for one in tried] == [detection_power.HISTORY] * 15
-    for method in detection_power.METHODS.values():
+    for method in detectors.METHODS.values():
         scores = [method(one.history, one.newest) for one in tried]
         assert max(scores) == scores[-1]
         assert scores[-1] > detection_power.limit(scores[:-1], 0.01)
