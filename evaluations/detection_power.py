@@ -7,8 +7,8 @@
 Copies of the newest release are put on the timeline as candidates: some with nothing but a
 harmless line, the others with real extra work of 2 to 50 % inside encode, decode, the store's get,
 opening, and the Python layer of a read. `measure` runs the real suite on all of them in an order
-drawn by lot. `confirm` measures copies side by side with the release: each planted one, what our
-screen proposes of harmless ones, then the rest of these. Both can be stopped and resumed at any
+drawn by lot. `confirm` measures copies side by side with the release: each planted one, what
+is worth confirming of harmless ones, then the rest of these. Both can be stopped and resumed at any
 time; about two hours on two quiet cores. What was measured is kept below .asv/power.
 
 `score` makes of each candidate the newest of a history of ten harmless ones, in the order of their
@@ -42,6 +42,8 @@ import numpy as np
 from cryoet_bench.changes import confirm, history, moves
 from cryoet_bench.changes.comparison import is_same
 from cryoet_bench.changes.confirmation import Confirmation, Ledger
+from cryoet_bench.changes.proposals import SUSPICIOUS
+from cryoet_bench.changes.steps import DISTURBED
 from cryoet_bench.cli import bench
 from cryoet_bench.measure.plan import Selection
 from cryoet_bench.measure.run import Campaign
@@ -113,7 +115,7 @@ def agenda(of: Campaign, known: Copies) -> Iterator[tuple[Copy, list[tuple[str, 
     """Yield copies and cases of theirs to confirm: what decides most comes first."""
     tried = list(trials(read(of, known)))
     proposed: dict[Copy, list[tuple[str, Case]]] = defaultdict(list)
-    for one, is_proposed in zip(tried, screened(of, known, tried), strict=True):
+    for one, is_proposed in zip(tried, screened(of, known, tried, 0.0), strict=True):
         if is_proposed:
             proposed[one.copy].append((one.benchmark, one.case))
     timed = [(one.name, case) for one, case in confirm.timed(of.chosen, of.suite)]
@@ -180,8 +182,8 @@ Blamed = dict[tuple[str, Case], set[Copy]]
 class Screen:
     """Our screen, asked about the timed cases of a path of copies."""
 
-    def __init__(self, of: Campaign, known: Copies) -> None:
-        self._of, self._known = of, known
+    def __init__(self, of: Campaign, known: Copies, disturbed: float = DISTURBED) -> None:
+        self._of, self._known, self._disturbed = of, known, disturbed
         self._names = {revision.name: copy for copy, revision in known.items()}
         self._values = history.read(of.record, known.values(), of.machine, of.tomogram)
         self._blamed: dict[tuple[Copy, ...], Blamed] = {}
@@ -191,19 +193,21 @@ class Screen:
         if path not in self._blamed:
             found: Blamed = defaultdict(set)
             revisions = [self._known[copy] for copy in path]
-            for move in moves.find(self._values, self._of.suite.values(), [revisions]).found:
+            suite = self._of.suite.values()
+            for move in moves.find(self._values, suite, [revisions], self._disturbed).found:
                 if move.kind == "slower":
                     found[move.benchmark.name, move.case].add(self._names[move.after.name])
             self._blamed[path] = found
         return self._blamed[path]
 
 
-def screened(of: Campaign, known: Copies, tried: Sequence[Trial]) -> list[float]:
-    """Return 1 for the trials whose case our screen proposes as slower, else 0."""
-    screen = Screen(of, known)
+def screened(
+    of: Campaign, known: Copies, tried: Sequence[Trial], disturbed: float = DISTURBED
+) -> list[bool]:
+    """Return for each trial whether our screen proposes that its case is slower."""
+    screen = Screen(of, known, disturbed)
     return [
-        float(one.copy in screen.blamed((*one.before, one.copy))[one.benchmark, one.case])
-        for one in tried
+        one.copy in screen.blamed((*one.before, one.copy))[one.benchmark, one.case] for one in tried
     ]
 
 
@@ -227,9 +231,9 @@ def blame(of: Campaign, known: Copies, tried: Sequence[Trial]) -> tuple[int, int
     return right, every
 
 
-def exact(of: Campaign, known: Copies) -> tuple[int, int, int, int]:
-    """Return how many plants the exact metrics find, of how many; and harmless ones likewise."""
-    values: dict[tuple[str, Case], dict[Copy, float]] = defaultdict(dict)
+def exact(of: Campaign, known: Copies) -> dict[Copy, float]:
+    """Return by how much exact metrics moved, as a logarithm: of a plant those that it touches."""
+    counted: dict[tuple[str, Case], dict[Copy, float]] = defaultdict(dict)
     for copy, revision in known.items():
         journal = of.record.journal(Series(of.machine, of.tomogram, revision.name))
         for benchmark in of.suite.values():
@@ -237,19 +241,18 @@ def exact(of: Campaign, known: Copies) -> tuple[int, int, int, int]:
                 continue
             for case, outcome in journal.outcomes(benchmark).items():
                 if outcome.value is not None:
-                    values[benchmark.name, case][copy] = outcome.value
-    seen: dict[Copy, bool] = {}
-    for (name, case), by_copy in values.items():
+                    counted[benchmark.name, case][copy] = outcome.value
+    moved: dict[Copy, float] = {}
+    for (name, case), by_copy in counted.items():
         harmless = [copy for copy in by_copy if not copy.place]
         for copy, value in by_copy.items():
-            usual = next((one for one in harmless if one != copy), None)
+            usual = next((by_copy[one] for one in harmless if one != copy), None)
             touched = not copy.place or re.search(PLACES[copy.place].counted, _name(name, case))
             if usual is not None and touched:
-                moved = not is_same(by_copy[usual], value, of.suite[name].tolerance)
-                seen[copy] = seen.get(copy, False) or moved
-    planted = [moved for copy, moved in seen.items() if copy.place]
-    harmless_moved = [moved for copy, moved in seen.items() if not copy.place]
-    return sum(planted), len(planted), sum(harmless_moved), len(harmless_moved)
+                same = is_same(usual, value, of.suite[name].tolerance)
+                size = 0.0 if same else abs(math.log(value / usual))
+                moved[copy] = max(moved.get(copy, 0.0), size)
+    return moved
 
 
 Verdicts = dict[tuple[Copy, str, Case], Confirmation]
@@ -293,17 +296,29 @@ def score(plot: Path | None) -> int:
         curves[name] = _curve(tried, values, harmless)
         area = float(np.trapezoid(curves[name][1], curves[name][0]))
         found[name] = _row(name, tried, [value > least for value in values], f"  {area:.3f}")
-    proposed = [value > 0 for value in screened(of, known, tried)]
+    moved = exact(of, known)
+    suspected = {copy for copy, size in moved.items() if size > math.log(SUSPICIOUS)}
+    proposed = [
+        one or trial.copy in suspected
+        for one, trial in zip(screened(of, known, tried, 0.0), tried, strict=True)
+    ]
     verdicts = confirmed(of, known)
     slower = [_is_slower(verdicts.get((one.copy, one.benchmark, one.case))) for one in tried]
-    found["our screen"] = _row("our screen", tried, proposed)
+    found["our screen"] = _row("our screen", tried, screened(of, known, tried))
+    _row("worth confirming", tried, proposed)
     found["our confirm"] = _row("our confirm", tried, slower)
     both = [False if not one else verdict for one, verdict in zip(proposed, slower, strict=True)]
     found["ours"] = _row("screen and confirm", tried, both)
     right, every = blame(of, known, tried)
     print(f"blamed on the right release: {right} of {every}")
-    seen, plants, false, copies = exact(of, known)
-    print(f"exact metrics: {seen} of {plants} plants found, {false} of {copies} harmless")
+    seen, false = (
+        [size > 0 for copy, size in moved.items() if bool(copy.place) == planted]
+        for planted in (True, False)
+    )
+    print(
+        f"exact metrics: {sum(seen)} of {len(seen)} plants found, "
+        f"{sum(false)} of {len(false)} harmless"
+    )
     _print_minutes(of, known, tried, verdicts)
     if plot:
         _draw(curves, found["our screen"], plot)
@@ -313,7 +328,7 @@ def score(plot: Path | None) -> int:
         *(f"Otava at {size:.0%}" for size in SIZES if ours.shares[size] < rival.shares[size]),
         *(["blame"] if right < BLAMED * every else []),
         *(["false"] if ours.false > CONFIRMED_FALSE else []),
-        *(["exact"] if seen < plants or false else []),
+        *(["exact"] if not all(seen) or any(false) else []),
     ]
     print(f"missed: {', '.join(missed) or 'nothing'}")
     return int(bool(missed))

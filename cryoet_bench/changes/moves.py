@@ -136,7 +136,12 @@ class Moves:
         return found
 
 
-def find(known: History, benchmarks: Iterable[Benchmark], paths: Sequence[Path]) -> Moves:
+def find(
+    known: History,
+    benchmarks: Iterable[Benchmark],
+    paths: Sequence[Path],
+    disturbed: float = steps.DISTURBED,
+) -> Moves:
     """Return what moved along some lines.
 
     Parameters
@@ -148,6 +153,8 @@ def find(known: History, benchmarks: Iterable[Benchmark], paths: Sequence[Path])
     paths : sequence of sequence of Revision
         The releases that lead to the newest one of each line. Those of another line are its
         history here, and judged there.
+    disturbed : float
+        The share of processes that are slower as a whole, which steps of times are held against.
     """
     moves = Moves()
     families: list[_Family] = []
@@ -160,7 +167,7 @@ def find(known: History, benchmarks: Iterable[Benchmark], paths: Sequence[Path])
         for path, cases in itertools.product(paths, suites):
             moves.found += _changes_of_status(benchmark, cases, path)
             if benchmark.is_timed:
-                families.append(_Family.of(benchmark, cases, path))
+                families.append(_Family.of(benchmark, cases, path, disturbed))
             else:
                 moves.found += _exact_moves(moves, benchmark, cases, path)
     moves.found += _timed_moves(moves, families)
@@ -277,7 +284,9 @@ class _Family:
     p_values: Floats
 
     @classmethod
-    def of(cls, benchmark: Benchmark, cases: Mapping[Case, Values], path: Path) -> _Family:
+    def of(
+        cls, benchmark: Benchmark, cases: Mapping[Case, Values], path: Path, disturbed: float
+    ) -> _Family:
         """Find the steps of all cases."""
         import numpy as np  # noqa: PLC0415
 
@@ -295,7 +304,8 @@ class _Family:
             own = pooled(counting)
             usual = statistics.median_low(map(len, counting)) if counting else 1
             noise.append((own.deviation * math.sqrt(variance(usual)), own.degrees))
-        found = steps.find(levels, rounds, *np.array(noise).T)
+        deviations, degrees = np.array(noise).T
+        found = steps.find(levels, rounds, deviations, degrees, disturbed)
         return cls(benchmark, path, tuple(cases), found, found.family_p_values())
 
     def judged(self) -> Iterator[int]:

@@ -1,18 +1,34 @@
-"""What the recorded history proposes and no confirmation has settled yet."""
+"""What the recorded history proposes and no confirmation has settled yet.
+
+Of two rounds both may have been disturbed, so the screen tells only of changes that this does not
+explain. Here it is no reason to pass one over: to measure it side by side takes seconds, and what
+is confirmed becomes a finding. So are times whose exact companion moved by a tenth or more.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from cryoet_bench.changes.companions import COMPANIONS
+from cryoet_bench.changes.confirmation import confirmations
 from cryoet_bench.changes.finding import Finding
 from cryoet_bench.changes.screen import between, screen
+from cryoet_bench.changes.subject import values
+from cryoet_bench.changes.unproposed import Key
 from cryoet_bench.record.benchmark import Benchmark, Case
 from cryoet_bench.record.record import Record
 from cryoet_bench.timeline.revisions import Revision, Revisions
 
+_NONE = 0.0
+"""As if no process were disturbed."""
+
 _CASES = 3
 """Cases of a finding that are measured: one that changed confirms it."""
+
+SUSPICIOUS = 1.1
+"""By what factor an exact metric has to move to cast doubt on the times that it explains."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +49,7 @@ class Proposal:
 
 
 def proposals(record: Record, revisions: Revisions, machine: str, tomogram: str) -> list[Proposal]:
-    """Return what a record proposes, release by release, the one with the largest finding first.
+    """Return what is to be measured, release by release: the largest change of a time first.
 
     Parameters
     ----------
@@ -49,15 +65,15 @@ def proposals(record: Record, revisions: Revisions, machine: str, tomogram: str)
     InputError
         The description of the suite is damaged.
     """
-    found = screen(record, revisions, machine, tomogram).findings
-    pairs = dict.fromkeys((one.previous, one.revision) for one in _by_size(found) if one.is_open)
-    return [
-        Proposal(
-            (revisions.find(before), revisions.find(after)),
-            _cases([o for o in found if (o.previous, o.revision) == (before, after)], record),
-        )
-        for before, after in pairs
-    ]
+    found = screen(record, revisions, machine, tomogram, disturbed=_NONE).findings
+    decided = _decided(record, machine, tomogram)
+    proposed = []
+    for names in dict.fromkeys((one.previous, one.revision) for one in _by_size(found)):
+        pair = revisions.find(names[0]), revisions.find(names[1])
+        own = [one for one in found if (one.previous, one.revision) == names]
+        if cases := _open_cases(own, record.suite(), pair, decided):
+            proposed.append(Proposal(pair, cases))
+    return proposed
 
 
 def proposed_between(
@@ -91,19 +107,62 @@ def proposed_between(
     for one in proposals(record, revisions, machine, tomogram):
         if one.pair == pair:
             return one
-    found = between(record, revisions, machine, tomogram, *pair).findings
-    return Proposal(pair, _cases(found, record) if any(one.is_open for one in found) else ())
+    found = between(record, revisions, machine, tomogram, *pair, disturbed=_NONE).findings
+    decided = _decided(record, machine, tomogram)
+    return Proposal(pair, _open_cases(found, record.suite(), pair, decided))
 
 
 def _by_size(findings: Iterable[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda one: one.size, reverse=True)
+    """Return findings, those of times first, the largest of each first."""
+    return sorted(findings, key=lambda one: (one.status == "exact", -one.size))
 
 
-def _cases(findings: Iterable[Finding], record: Record) -> tuple[tuple[Benchmark, Case], ...]:
-    suite = record.suite()
-    return tuple(
-        (suite[finding.benchmark], case.parameters)
+def _decided(record: Record, machine: str, tomogram: str) -> set[Key]:
+    return {
+        (one.before, one.after, one.benchmark, one.case)
+        for one in confirmations(record, machine, tomogram)
+        if one.verdict != "undecided"
+    }
+
+
+def _open_cases(
+    findings: Sequence[Finding],
+    suite: Mapping[str, Benchmark],
+    pair: tuple[Revision, Revision],
+    decided: Container[Key],
+) -> tuple[tuple[Benchmark, Case], ...]:
+    """Return the cases to measure of what was found between two revisions; none if all is known."""
+    cases = {
+        (finding.benchmark, case.parameters): None
         for finding in _by_size(findings)
         if finding.status != "exact"
         for case in finding.cases[:_CASES]
-    )
+    }
+    suspected = [one for one in _suspected(findings, suite) if one not in cases]
+    before, after = pair
+    is_decided = all((before.name, after.name, *one) in decided for one in suspected)
+    if is_decided and not any(one.is_open for one in findings):
+        return ()
+    return tuple((suite[name], case) for name, case in (*cases, *suspected))
+
+
+def _suspected(
+    findings: Sequence[Finding], suite: Mapping[str, Benchmark]
+) -> Iterator[tuple[str, Case]]:
+    """Yield times whose exact companion moved, of each question those where it moved most."""
+    moved = {
+        (finding.benchmark, values(case.parameters)): abs(math.log(case.ratio))
+        for finding in findings
+        if finding.status == "exact"
+        for case in finding.cases
+        if case.ratio
+    }
+    for name, companions in COMPANIONS.items():
+        if name not in suite or not suite[name].is_timed:
+            continue
+        sizes = {
+            case: max(moved.get((one.benchmark, one.case(values(case))), 0) for one in companions)
+            for case in suite[name].cases_of("core")
+        }
+        most = sorted(sizes, key=sizes.__getitem__, reverse=True)[:_CASES]
+        yield from ((name, case) for case in most if sizes[case] > math.log(SUSPICIOUS))

@@ -28,6 +28,7 @@ from cryoet_bench.changes.finding import (
     Skipped,
 )
 from cryoet_bench.changes.moves import Move, Moves
+from cryoet_bench.changes.steps import DISTURBED
 from cryoet_bench.changes.subject import Subject, subject
 from cryoet_bench.changes.unproposed import Key, unproposed
 from cryoet_bench.errors import InputError
@@ -40,7 +41,13 @@ _LEFT = 0.25
 
 
 def screen(
-    record: Record, revisions: Revisions, machine: str, tomogram: str, *, line: str | None = None
+    record: Record,
+    revisions: Revisions,
+    machine: str,
+    tomogram: str,
+    *,
+    line: str | None = None,
+    disturbed: float = DISTURBED,
 ) -> Screening:
     """Return what changed along the lines of the timeline, as far as the record tells.
 
@@ -54,6 +61,8 @@ def screen(
         Measured on which.
     line : str, optional
         Only the releases of this line; of all lines if none is named.
+    disturbed : float
+        The share of processes that are slower as a whole, which times are held against.
 
     Raises
     ------
@@ -62,12 +71,12 @@ def screen(
     """
     lines = [line] if line else dict.fromkeys(one.line for one in revisions.releases())
     paths = [revisions.releases(name) for name in lines]
-    return _screen(record, revisions, machine, tomogram, paths)
+    return _screen(record, revisions, machine, tomogram, paths, disturbed)
 
 
 def between(
     record: Record, revisions: Revisions, machine: str, tomogram: str, before: Revision,
-    after: Revision,
+    after: Revision, *, disturbed: float = DISTURBED,
 ) -> Screening:  # fmt: skip
     """Return the net change from one revision to another, whatever happened in between.
 
@@ -81,13 +90,15 @@ def between(
         Measured on which.
     before, after : Revision
         Releases or candidates of any line.
+    disturbed : float
+        The share of processes that are slower as a whole, which times are held against.
 
     Raises
     ------
     InputError
         The description of the suite is damaged.
     """
-    screening = _screen(record, revisions, machine, tomogram, [[before, after]])
+    screening = _screen(record, revisions, machine, tomogram, [[before, after]], disturbed)
     groups: list[Group] = []
     for group in screening.groups:
         told = [
@@ -104,10 +115,11 @@ def _screen(
     machine: str,
     tomogram: str,
     paths: Sequence[Sequence[Revision]],
+    disturbed: float,
 ) -> Screening:
     known = history.read(record, revisions.by_commit.values(), machine, tomogram)
     suite = record.suite().values()
-    found = moves.find(known, suite, paths)
+    found = moves.find(known, suite, paths, disturbed)
     verdicts, damaged = _verdicts(record, machine, tomogram)
     every = [*found.found, *unproposed(known, suite, paths, found, verdicts)]
     findings = [_finding(together, found) for together in _together(every)]

@@ -37,7 +37,7 @@ _PENALTY = 12.0
 _LIMIT = 4.0
 """No series counts for more standard errors in the mean of its family."""
 
-_SLOW = 0.05
+DISTURBED = 0.05
 """The share of processes that are slower as a whole, by up to `_DISTURBANCE`."""
 
 _DISTURBANCE = math.log(1.3)
@@ -138,7 +138,13 @@ class Steps:
         return math.exp(float(np.median(found))) if found else math.inf
 
 
-def find(values: Floats, rounds: Floats, noise: Floats, noise_degrees: Floats) -> Steps:
+def find(
+    values: Floats,
+    rounds: Floats,
+    noise: Floats,
+    noise_degrees: Floats,
+    disturbed: float = DISTURBED,
+) -> Steps:
     """Return the steps of a family's series.
 
     No level rests on a single process, which may be slower as a whole.
@@ -154,6 +160,8 @@ def find(values: Floats, rounds: Floats, noise: Floats, noise_degrees: Floats) -
         tell nothing.
     noise_degrees : numpy.ndarray
         Degrees of freedom of `noise`.
+    disturbed : float
+        The share of processes that are slower as a whole: with none, no step is due to them.
     """
     import numpy as np  # noqa: PLC0415
 
@@ -175,16 +183,17 @@ def find(values: Floats, rounds: Floats, noise: Floats, noise_degrees: Floats) -
             before[row, column], after[row, column] = old, new
             error[row, column] = scale[row] * math.sqrt(variance)
             slower = count[sides[new > old]]
-            chance[row, column] = _disturbed(slower) if abs(new - old) < _DISTURBANCE else 0.0
+            is_small = abs(new - old) < _DISTURBANCE
+            chance[row, column] = _chance(slower, disturbed) if is_small else 0.0
     return Steps(values, before, after, error, degrees, chance)
 
 
-def _disturbed(rounds: Sequence[float]) -> float:
+def _chance(rounds: Sequence[float], disturbed: float) -> float:
     """Return how likely disturbed processes make the level of some releases, from their rounds.
 
     The lower half of a release's rounds must have one, and so must half of the releases.
     """
-    each = [_tail(int(number), _SLOW, int(number) - half(int(number)) + 1) for number in rounds]
+    each = [_tail(int(number), disturbed, int(number) - half(int(number)) + 1) for number in rounds]
     return _tail(len(each), statistics.fmean(each), (len(each) + 1) // 2)
 
 

@@ -21,8 +21,39 @@ def test_the_largest_finding_comes_first_with_the_cases_that_changed_most(
     invented.measure(READ, times({"zarr-3.3": SLOWER, "zarr-3.8": [2.0] * 8}))
     invented.measure(REQUESTS, exact({"zarr-3.6": [3] * 8}))
     found = proposals(invented.record, invented.revisions, MACHINE, TOMOGRAM)
-    assert names(invented) == [("zarr-3.7", "zarr-3.8"), ("zarr-3.2", "zarr-3.3")]
+    pairs = [("zarr-3.7", "zarr-3.8"), ("zarr-3.2", "zarr-3.3"), ("zarr-3.5", "zarr-3.6")]
+    assert names(invented) == pairs
     assert {case for _, case in found[1].cases} == {READ.cases[number] for number in (2, 3, 7)}
+
+
+def test_what_disturbed_processes_may_have_made_is_measured_to_find_out(
+    invented: Invented,
+) -> None:
+    newest = [1.2, *[1.0] * 7]
+    invented.measure(READ, times({"zarr-3.11": newest}, rounds=2))
+    assert not invented.screen().findings
+    (found,) = proposals(invented.record, invented.revisions, MACHINE, TOMOGRAM)
+    assert found.pair[1].name == "zarr-3.11"
+    assert found.cases == ((READ, READ.cases[0]),)
+
+
+def test_times_are_measured_whose_exact_companion_moved(invented: Invented) -> None:
+    invented.measure(READ, times({}))
+    invented.measure(
+        REQUESTS, exact({"zarr-3.4": [1.05] * 8, "zarr-3.6": [1, 1, 2, 3, 1.2, 4, 1, 1]})
+    )
+    (found,) = proposals(invented.record, invented.revisions, MACHINE, TOMOGRAM)
+    assert [one.name for one in found.pair] == ["zarr-3.5", "zarr-3.6"]
+    assert found.cases == tuple((READ, READ.cases[number]) for number in (5, 3, 2))
+    ledger = Ledger(invented.path("zarr-3.6").with_name(CONFIRMATIONS))
+    for _, case in found.cases:
+        ledger.append(
+            Confirmation(
+                "zarr-3.5", "zarr-3.6", READ.name, "1", case, "equivalent", 1.0, None, None,
+                0.03, 0.01, 8, None, 1.0, MACHINE, TOMOGRAM, "2026-01-01T00:00:00+00:00",
+            )
+        )  # fmt: skip
+    assert not names(invented)
 
 
 def test_what_is_decided_is_not_measured_again(invented: Invented) -> None:
