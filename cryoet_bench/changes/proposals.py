@@ -63,7 +63,7 @@ def proposals(record: Record, revisions: Revisions, machine: str, tomogram: str)
     Raises
     ------
     InputError
-        The description of the suite is damaged.
+        The description of the suite or the confirmations are damaged.
     """
     found = screen(record, revisions, machine, tomogram, disturbed=_NONE).findings
     decided = _decided(record, machine, tomogram)
