@@ -8,6 +8,7 @@ pass (and a temporary volume) for every operation; measured on the 3-D SSIM of a
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sys
 from collections.abc import Callable
@@ -49,6 +50,24 @@ def _threads() -> int:
 THREADS = _threads()
 """Threads of a computation: as many as processors that this process may use, or what
 OMP_NUM_THREADS says, as Dask tells its workers (a core each) and batch systems their jobs."""
+
+_PIECE = 2**19  # voxels
+
+
+def pieces(planes: int, voxels: int) -> list[tuple[int, int]]:
+    """Return the first plane of each piece that a thread computes at a time, and where it stops.
+
+    They follow from the size alone. With as many pieces as threads, the last digits of what is
+    added up would depend on the machine.
+
+    Parameters
+    ----------
+    planes, voxels : int
+        How many there are of each.
+    """
+    count = min(planes, max(1, voxels // _PIECE))
+    return list(itertools.pairwise(planes * i // count for i in range(count + 1)))
+
 
 # Sums may be reordered, so that they use the processor's vectors; NaN and infinity keep their
 # meaning, which numba's plain ``fastmath=True`` would give up.

@@ -31,7 +31,7 @@ def results[Item, Result](
     Raises
     ------
     InputError
-        The scheduler cannot be reached, Dask is not installed, or the work raised it.
+        The scheduler cannot be reached or ends, Dask is not installed, or the work raised it.
     """
     if scheduler is None:
         for item in items:
@@ -49,6 +49,8 @@ def results[Item, Result](
     with client, client.as_current():
         futures = {client.submit(work, item, pure=False): item for item in items}
         for future in as_completed(futures):  # type: ignore[no-untyped-call]
+            if future.cancelled():
+                raise InputError(f"the Dask scheduler {scheduler} is gone: rerun to resume")
             item, died = futures[future], future.exception()
             if isinstance(died, InputError):
                 raise died

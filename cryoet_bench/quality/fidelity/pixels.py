@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cryoet_bench.quality.compiled import THREADS, compiled, compiled_for_finite
+from cryoet_bench.quality.compiled import compiled, compiled_for_finite, pieces
 from cryoet_bench.quality.metrics.loss import psnr, relative
 from cryoet_bench.volume.boxes import Triple
 from cryoet_bench.volume.bricks import Brick
@@ -179,10 +179,8 @@ class PixelSums:
     def add(self, brick: Brick, pool: Executor) -> None:
         """Add the voxels of a brick, behind its apron."""
         az = brick.apron[0]
-        nz = brick.reference.shape[0] - az
-        workers = THREADS if brick.reference.size > 2**16 else 1
-        edges = [az + nz * i // workers for i in range(workers + 1)]
-        for part in pool.map(lambda i: _Part(self, brick, edges[i], edges[i + 1]), range(workers)):
+        cut = pieces(brick.reference.shape[0] - az, brick.reference.size)
+        for part in pool.map(lambda piece: _Part(self, brick, az + piece[0], az + piece[1]), cut):
             self._merge(part)
 
     def _merge(self, part: _Part) -> None:

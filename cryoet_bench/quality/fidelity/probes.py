@@ -39,5 +39,10 @@ def correlated(a: Array, b: Array) -> float:
     if not first.size:
         return 0.0
     first, second = first - first.mean(), second - second.mean()
-    below = math.sqrt(float(first @ first) * float(second @ second))
-    return float(first @ second) / below if below > 0 else 0.0
+    below = math.sqrt(_product(first, first) * _product(second, second))
+    return _product(first, second) / below if below > 0 else 0.0
+
+
+def _product(first: Array, second: Array) -> float:
+    """Return the sum of products; the last digits of ``@`` depend on its library's threads."""
+    return float(np.einsum("i,i", first, second))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cryoet_bench.quality.compiled import THREADS, compiled
+from cryoet_bench.quality.compiled import THREADS, compiled, pieces
 from cryoet_bench.quality.metrics.fsc import Correlation, correlation
 from cryoet_bench.quality.metrics.shells import (
     CrossSpectrum,
@@ -102,13 +102,9 @@ def cross_spectrum(reference: Voxels, copy: Voxels) -> Streamed:
                 a, b = (_transform(pair.pop(0), finite, tapers) for _ in range(2))
             low, high = min(low, bottom), max(high, top)
             sectors = tilt_sectors(tile)
-            nz = a.shape[0]
-            edges = [nz * i // THREADS for i in range(THREADS + 1)]
             for part in pool.map(
-                lambda i, a=a, b=b, sectors=sectors, edges=edges: _part(
-                    a, b, tile, sectors, (edges[i], edges[i + 1])
-                ),
-                range(THREADS),
+                lambda planes, a=a, b=b, sectors=sectors: _part(a, b, tile, sectors, planes),
+                pieces(tile[0], math.prod(tile)),
             ):
                 sums += part
             tiles += 1
@@ -188,9 +184,8 @@ def _extremes(voxels: npt.NDArray[Any]) -> tuple[float, float]:
 def _moments(voxels: npt.NDArray[Any], finite: npt.NDArray[np.bool_] | None) -> Floats:
     """Return the number, sum and sum of squares of finite voxels."""
     known = voxels.ravel() if finite is None else voxels[finite]
-    # Plane-sized pieces, so that a sum in single precision keeps its digits.
-    pieces = np.array_split(known, max(1, known.size // 2**16))
-    squares = math.fsum(float(np.dot(piece, piece)) for piece in pieces)
+    # The last digits of np.dot depend on the threads of its library.
+    squares = np.einsum("i,i", known, known, dtype=np.float64)
     return np.array([known.size, known.sum(dtype=np.float64), squares])
 
 

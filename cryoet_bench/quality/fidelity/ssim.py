@@ -60,10 +60,12 @@ class SimilaritySums:
         parts = pool.map(
             lambda i: _similarity(a, b, self._c1, self._c2, edges[i], edges[i + 1]), range(workers)
         )
-        for total, windows, minimum in parts:
-            self._totals.append(total)
+        totals = []
+        for part, windows, minimum in parts:
+            totals += part.tolist()
             self._windows += windows
             self._minimum = min(self._minimum, minimum)
+        self._totals.append(math.fsum(totals))
 
     def result(self) -> Similarity:
         """Return what was collected."""
@@ -92,7 +94,7 @@ def ssim(reference: Voxels, copy: Voxels, *, data_range: float) -> Similarity:
 @compiled
 def _similarity(  # noqa: C901, PLR0915
     a: Any, b: Any, c1: float, c2: float, first: int, stop: int
-) -> tuple[float, int, float]:
+) -> tuple[Any, int, float]:
     # Each sum over a window is made of additions only. A running sum, which subtracts what
     # leaves, would carry the rounding of one bright voxel along its whole column.
     planes, _, nx = a.shape
@@ -102,7 +104,8 @@ def _similarity(  # noqa: C901, PLR0915
     ring = np.empty((7, 4, nx))
     window = np.empty((4, nx))
     values = np.empty(columns)
-    total = 0.0
+    # A sum for each row: their sum is the same, however many threads share the rows.
+    totals = np.zeros(stop - first)
     count = 0
     minimum = np.inf
     for z in range(planes - 6):
@@ -145,17 +148,17 @@ def _similarity(  # noqa: C901, PLR0915
                 row += value
                 broken += not np.isfinite(value)
             if broken == 0:
-                total += row
+                totals[y - 6 - first] += row
                 count += columns
                 for x in range(columns):
                     minimum = min(minimum, values[x])
             else:
                 for x in range(columns):
                     if np.isfinite(values[x]):
-                        total += values[x]
+                        totals[y - 6 - first] += values[x]
                         count += 1
                         minimum = min(minimum, values[x])
-    return total, count, minimum
+    return totals, count, minimum
 
 
 @compiled

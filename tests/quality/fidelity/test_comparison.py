@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import math
 
@@ -10,9 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.quality.fidelity import compare
+from cryoet_bench.quality import compiled
+from cryoet_bench.quality.fidelity import compare, comparison, picking, spectrum
 from cryoet_bench.tomogram.phantom import PHANTOMS, make
 from cryoet_bench.volume.boxes import Stored
+
+# The package's name for it is the function.
+ssim = importlib.import_module("cryoet_bench.quality.fidelity.ssim")
 
 
 def test_stored_and_whole_volumes_compare_alike() -> None:
@@ -27,6 +32,27 @@ def test_stored_and_whole_volumes_compare_alike() -> None:
             assert chunked[name] == pytest.approx(value, rel=1e-9), name
         elif name != "fsc":
             assert chunked[name] == value, name
+
+
+def test_the_last_digits_do_not_depend_on_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    a = make(PHANTOMS["phantom-tiny"]).data
+    b = a.astype("f2").astype("f4")
+    spacing = (10.012,) * 3
+    monkeypatch.setattr(compiled, "_PIECE", 2**14)
+    found = []
+    for threads in (1, 2, 5):
+        for module in (comparison, picking, spectrum, ssim):
+            monkeypatch.setattr(module, "THREADS", threads)
+        measures = compare(a, b, reference_spacing=spacing, copy_spacing=spacing).measures()
+        found.append(json.dumps(measures, default=np.ndarray.tolist))
+    assert found[0] == found[1] == found[2]
+
+
+def test_the_pieces_of_a_computation_hold_every_plane_once() -> None:
+    for planes, voxels in ((1, 1), (5, 2**30), (128, 128**3), (256, 256**3), (7, 2**20)):
+        cut = compiled.pieces(planes, voxels)
+        assert [plane for start, stop in cut for plane in range(start, stop)] == [*range(planes)]
+        assert all(stop > start for start, stop in cut)
 
 
 EXTENT = st.integers(1, 12)
