@@ -10,6 +10,9 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
+from cryoet_bench.conclusion import INTERRUPTED, say
+from cryoet_bench.errors import InputError
+
 NAMES = (
     "bench",
     "changes",
@@ -56,3 +59,13 @@ class Group(TyperGroup):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.commands = Commands()  # type: ignore[assignment]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; ctrl-C is told, and so is a question that is not answered with yes."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # of which typer makes an exit code without a word
+            say("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+        except typer.Abort:
+            raise InputError("nothing was done: the question was not answered with yes") from None

@@ -10,10 +10,10 @@ import typer
 from rich.console import Console
 
 from cryoet_bench import extras
-from cryoet_bench.cli.study import FlatPrice, PriceName
+from cryoet_bench.cli.study import MOST_VOLUMES, FlatPrice, PriceName
 from cryoet_bench.conclusion import say
 
-_console = Console(highlight=False)
+_console = Console(highlight=False, emoji=False)
 
 
 def recommend(  # noqa: PLR0913, PLR0917  (each is an option of the command)
@@ -42,7 +42,9 @@ def recommend(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         ),
     ] = None,
     lossless: Annotated[bool, typer.Option("--lossless", help="Keep every bit.")] = False,
-    volumes: Annotated[int, typer.Option(min=1, help="Volumes in the collection, for costs.")] = 1,
+    volumes: Annotated[
+        int, typer.Option(min=1, max=MOST_VOLUMES, help="Volumes in the collection, for costs.")
+    ] = 1,
     mean_size: Annotated[
         str | None,
         typer.Option(
@@ -103,9 +105,9 @@ def recommend(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     advised = advice.advise(found, demand, paid, stored)
     if as_json:
         typer.echo(json.dumps([one.facts() for one in advised], indent=2))
-        return
-    for one in advised:
-        _console.print(one.text(with_code=code), markup=False, soft_wrap=True)
+    else:
+        for one in advised:
+            _console.print(one.text(with_code=code), markup=False, soft_wrap=True)
     if view:
         from cryoet_bench.study import viewer  # noqa: PLC0415
 

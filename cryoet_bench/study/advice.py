@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -116,9 +117,11 @@ class Advice:
 
     def facts(self) -> dict[str, Any]:
         """Return everything as JSON holds it."""
+        certainty = self.recommendation.certainty
         return {
             "recommendation": {
                 **asdict(self.recommendation),
+                "certainty": None if math.isnan(certainty) else certainty,  # JSON has no NaN
                 "clear": self.recommendation.is_clear,
                 "sentence": self.recommendation.sentence,
             },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import json
+import logging
 import random
 import shutil
 import statistics
@@ -12,6 +13,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +32,13 @@ from cryoet_bench.study.ledger import (
     Entry,
     Ledger,
     another_study,
+    begun,
     is_ledger,
     opened,
-    read,
+    require_same,
 )
 from cryoet_bench.study.matrix import Choice, Matrix
-from cryoet_bench.study.process import ask_once
+from cryoet_bench.study.process import ask_once, sheltered
 from cryoet_bench.study.subject import Subject, named, take
 
 BOXES = "boxes"
@@ -83,11 +86,12 @@ class Plan:
 
     def tasks(self) -> Iterator[Task]:
         """Yield every configuration of every subject."""
+        boxes = self.folder.absolute() / BOXES  # workers run in folders of their own
         for subject in self.subjects:
             for configuration in self.choice(subject).configurations:
                 yield Task(
                     subject=subject,
-                    box=str(subject.file(self.folder / BOXES)),
+                    box=str(subject.file(boxes)),
                     configuration=configuration,
                     foreign=self.matrix.foreign.get(configuration.codec),
                     access=tuple(self.matrix.access),
@@ -104,11 +108,14 @@ class Plan:
 
     def facts(self) -> dict[str, Any]:
         """Return what makes it this study and no other, for the ledger."""
+        return self.conditions() | {"tomograms": [subject.facts() for subject in self.subjects]}
+
+    def conditions(self) -> dict[str, Any]:
+        """Return those of the facts that are known before a tomogram is read."""
         present = machine.facts()
         return {
             "matrix": self.matrix.model_dump(mode="json", exclude={"repeats"}),
             "repeats": self.matrix.repeats,
-            "tomograms": [subject.facts() for subject in self.subjects],
             "store": self.store,
             "software": installed(self.matrix.python),
             "machine": {key: present[key] for key in ("cpu", "cpus", "architecture")},
@@ -118,6 +125,7 @@ class Plan:
 def installed(python: str = "") -> dict[str, str]:
     """Return the versions of what is measured, here or in an environment of its own."""
     if python:
+        what = f"the interpreter that the matrix names, {python},"
         listed = (
             "import importlib.metadata as m, json; "
             "print(json.dumps({d.name: d.version for d in m.distributions()}))"
@@ -126,11 +134,13 @@ def installed(python: str = "") -> dict[str, str]:
             answer = subprocess.run(
                 [python, "-c", listed], capture_output=True, text=True, check=True
             )
-        except (OSError, subprocess.CalledProcessError) as error:
+            found = json.loads(answer.stdout)
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
+            raise InputError(f"{what} does not run") from error
+        if "cryoet-bench" not in found:
             raise InputError(
-                f"the matrix names the interpreter {python}, which does not run"
-            ) from error
-        found = json.loads(answer.stdout)
+                f"{what} has no cryoet-bench: {python} -m pip install --no-deps cryoet-bench"
+            )
         return {name: found[name] for name in _SOFTWARE if name in found}
     versions = {}
     for name in _SOFTWARE:
@@ -147,24 +157,28 @@ def prepare(sources: Sequence[str], matrix: Matrix, folder: Path, *, store: str 
     Raises
     ------
     InputError
-        No source can be read, or the folder holds something else or a study of other tomograms.
+        No source can be read, or the folder holds something else or another study.
     """
     require_folder(folder)
-    _require_its_tomograms(folder, sources)
+    plan = Plan(matrix=matrix, subjects=(), folder=folder, store=store)
+    kept = _kept(plan, sources)
     is_new, boxes = not folder.exists(), folder / BOXES
     try:
         boxes.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror}") from error
-    plan = Plan(matrix=matrix, subjects=(), folder=folder, store=store)
     tomograms, unreadable = [], {}
     for source in dict.fromkeys(sources):
         try:
             largest, *smaller = take(source, matrix.edge, boxes)
             plan.choice(largest)
         except InputError as error:
-            unreadable[source] = sentence(error)
-            continue
+            if source not in kept:
+                unreadable[source] = sentence(error)
+                continue
+            largest, *smaller = kept[source]
+        if source in kept and largest.sha256 != kept[source][0].sha256:
+            raise another_study(folder, f"voxels of {source}")
         tomograms.append([largest, *(box for box in smaller if _has_room(plan, box))])
     if not tomograms:
         if is_new:
@@ -184,7 +198,7 @@ def _has_room(plan: Plan, box: Subject) -> bool:
 
 def require_folder(folder: Path) -> None:
     """Raise InputError unless a folder is new, empty or that of a study."""
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+    if not folder.is_dir() and (folder.is_symlink() or folder.exists()):
         raise InputError(f"{folder} is no folder: choose another name with --out")
     if folder.is_dir() and not is_ledger(folder / NAME):
         others = sorted(path.name for path in folder.iterdir() if path.name != BOXES)
@@ -195,14 +209,29 @@ def require_folder(folder: Path) -> None:
             )
 
 
-def _require_its_tomograms(folder: Path, sources: Sequence[str]) -> None:
-    """Raise InputError where a study has others: before any is read, and its box is kept there."""
-    try:
-        known = read(folder).plan["tomograms"]
-    except InputError:
-        return  # there is none yet
-    if not {tomogram["source"] for tomogram in known} <= set(sources):
-        raise another_study(folder, "tomograms")
+def _kept(plan: Plan, sources: Sequence[str]) -> dict[str, list[Subject]]:
+    """Return the boxes of a study that is resumed, by source: they serve where the source is gone.
+
+    Raises
+    ------
+    InputError
+        The folder holds another study: before a tomogram is read, and its box is kept there.
+    """
+    known, conditions = begun(plan.folder), plan.conditions()
+    if known is None:
+        return {}
+    require_same(plan.folder, known, conditions)
+    kept: dict[str, list[Subject]] = {}
+    for facts in known["tomograms"]:
+        subject = Subject.of(facts)
+        kept.setdefault(subject.source, []).append(subject)
+    if not kept.keys() <= set(sources):
+        raise another_study(plan.folder, "tomograms")
+    return {
+        source: boxes
+        for source, boxes in kept.items()
+        if all(box.file(plan.folder / BOXES).exists() for box in boxes)
+    }
 
 
 def run(
@@ -210,6 +239,7 @@ def run(
     *,
     scheduler: str | None = None,
     progress: Progress = lambda _what, _done, _total: None,
+    warn: Callable[[str], None] = lambda _sentence: None,
 ) -> Ledger:
     """Measure what is not in the ledger yet, and return the ledger.
 
@@ -222,19 +252,39 @@ def run(
         otherwise. Times are always measured here, one at a time, after that.
     progress : callable
         Told how far the work is.
+    warn : callable
+        Told in a sentence, before the work begins, what may keep it from being finished.
 
     Raises
     ------
     InputError
-        The scheduler cannot be reached, this machine is measuring something else, or the ledger
-        cannot be written.
+        The scheduler cannot be reached, this machine is measuring something else when times are to
+        be measured, or the ledger cannot be written.
     """
     with opened(plan.folder, plan.facts()) as ledger:
         tasks = list(plan.tasks())
+        if _untimed(plan, tasks, ledger) and (refusal := _refusal()):
+            warn(f"{refusal}; sizes and fidelity do not wait, times cannot be measured meanwhile")
         _examine_all(tasks, ledger, scheduler, progress)
-        with turn.measuring(f"a study in {plan.folder}"):
-            _time_all(plan, tasks, ledger, progress)
+        if untimed := _untimed(plan, tasks, ledger):
+            with contextlib.ExitStack() as stack:
+                try:
+                    stack.enter_context(turn.measuring(f"a study in {plan.folder}"))
+                except InputError as error:
+                    raise InputError(
+                        f"{error}; sizes and fidelity are kept, rerun to measure times"
+                    ) from error
+                _time_all(plan, untimed, ledger, progress)
         return ledger
+
+
+def _refusal() -> str:
+    """Return why nothing could be timed on this machine now; empty where it could."""
+    try:
+        with turn.measuring("nothing yet"):
+            return ""
+    except InputError as error:
+        return str(error)
 
 
 def _examine_all(
@@ -283,10 +333,18 @@ def _scheduler(wanted: str | None) -> Iterator[str | None]:
     extras.require("distributed")
     from distributed import LocalCluster  # noqa: PLC0415
 
-    with LocalCluster(  # type: ignore[no-untyped-call]
-        threads_per_worker=1, processes=True, dashboard_address=None
-    ) as cluster:
-        yield cluster.scheduler_address
+    # It lets signals through when it starts (until Python 3.13), and would do so in the block.
+    resource_tracker.ensure_running()
+    with contextlib.ExitStack() as stack:
+        with sheltered():
+            local = LocalCluster(  # type: ignore[no-untyped-call]
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,  # what matters to the user is raised
+            )
+            stack.enter_context(local)
+        yield local.scheduler_address
 
 
 def _lost(task: Task, why: str) -> Entry:
@@ -294,18 +352,31 @@ def _lost(task: Task, why: str) -> Entry:
     return task.entry("exact", status="failed", reason=why)
 
 
-def _time_all(plan: Plan, tasks: Sequence[Task], ledger: Ledger, progress: Progress) -> None:
-    """Measure rounds of all configurations, each round in an order of its own."""
-    good = [task for task in tasks if ledger.entries[task.entry("exact").key].status == "passed"]
-    total = len(good) * plan.matrix.repeats
-    done = 0
-    for number in range(1, plan.matrix.repeats + 1):
-        order = random.Random(number).sample(good, len(good))
-        for task in order:
-            done += 1
-            if task.entry("timed", round=number).key not in ledger.entries:
-                ledger.add(_timed(plan, task, number, ledger))
-            progress("Times", done, total)
+def _untimed(plan: Plan, tasks: Sequence[Task], ledger: Ledger) -> list[tuple[Task, int]]:
+    """Return the trials that times lack, round by round, each round in an order of its own.
+
+    Those of configurations that are known to be unusable are none of them.
+    """
+
+    def is_usable(task: Task) -> bool:
+        exact = ledger.entries.get(task.entry("exact").key)
+        return exact is None or exact.status == "passed"
+
+    usable = list(filter(is_usable, tasks))
+    return [
+        (task, number)
+        for number in range(1, plan.matrix.repeats + 1)
+        for task in random.Random(number).sample(usable, len(usable))
+        if task.entry("timed", round=number).key not in ledger.entries
+    ]
+
+
+def _time_all(
+    plan: Plan, trials: Sequence[tuple[Task, int]], ledger: Ledger, progress: Progress
+) -> None:
+    for done, (task, number) in enumerate(trials, 1):
+        ledger.add(_timed(plan, task, number, ledger))
+        progress("Times", done, len(trials))
 
 
 def _timed(plan: Plan, task: Task, number: int, ledger: Ledger) -> Entry:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,9 +70,8 @@ def _of_one(found: Results, subject: Subject) -> Iterator[Chart]:
         drawn = draw(found, subject, rows)
         if drawn is None:
             continue
-        stem = re.sub(r"[^A-Za-z0-9]+", "-", subject.name).strip("-")
         yield Chart(
-            f"{name}-{stem}",
+            f"{name}-{subject.stem}",
             f"{title}, {subject.name}" if several else title,
             reading,
             json.loads(drawn.to_json()),

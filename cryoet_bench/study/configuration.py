@@ -60,7 +60,7 @@ class Configuration:
         """What is done to the values, in a few words: everything but layout and format."""
         words = [self.codec]
         if self.level is not None:
-            words.append(f"{self.level:g}")
+            words.append(f"{self.level:.15g}")  # the shortest that no other level has
         if self.shuffle != "none":
             words.append(f"{self.shuffle}shuffle")
         if self.voxel != "same":

@@ -5,19 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.storage.layouts import Shape
 from cryoet_bench.study import whole
 from cryoet_bench.study.configuration import Configuration
+from cryoet_bench.study.schema import STRICT, checked, read_toml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,14 +33,18 @@ phantoms of 5 and 10 angstrom and the portal's TS_100_3 lie within 2 % of each o
 PORTAL_CHUNKS: Shape = (256, 256, 256)
 """What the CryoET Data Portal cuts its volumes into."""
 
-_UNITS = {"KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
-_Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_UNITS = {
+    "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
+    "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40,
+}  # fmt: skip
+_DEAREST = 1e6  # dollars for a GB and month, an hour, a thousand requests: more is a mistake
+_Amount = Annotated[float, Field(ge=0, le=_DEAREST)]
 
 
 class Price(BaseModel):
     """What a store charges, in US dollars; GB is 1e9 bytes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
     title: str
     storage_per_GB_month: _Amount  # noqa: N815  (the unit as it is written)
@@ -81,7 +85,7 @@ def flat(per_terabyte_month: float) -> Price:
     InputError
         It is no price.
     """
-    if not 0 <= per_terabyte_month < math.inf:
+    if not 0 <= per_terabyte_month / 1000 <= _DEAREST:
         raise InputError(f"{per_terabyte_month} is no price of a TB for a month: give dollars")
     return Price(
         title=f"${per_terabyte_month:g} a TB and month",
@@ -99,22 +103,15 @@ def read_price(name: str) -> Price:
     InputError
         There is none, or it is not one.
     """
-    named = tomllib.loads(NAMED.read_text("utf-8"))
+    named = read_toml(NAMED, "the prices")
     if name in named:
-        return Price.model_validate(named[name])
+        return checked(Price, named[name], f"the price {name}")
     path = Path(name).expanduser()
     if not path.is_file():
         raise InputError(
             f"there is no price {name!r}: name a TOML file or one of {', '.join(named)}"
         )
-    try:
-        return Price.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise InputError(f"the price {path}: {place}: {first['msg']}") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"the price {path} cannot be read as TOML: {error}") from error
+    return checked(Price, read_toml(path, "the price"), f"the price {path}")
 
 
 def parse_size(text: str) -> float:
@@ -192,7 +189,7 @@ class Amount:
     @property
     def low(self) -> float:
         """The lower end."""
-        return self.value * (1 - self.share)
+        return self.value * max(0.0, 1 - self.share)
 
     @property
     def high(self) -> float:

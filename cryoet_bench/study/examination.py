@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cryoet_bench.errors import InputError
 from cryoet_bench.quality.check import worst
 from cryoet_bench.quality.fidelity import Comparison, compare
 from cryoet_bench.quality.fidelity.profiles import PROFILES
@@ -99,7 +100,20 @@ def _process(python: str, _thread: int) -> Process:
 
 
 def examine(task: Task) -> Entry:
-    """Return what is exact about a configuration; whatever its codec does is an entry."""
+    """Return what is exact about a configuration; whatever its codec does is an entry.
+
+    Raises
+    ------
+    InputError
+        This machine is to blame, not the codec.
+    """
+    try:
+        return _examined(task)
+    except OSError as error:
+        raise InputError(f"a study cannot go on here ({error}): rerun to resume") from error
+
+
+def _examined(task: Task) -> Entry:
     with tempfile.TemporaryDirectory(prefix="cryoet-bench-") as folder:
         copy = Path(folder, "copy.npy")
         process = _process(task.python, threading.get_ident())

@@ -58,6 +58,8 @@ class Family:
         Formats of Zarr that can name it.
     kinds : str
         Kinds of numpy types that it takes: i, u, f.
+    widths : tuple of int
+        Bytes of a voxel that it takes.
     whole_bounds : bool
         The codec takes whole numbers as its bound only: values are multiplied by the power of two
         that brings the bound to between 1 and 2.
@@ -69,6 +71,7 @@ class Family:
     shuffles: tuple[Shuffle, ...] = ("none",)
     formats: tuple[int, ...] = (2, 3)
     kinds: str = "iuf"
+    widths: tuple[int, ...] = (1, 2, 4, 8)
     whole_bounds: bool = False
 
     @property
@@ -187,9 +190,14 @@ def _lerc(configuration: Configuration, known: Statistics) -> Codec:
     return _imagecodecs("lerc", level=bound(configuration, known), compression="zstd")
 
 
+_BOUNDED: Mapping[str, Any] = {
+    "level_of": "error", "levels": (1e-6, 10), "kinds": "f", "widths": (4, 8),
+}  # fmt: skip
+
+
 def _bounded(make: Callable[[Configuration, Statistics], Codec], **more: Any) -> Family:
     """Return a family of imagecodecs that keeps an error bound, for format 2."""
-    return Family(make=make, level_of="error", levels=(1e-6, 10), formats=(2,), kinds="f", **more)
+    return Family(make=make, **_BOUNDED, formats=(2,), **more)
 
 
 def _image(make: Callable[[Configuration, Statistics], Codec], kinds: str) -> Family:
@@ -211,7 +219,7 @@ FAMILIES: dict[str, Family] = {
     "lz4": _plain("lz4", 1, 65537, setting="acceleration"),
     "lzma": _plain("lzma", 0, 9, setting="preset"),
     "pcodec": Family(make=_pcodec, levels=(0, 12)),
-    "zfpy": Family(make=_zfpy, level_of="error", levels=(1e-6, 10), kinds="f"),
+    "zfpy": Family(make=_zfpy, **_BOUNDED),
     "sz3": _bounded(_sz3),
     "sperr": _bounded(_sperr),
     "lerc": _bounded(_lerc),

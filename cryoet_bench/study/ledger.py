@@ -134,8 +134,7 @@ def opened(folder: Path, plan: Mapping[str, Any]) -> Iterator[Ledger]:
         if _cut(path) == 0:
             _append(path, {"format": FORMAT, "plan": plan})
         ledger = read(folder)
-        if different := _difference(ledger.plan, json.loads(json.dumps(plan))):
-            raise another_study(folder, different)
+        require_same(folder, ledger.plan, plan)
         yield ledger
 
 
@@ -148,6 +147,22 @@ def is_ledger(path: Path) -> bool:
         return False
 
 
+def require_same(folder: Path, known: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raise InputError where a folder's study has another plan; more repeats make no other study.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        For the message.
+    known, wanted : mapping
+        The plan of the folder's study, and those parts of one that matter.
+    """
+    asked = json.loads(json.dumps(wanted))  # tuples have become lists in the ledger
+    different = [part for part in asked if part != "repeats" and known.get(part) != asked[part]]
+    if different:
+        raise another_study(folder, ", ".join(different))
+
+
 def another_study(folder: Path, different: str) -> InputError:
     """Return what is raised where a folder holds a study that differs in something."""
     return InputError(
@@ -156,29 +171,40 @@ def another_study(folder: Path, different: str) -> InputError:
     )
 
 
+def begun(folder: Path) -> Mapping[str, Any] | None:
+    """Return the plan of the study that a folder holds; None where it holds none."""
+    try:
+        with (folder / NAME).open("rb") as file:
+            head = json.loads(file.readline())
+        return dict(head["plan"]) if head["format"] == FORMAT else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def read(folder: Path) -> Ledger:
     """Return the ledger of a study, finished or not.
 
     Raises
     ------
     InputError
-        There is none.
+        There is none, or it is damaged.
     """
-    path = folder / NAME
-    try:
-        lines = path.read_bytes().split(b"\n")
-        head = json.loads(lines[0])
-        plan = head["plan"]
-        good = head["format"] == FORMAT
-    except (OSError, ValueError, KeyError, TypeError):
-        good = False
-    if not good:
+    plan = begun(folder)
+    if plan is None:
         raise InputError(
             f"{folder} holds no study: 'cryoet-bench study SOURCE --out DIR' makes one"
         )
+    path = folder / NAME
     entries = {}
-    for line in lines[1:-1]:  # after the last line break nothing is finished
-        entry = Entry(**json.loads(line))
+    # After the last line break nothing is finished.
+    for number, line in enumerate(path.read_bytes().split(b"\n")[1:-1], 2):
+        try:
+            entry = Entry(**json.loads(line))
+        except (ValueError, TypeError) as error:
+            raise InputError(
+                f"line {number} of {path} is no trial of a study: remove the line, and a rerun of "
+                "the study measures it again"
+            ) from error
         entries[entry.key] = entry
     return Ledger(path, plan, entries)
 
@@ -202,9 +228,3 @@ def _append(path: Path, content: Mapping[str, Any]) -> None:
             os.truncate(path, size)
         what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
         raise InputError(f"cannot write {path}: {what}; what was measured is kept") from error
-
-
-def _difference(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Return which parts of two plans differ; more repeats make no other study."""
-    parts = [key for key in wanted if key != "repeats" and known.get(key) != wanted[key]]
-    return ", ".join(parts)

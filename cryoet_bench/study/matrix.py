@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.storage.codecs import Shuffle
@@ -25,6 +24,7 @@ from cryoet_bench.storage.layouts import Shape
 from cryoet_bench.study import whole
 from cryoet_bench.study.configuration import Configuration, Voxel
 from cryoet_bench.study.families import FAMILIES, Family, Foreign
+from cryoet_bench.study.schema import STRICT, checked, read_toml
 from cryoet_bench.study.trial import ACCESS
 
 NAMED = Path(__file__).with_name("matrices")
@@ -53,30 +53,45 @@ def _list(value: Any) -> Any:
 def _known(access: str) -> str:
     if access in ACCESS:
         return access
-    raise ValueError(f"there is no access pattern {access!r}: choose of {', '.join(ACCESS)}")
+    raise ValueError(f"there is no access pattern {access!r}: choose from {', '.join(ACCESS)}")
+
+
+def _distinct(access: list[str]) -> list[str]:
+    return list(dict.fromkeys(access))
+
+
+def _own(codecs: list[Foreign]) -> list[Foreign]:
+    """Refuse two codecs of one name: the results of one would stand for the other's."""
+    taken = set(FAMILIES)
+    for codec in codecs:
+        if codec.name in taken:
+            raise ValueError(f"there is a codec {codec.name!r} already: choose another name")
+        taken.add(codec.name)
+    return codecs
 
 
 Edges = Annotated[Shape, BeforeValidator(_shape), AfterValidator(_positive)]
 OneOrMore = BeforeValidator(_list)
+NotEmpty = Field(min_length=1)
 NoneWord = BeforeValidator(lambda value: None if value == "none" else value)
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
 
 class Block(_Strict):
     """A product of axes; "none" on the axes of shards and kept bits is one of their values."""
 
-    codec: Annotated[list[str], OneOrMore]
+    codec: Annotated[list[str], OneOrMore, NotEmpty]
     level: Annotated[list[float], OneOrMore] = []
-    shuffle: Annotated[list[Shuffle], OneOrMore] = ["none"]
-    chunks: Annotated[list[Edges], OneOrMore]
-    shards: Annotated[list[Annotated[Edges | None, NoneWord]], OneOrMore] = [None]
-    format: Annotated[list[Literal[2, 3]], OneOrMore] = [3]
-    voxel: Annotated[list[Voxel], OneOrMore] = ["same"]
+    shuffle: Annotated[list[Shuffle], OneOrMore, NotEmpty] = ["none"]
+    chunks: Annotated[list[Edges], OneOrMore, NotEmpty]
+    shards: Annotated[list[Annotated[Edges | None, NoneWord]], OneOrMore, NotEmpty] = [None]
+    format: Annotated[list[Literal[2, 3]], OneOrMore, NotEmpty] = [3]
+    voxel: Annotated[list[Voxel], OneOrMore, NotEmpty] = ["same"]
     kept_bits: Annotated[
-        list[Annotated[Annotated[int, Field(ge=0)] | None, NoneWord]], OneOrMore
+        list[Annotated[Annotated[int, Field(ge=0)] | None, NoneWord]], OneOrMore, NotEmpty
     ] = [None]
 
     def count(self) -> int:
@@ -138,12 +153,14 @@ class Matrix(_Strict):
     """
 
     title: str
-    edge: Annotated[list[Annotated[int, Field(ge=8)]], OneOrMore, Field(min_length=1)] = [128]
+    edge: Annotated[list[Annotated[int, Field(ge=8)]], OneOrMore, NotEmpty] = [128]
     repeats: Annotated[int, Field(ge=1, le=100)] = 4
-    access: list[Annotated[str, AfterValidator(_known)]] = ["xy-slices", "yz-slices"]
+    access: Annotated[
+        list[Annotated[str, AfterValidator(_known)]], OneOrMore, AfterValidator(_distinct)
+    ] = ["xy-slices", "yz-slices"]
     python: str = ""
-    block: Annotated[list[Block], Field(min_length=1)]
-    codec: list[Foreign] = []
+    block: Annotated[list[Block], NotEmpty]
+    codec: Annotated[list[Foreign], AfterValidator(_own)] = []
     published: Published | None = None
 
     @property
@@ -199,21 +216,25 @@ def _mantissa(place: _Place) -> int:
     return {2: 10, 4: 23, 8: 52}[place.itemsize]
 
 
-def _level_is_none(place: _Place) -> bool:
-    low, high = place.family.levels
-    level = place.configuration.level
-    if place.family.level_of == "nothing":
+def _has_no_such_level(place: _Place) -> bool:
+    family, level = place.family, place.configuration.level
+    if family.level_of == "nothing":
         return False
-    return level is None or not low <= level <= high
+    low, high = family.levels
+    if level is None or not low <= level <= high:
+        return True
+    return family.level_of == "effort" and not level.is_integer()
 
 
 _RULES: dict[str, Rule] = {
-    "the codec has no such level": _level_is_none,
+    "the codec has no such level": _has_no_such_level,
     "the codec has no such shuffle": lambda p: p.configuration.shuffle not in p.family.shuffles,
     "the format has no name for the codec": lambda p: (
         p.configuration.zarr_format not in p.family.formats
     ),
-    "the codec does not take this type of voxel": lambda p: _stored_kind(p) not in p.family.kinds,
+    "the codec does not take this type of voxel": lambda p: (
+        _stored_kind(p) not in p.family.kinds or p.itemsize not in p.family.widths
+    ),
     "format 2 has no shards": lambda p: (
         p.configuration.shards is not None and p.configuration.zarr_format == 2
     ),
@@ -313,21 +334,11 @@ def read(name: str) -> Matrix:
         There is none, or it does not keep to the schema.
     """
     path = NAMED / f"{name}.toml" if name in names() else Path(name).expanduser()
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         close = difflib.get_close_matches(name, names(), n=1)
         hint = f"did you mean {close[0]}?" if close else f"named are {', '.join(names())}"
-        raise InputError(f"there is no matrix {name!r}: {hint}; a file is TOML") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"the matrix {path} cannot be read as TOML: {error}") from error
-    try:
-        matrix = Matrix.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        words = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"the matrix {name}: {place}: {words}") from None
+        raise InputError(f"there is no matrix {name!r}: {hint}; a file is TOML")
+    matrix = checked(Matrix, read_toml(path, "the matrix"), f"the matrix {name}")
     for block in matrix.block:
         for codec in block.codec:
             _require_known(codec, matrix, name)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from cryoet_bench.errors import InputError
@@ -16,6 +17,20 @@ from cryoet_bench.harness import conditions
 from cryoet_bench.study import trial
 
 Answer = dict[str, Any]
+
+
+@contextlib.contextmanager
+def sheltered() -> Iterator[None]:
+    """Start processes in this block that ctrl-C does not reach: it is for who has started them.
+
+    A terminal sends it to every process of a command. Threads that are started in the block shelter
+    what they start, too.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Process:
@@ -34,7 +49,7 @@ class Process:
         self._environment = conditions.environment(os.environ, hash_seed=hash_seed)
         self._started: subprocess.Popen[str] | None = None
         # A pipe would fill up with warnings.
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
 
     def __enter__(self) -> Self:
         return self
@@ -48,48 +63,65 @@ class Process:
         Raises
         ------
         InputError
-            The process could not go on for want of space, which is no answer.
+            The process could not go on for want of something, which is no answer.
         """
-        if self._started is None:
-            pipe = subprocess.PIPE
-            self._started = subprocess.Popen(
-                self._command,
-                env=self._environment,
-                stdin=pipe,
-                stdout=pipe,
-                stderr=self._errors,
-                text=True,
-            )
-        process = self._started
-        assert process.stdin is not None
-        assert process.stdout is not None
+        process = self._running()
         try:
-            process.stdin.write(json.dumps(request) + "\n")
-            process.stdin.flush()
-            line = process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
+            line = _exchange(process, request)
+        except BaseException:
+            # An answer that nobody has waited for would pass for that to the next request.
+            self._stop()
+            raise
         if line:
             answer: Answer = json.loads(line)
             if answer["status"] == "stopped":
-                raise InputError(f"{answer['reason']}: free some space, then rerun to resume")
+                raise InputError(f"{answer['reason']}, then rerun to resume")
             return answer
         code = process.wait()
-        self._started = None
-        process.stdout.close()
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()
+        self._stop()
         self._errors.seek(0)
         printed = self._errors.read().strip().splitlines()
         last = printed[-1] if printed else "nothing was printed"
         return {"status": "failed", "reason": f"the process ended with {code}: {last}"}
 
     def end(self) -> None:
-        """End the process."""
-        if self._started is not None:
-            self._started.communicate()
-            self._started = None
+        """End the process, whatever it is doing."""
+        self._stop()
         self._errors.close()
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self._started is not None and self._started.poll() is not None:
+            self._stop()  # it ended after its last answer, which no request is to blame for
+        if self._started is None:
+            pipe = subprocess.PIPE
+            with sheltered():
+                self._started = subprocess.Popen(
+                    self._command,
+                    env=self._environment,
+                    stdin=pipe,
+                    stdout=pipe,
+                    stderr=self._errors,
+                    text=True,
+                )
+        return self._started
+
+    def _stop(self) -> None:
+        process, self._started = self._started, None
+        if process is not None:
+            process.terminate()
+            process.communicate()  # closes the pipes and waits
+
+
+def _exchange(process: subprocess.Popen[str], request: Mapping[str, Any]) -> str:
+    """Return the line that a process answers a request with; nothing where it dies of it."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.flush()
+        return process.stdout.readline()
+    except BrokenPipeError:
+        return ""
 
 
 def ask_once(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,8 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.quality.fidelity.profiles import profile_named
 from cryoet_bench.study import whole
 from cryoet_bench.study.pareto import resampled, usable
+from cryoet_bench.study.schema import read_toml
+from cryoet_bench.study.trial import ACCESS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,12 @@ Floats = npt.NDArray[np.float64]
 
 CLEAR = 0.8
 """Share of resamples that a choice has to win: below it there is no clear winner."""
+
+MEASURES = (
+    "stored_bytes", "whole_objects", "read_peak_bytes", "write_peak_bytes", "read_s", "write_s",
+    *(f"{access.replace('-', '_')}_s" for access in ACCESS),
+)  # fmt: skip
+"""What a use may weigh by: measures that are never 0."""
 
 _TIED = 0.05  # a configuration that wins a twentieth of the resamples is one of those that tie
 _PARTIAL = 0.5  # with less than half of its weight measured, a use is judged by something else
@@ -70,24 +77,30 @@ def read_use_cases(path: Path | None) -> dict[str, UseCase]:
     Raises
     ------
     InputError
-        It cannot be read, or a use case is incomplete or weighs by nothing.
+        It cannot be read, or a use case is incomplete, or weighs by nothing or by what no study
+        measures.
     """
     place = path or Path(__file__).with_name("use_cases.toml")
-    try:
-        content = tomllib.loads(place.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"the use cases {place} cannot be read as TOML: {error}") from error
+    content = read_toml(place, "the use cases")
+    if not content:
+        raise InputError(f"there are no use cases in {place}")
     cases = {}
     for name, facts in content.items():
         try:
             cases[name] = UseCase(name, **facts)
-            good = min(cases[name].weights.values()) >= 0 < sum(cases[name].weights.values())
+            weights = cases[name].weights.values()
+            good = min(weights) >= 0 < sum(weights) < math.inf
         except (TypeError, ValueError, AttributeError):
             good = False
         if not good:
             raise InputError(
                 f"the use case {name!r} in {place} needs a purpose, a profile and weights of "
                 "measures that are not negative"
+            )
+        if unknown := [measure for measure in cases[name].weights if measure not in MEASURES]:
+            raise InputError(
+                f"the use case {name!r} in {place} weighs by {', '.join(unknown)}: choose from "
+                f"{', '.join(MEASURES)}"
             )
         profile_named(cases[name].profile)
         require_store(cases[name].store)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -76,6 +78,11 @@ class Subject:
         return folder / f"{self.sha256[:16]}.npy"
 
     @property
+    def stem(self) -> str:
+        """Its name as part of the names of files."""
+        return re.sub(r"[^A-Za-z0-9]+", "-", self.name).strip("-")
+
+    @property
     def box_bytes(self) -> int:
         """Bytes of the box without compression."""
         return math.prod(self.box_shape) * np.dtype(self.dtype).itemsize
@@ -128,24 +135,34 @@ def take(source: str, wanted: Sequence[int], folder: Path) -> list[Subject]:
 
 
 def named(tomograms: Sequence[Sequence[Subject]]) -> list[Subject]:
-    """Return the boxes of tomograms by names of which no two are one: two folders may share one.
+    """Return the boxes of tomograms by names of which no two are one, nor their files.
+
+    Tomograms of two folders may share a name; then each has a mark of its source.
 
     Parameters
     ----------
     tomograms : sequence of sequence of Subject
-        What `take` returned of each.
+        What `take` returned of each, or this function earlier.
     """
-    names = [boxes[0].name for boxes in tomograms]
+    plain = [
+        replace(boxes[0], name=boxes[0].name.removesuffix(_mark(boxes[0].source)))
+        for boxes in tomograms
+    ]
+    known = Counter(largest.stem for largest in plain)
     subjects = []
-    for largest, *smaller in tomograms:
+    for largest, (_, *smaller) in zip(plain, tomograms, strict=True):
         name = largest.name
-        if names.count(name) > 1:
-            name = f"{name} {hashlib.sha256(largest.source.encode()).hexdigest()[:6]}"
+        if known[largest.stem] > 1:
+            name += _mark(largest.source)
         subjects.append(replace(largest, name=name))
         subjects += [
             replace(box, name=f"{name} {edges(box.box_shape)}", part_of=name) for box in smaller
         ]
     return subjects
+
+
+def _mark(source: str) -> str:
+    return f" {hashlib.sha256(source.encode(errors='surrogateescape')).hexdigest()[:6]}"
 
 
 def _box(volume: Volume, source: str, edge: int, folder: Path) -> Subject:
@@ -154,7 +171,7 @@ def _box(volume: Volume, source: str, edge: int, folder: Path) -> Subject:
     box = np.ascontiguousarray(box, box.dtype.newbyteorder("="))
     z, y, x = volume.array.shape
     subject = Subject(
-        name=volume.name,
+        name=volume.name.encode(errors="backslashreplace").decode(),  # a file's name may be any
         source=source,
         shape=(z, y, x),
         box=format_region(region),

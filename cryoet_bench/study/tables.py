@@ -136,13 +136,13 @@ def results(ledger: Ledger) -> Results:
     plan = ledger.plan
     try:
         matrix = Matrix.model_validate(plan["matrix"] | {"repeats": plan["repeats"]})
-    except ValidationError as error:
+        boxes = tuple(Subject.of(facts) for facts in plan["tomograms"])
+        configurations = {box.name: _configurations(matrix, box) for box in boxes}
+    except (ValidationError, KeyError, TypeError) as error:
         raise InputError(
             f"the study in {ledger.path.parent} was made by another version of cryoet-bench: "
             "measure it again in another folder"
         ) from error
-    boxes = tuple(Subject.of(facts) for facts in plan["tomograms"])
-    configurations = {box.name: _configurations(matrix, box) for box in boxes}
     rounds = _rounds(ledger)
     noise = _noise(rounds)
     levels = {

@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
-import importlib
 import json
 import mmap
 import os
+import platform
 import shutil
+import signal
 import sys
 import time
 import zlib
@@ -31,7 +32,7 @@ from cryoet_bench.storage.arrays import Storage
 from cryoet_bench.storage.installed import UnavailableError
 from cryoet_bench.storage.lossy import Lossy
 from cryoet_bench.study.configuration import Configuration
-from cryoet_bench.study.families import FAMILIES, Family, Foreign, Statistics
+from cryoet_bench.study.families import FAMILIES, Family, Foreign, Statistics, register
 from cryoet_bench.study.promise import Promise
 
 Array = npt.NDArray[Any]
@@ -299,10 +300,17 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}  # no fault of a codec's
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a request asks for, or why there is none."""
     try:
+        volume = np.load(request["volume"])
+    except (OSError, EOFError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        return _stopped(
+            f"{request['volume']} cannot be read on {platform.node()} ({why}): let every worker "
+            "see the folder of the study as it is"
+        )
+    try:
         foreign = Foreign(**request["foreign"]) if request["foreign"] else None
         if foreign and foreign.module:
-            importlib.import_module(foreign.module)
-        volume = np.load(request["volume"])
+            register(foreign.module)
         stored = Stored.of(volume, Configuration.of(request["configuration"]), foreign)
         return {"status": "passed", **_KINDS[request["kind"]](request, stored)}
     except UnavailableError as error:
@@ -310,9 +318,14 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     except OSError as error:
         if error.errno not in _FULL:
             return _failed(error)
-        return {"status": "stopped", "reason": "the disk, or memory for files, is full"}
+        return _stopped("the disk, or memory for files, is full: free some space")
     except Exception as error:  # noqa: BLE001  (a codec may raise anything, and it is reported)
         return _failed(error)
+
+
+def _stopped(reason: str) -> dict[str, Any]:
+    """Return the answer where no codec is to blame."""
+    return {"status": "stopped", "reason": reason}
 
 
 def _failed(error: Exception) -> dict[str, Any]:
@@ -321,7 +334,9 @@ def _failed(error: Exception) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until there are no more, or until the process is told to end."""
+    # As an exception, so that folders and servers go with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)  # what a codec's library prints is no answer
         for line in sys.stdin:

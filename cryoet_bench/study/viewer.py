@@ -66,7 +66,7 @@ def view(found: Results, subject: Subject, configuration: str) -> Any:
     scale = subject.voxel_spacing or (1.0, 1.0, 1.0)
     mean, sd = float(original.mean(dtype=float)), float(original.std(dtype=float))
     limits = (mean - 3 * sd, mean + 3 * sd) if sd > 0 else None
-    reach = float(np.abs(error).max()) or 1.0
+    reach = float(np.nanmax(np.abs(error), initial=0.0)) or 1.0
     viewer = napari.Viewer(title=f"{subject.name}: {configuration}")
     viewer.add_image(original, name=subject.name, scale=scale, contrast_limits=limits)
     viewer.add_image(copy, name=configuration, scale=scale, contrast_limits=limits)

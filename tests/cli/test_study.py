@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import signal
+import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -17,8 +21,9 @@ from typer.testing import CliRunner, Result
 
 from cryoet_bench.cli import app
 from cryoet_bench.errors import InputError
+from cryoet_bench.study import ledger
 from tests.study import synthetic
-from tests.study.studies import place
+from tests.study.studies import TINY, place
 
 RUNNER = CliRunner()
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -167,6 +172,35 @@ def test_advice_from_an_unfinished_study_says_so(tmp_path: Path) -> None:
     assert "1 have no times" in run("recommend", tmp_path / "s").stdout
 
 
+def test_ctrl_c_ends_workers_and_all_in_one_sentence(tmp_path: Path) -> None:
+    levels = ", ".join(map(str, range(1, 10)))
+    source, matrix = place(tmp_path, matrix=TINY.replace("level = 5", f"level = [{levels}]"))
+    path = tmp_path / "out" / "ledger.jsonl"
+    # However the tests were started: a process in the background has it ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        started = subprocess.Popen(
+            [sys.executable, "-m", "cryoet_bench", "study", source, "--matrix", matrix,
+             "--scheduler", "local", "--out", path.parent],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, before)
+    while not path.exists() or path.read_bytes().count(b"\n") < 3:
+        assert started.poll() is None
+        time.sleep(0.02)
+    os.killpg(started.pid, signal.SIGINT)
+    printed, said = started.communicate()
+    assert started.returncode == 130
+    assert printed == ""
+    assert said == (
+        f"cryoet-bench: interrupted; all results so far are in {path.parent}, rerun to resume\n"
+    )
+    entries = ledger.read(path.parent).entries
+    assert len(entries) >= 2
+    assert {entry.status for entry in entries.values()} == {"passed"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -174,6 +208,8 @@ def test_advice_from_an_unfinished_study_says_so(tmp_path: Path) -> None:
         (["study", "absent.mrc", "--matrix", "matrix.toml", "--out", "o"], "absent.mrc"),
         (["study", "v.npy", "--access", "diagonals"], "no access pattern diagonals"),
         (["study", "v.npy", "--store", "gopher"], "no store 'gopher'"),
+        (["study", "v.npy", "--store", "s3:abc"], "no store 's3:abc'"),
+        (["study", "v.npy", "--store", "s3:5000ms"], "0 to 999"),
         (["study", "v.npy", "--price", "absent"], "there is no price"),
         (["study", "v.npy", "--price-per-TB-month", "-3"], "no price"),
         (["study", "v.npy", "--price-per-TB-month", "nan"], "no price"),

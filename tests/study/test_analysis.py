@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from pathlib import Path
 
@@ -19,7 +20,14 @@ from cryoet_bench.study.advice import advise
 from cryoet_bench.study.ledger import Ledger
 from cryoet_bench.study.matrix import Block, Matrix
 from cryoet_bench.study.pareto import front, shares
-from cryoet_bench.study.recommendation import Demand, UseCase, decide, recommend, use_cases
+from cryoet_bench.study.recommendation import (
+    Demand,
+    UseCase,
+    decide,
+    read_use_cases,
+    recommend,
+    use_cases,
+)
 from cryoet_bench.study.tables import results
 from cryoet_bench.study.transfer import transfer
 from tests.study import synthetic
@@ -211,11 +219,18 @@ def test_a_bad_size_is_one_sentence(text: str) -> None:
 def test_sizes_are_read() -> None:
     assert cost.parse_size("2.3GB") == 2.3e9
     assert cost.parse_size("512 MiB") == 512 * 2**20
+    assert cost.parse_size("2TiB") == 2 * 2**40
 
 
 @pytest.mark.parametrize(
     "change",
-    ["storage_per_GB_month = -1", "storage_per_GB_month = nan", 'dated = "soon"', "color = 3"],
+    [
+        "storage_per_GB_month = -1",
+        "storage_per_GB_month = nan",
+        "storage_per_GB_month = 1e9",
+        'dated = "soon"',
+        'currency = "EUR"',
+    ],
 )
 def test_a_nonsense_price_is_one_sentence(tmp_path: Path, change: str) -> None:
     lines = {"title": '"t"', "storage_per_GB_month": "0.02", "dated": "2026-01-01", "source": '"s"'}
@@ -239,14 +254,32 @@ def test_named_prices_are_dated_and_sourced() -> None:
         assert price.dated.year >= 2026
 
 
-def test_use_cases_weigh_what_a_study_can_measure() -> None:
-    from cryoet_bench.study.trial import ACCESS
-
-    known = {f"{access.replace('-', '_')}_s" for access in ACCESS}
-    known |= {"read_s", "write_s", "stored_bytes", "whole_objects"}
+def test_use_cases_weigh_what_a_study_can_measure(tmp_path: Path) -> None:
     for case in use_cases().values():
-        assert set(case.weights) <= known
         assert sum(case.weights.values()) == pytest.approx(1)
+    path = tmp_path / "uses.toml"
+    head = '[mine]\npurpose = "p"\nprofile = "archival"\n'
+    for text, sentence in (
+        ("", "there are no use cases"),
+        ("[mine", "is no TOML"),
+        ("mine = 3", "needs a purpose"),
+        (head, "needs a purpose"),
+        (head + "weights = {}", "needs a purpose"),
+        (head + "weights = { read_s = inf }", "needs a purpose"),
+        (head + "weights = { read_s = -1, write_s = 3 }", "needs a purpose"),
+        (head + "weights = { reads_s = 1 }", "weighs by reads_s: choose from"),
+        (head + 'store = "tape"\nweights = { read_s = 1 }', "choose local or s3"),
+    ):
+        path.write_text(text)
+        with pytest.raises(InputError, match=sentence):
+            read_use_cases(path)
+
+
+def test_a_certainty_that_is_not_known_is_null_in_json() -> None:
+    found = results(synthetic.measured(5, rounds=1))
+    (advice,) = advise(found, Demand(use=USE), cost.flat(23), cost.Collection(volumes=1))
+    facts = json.loads(json.dumps(advice.facts(), allow_nan=False))
+    assert facts["recommendation"]["certainty"] is None
 
 
 def test_one_choice_for_all_is_never_better_than_each(study) -> None:

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.study import campaign, ledger, trial
+from cryoet_bench.harness import turn
+from cryoet_bench.study import campaign, ledger, process, trial
 from cryoet_bench.study.matrix import read
 from cryoet_bench.study.tables import measurements, results
 from tests.study.studies import LIARS, TINY, place
@@ -118,6 +119,118 @@ def test_a_killed_study_loses_and_doubles_nothing(tmp_path: Path, unbroken: Path
             assert entry.repeatable == whole[key].repeatable
 
 
+def test_a_busy_machine_is_told_at_the_start_and_keeps_what_needs_no_quiet(
+    tmp_path: Path, unbroken: Path
+) -> None:
+    source, matrix = place(tmp_path)
+    plan = campaign.prepare([str(source)], read(str(matrix)), tmp_path / "out")
+    said: list[str] = []
+    told_at: list[str] = []
+
+    def progress(what: str, _done: int, _total: int) -> None:
+        told_at.append(f"{what}, {len(said)} told")
+
+    with turn.measuring("zarr 3.1.0"):
+        with pytest.raises(InputError, match=r"zarr 3\.1\.0 .* rerun to measure times"):
+            campaign.run(plan, progress=progress, warn=said.append)
+        finished = campaign.prepare(
+            [str(unbroken / "v.npy")], read(str(unbroken / "matrix.toml")), unbroken / "out"
+        )
+        campaign.run(finished, warn=said.append)  # nothing is left to be timed
+    assert len(said) == 1
+    assert "zarr 3.1.0" in said[0]
+    assert set(told_at) == {"Sizes and fidelity, 1 told"}
+    assert {entry.kind for entry in ledger.read(plan.folder).entries.values()} == {"exact"}
+
+
+def test_no_answer_is_taken_for_that_to_another_request(
+    tmp_path: Path, unbroken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = campaign.prepare(
+        [str(unbroken / "v.npy")], read(str(unbroken / "matrix.toml")), unbroken / "out"
+    )
+    requests = [task.request("exact", copy=str(tmp_path / "copy.npy")) for task in plan.tasks()]
+    expected = [
+        ledger.read(unbroken / "out").entries[task.entry("exact").key].values["stored_bytes"]
+        for task in plan.tasks()
+    ]
+
+    def interrupted(running: subprocess.Popen[str], request: dict[str, object]) -> str:
+        running.stdin.write(json.dumps(request) + "\n")
+        running.stdin.flush()
+        raise KeyboardInterrupt
+
+    with process.Process() as asked:
+        with monkeypatch.context() as patch:
+            patch.setattr(process, "_exchange", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                asked.ask(requests[0])
+        assert asked.ask(requests[1])["values"]["stored_bytes"] == expected[1]
+        asked._started.kill()
+        asked._started.wait()
+        assert asked.ask(requests[2])["values"]["stored_bytes"] == expected[2]
+
+
+def test_a_process_is_out_of_reach_of_ctrl_c_and_ends_when_told(unbroken: Path) -> None:
+    plan = campaign.prepare(
+        [str(unbroken / "v.npy")], read(str(unbroken / "matrix.toml")), unbroken / "out"
+    )
+    task = next(plan.tasks())
+    with process.Process() as asked:
+        running = asked._running()
+        running.send_signal(signal.SIGINT)
+        assert asked.ask(task.request("timed", store="local"))["status"] == "passed"
+        running.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+        assert running.poll() is None
+    assert running.poll() is not None
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set(), "this process hears of it"
+
+
+def test_a_source_that_is_gone_is_not_needed_any_more(unbroken: Path) -> None:
+    source, matrix = str(unbroken / "v.npy"), read(str(unbroken / "matrix.toml"))
+    whole = campaign.prepare([source], matrix, unbroken / "out")
+    hidden = (unbroken / "v.npy").rename(unbroken / "hidden.npy")
+    try:
+        plan = campaign.prepare([source], matrix, unbroken / "out")
+    finally:
+        hidden.rename(source)
+    assert plan == whole
+
+
+def test_a_source_that_has_changed_is_named(tmp_path: Path) -> None:
+    source, matrix = place(tmp_path)
+    plan = campaign.prepare([str(source)], read(str(matrix)), tmp_path / "out")
+    with ledger.opened(plan.folder, plan.facts()):
+        np.save(source, np.zeros((24, 24, 24), "f4"))
+    with pytest.raises(InputError, match=r"different voxels of .*v\.npy"):
+        campaign.prepare([str(source)], read(str(matrix)), tmp_path / "out")
+
+
+def test_a_box_that_a_worker_does_not_see_is_no_fault_of_a_codec(
+    unbroken: Path, tmp_path: Path
+) -> None:
+    plan = campaign.prepare(
+        [str(unbroken / "v.npy")], read(str(unbroken / "matrix.toml")), unbroken / "out"
+    )
+    request = next(plan.tasks()).request("exact", copy=str(tmp_path / "copy.npy"))
+    (tmp_path / "damaged.npy").write_bytes(b"")
+    for box in ("absent.npy", "damaged.npy"):
+        answer = trial.answer(request | {"volume": str(tmp_path / box)})
+        assert answer["status"] == "stopped"
+        assert "let every worker see" in answer["reason"]
+
+
+@pytest.mark.parametrize("line", [b"\0\0\0\n", b'{"kind": "exact"}\n', b"[]\n", b"{}{}\n"])
+def test_a_damaged_line_is_named(tmp_path: Path, line: bytes) -> None:
+    with ledger.opened(tmp_path, {"matrix": 1}) as book:
+        book.add(ledger.Entry(kind="exact", subject="a", configuration="b"))
+    with book.path.open("ab") as file:
+        file.write(line)
+    with pytest.raises(InputError, match=r"line 3 of .*ledger\.jsonl is no trial"):
+        ledger.read(tmp_path)
+
+
 def test_a_full_disk_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with ledger.opened(tmp_path, {"matrix": 1}) as book:
         book.add(ledger.Entry(kind="exact", subject="a", configuration="b"))
@@ -154,10 +267,11 @@ def test_a_full_disk_is_no_fault_of_a_codec(
 
 def test_another_study_is_not_mixed_in(unbroken: Path, tmp_path: Path) -> None:
     changed = tmp_path / "changed.toml"
-    changed.write_text((unbroken / "matrix.toml").read_text().replace("= 12", "= 8"))
-    plan = campaign.prepare([str(unbroken / "v.npy")], read(str(changed)), unbroken / "out")
+    changed.write_text((unbroken / "matrix.toml").read_text().replace("edge = 24", "edge = 12"))
+    before = sorted((unbroken / "out").rglob("*"))
     with pytest.raises(InputError, match="another study \\(different matrix\\)"):
-        campaign.run(plan)
+        campaign.prepare([str(unbroken / "v.npy")], read(str(changed)), unbroken / "out")
+    assert sorted((unbroken / "out").rglob("*")) == before
 
 
 def test_a_study_of_other_tomograms_is_refused_before_anything_is_written(
@@ -201,6 +315,15 @@ def test_foreign_files_are_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
 
 
+def test_a_link_to_a_folder_is_a_folder_and_one_to_nothing_is_none(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "dangling").symlink_to("absent")
+    campaign.require_folder(tmp_path / "link")
+    with pytest.raises(InputError, match="dangling is no folder"):
+        campaign.require_folder(tmp_path / "dangling")
+
+
 def test_what_cannot_be_read_is_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
     source, matrix = place(tmp_path)
     (tmp_path / "bad.mrc").write_text("not a volume")
@@ -229,6 +352,18 @@ def test_what_takes_longest_is_examined_first(
     assert [entry.configuration.split(" ")[0] for entry in found] == [
         "blosc-zstd-5-byteshuffle-7bits", "none", "blosc-lz4-5",
     ]  # fmt: skip
+
+
+def test_tomograms_whose_plots_would_share_files_have_names_of_their_own(tmp_path: Path) -> None:
+    matrix = read(str(place(tmp_path)[1]))
+    sources = [tmp_path / "a_1.npy", tmp_path / "a-1.npy", tmp_path / "b.npy"]
+    for source in sources:
+        np.save(source, np.random.default_rng(1).standard_normal((24, 24, 24)).astype("f4"))
+    plan = campaign.prepare([str(one) for one in sources], matrix, tmp_path / "out")
+    names = [subject.name for subject in plan.subjects]
+    assert names[2] == "b.npy"
+    assert len({subject.stem for subject in plan.subjects}) == 3
+    assert [name.partition(" ")[0] for name in names[:2]] == ["a_1.npy", "a-1.npy"]
 
 
 def test_labels_are_known_from_densities(tmp_path: Path) -> None:

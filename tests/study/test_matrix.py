@@ -12,6 +12,7 @@ from cryoet_bench.study.matrix import choose, names, read
 
 FLOAT = np.dtype("f4")
 HEAD = 'title = "t"\n[[block]]\n'
+MINE = '[[codec]]\nname = "mine"\nmodule = "m"\nformat2 = "m"\n'
 
 
 def written(folder: Path, text: str) -> str:
@@ -50,6 +51,26 @@ def test_nonsense_is_left_out_and_counted(tmp_path: Path) -> None:
     assert sum(found.excluded.values()) == 96 - 15
 
 
+def test_a_level_that_the_codec_would_round_is_none_of_its(tmp_path: Path) -> None:
+    text = HEAD + 'codec = ["zstd", "zfpy"]\nlevel = [0.25, 3, 4.5]\nchunks = 8'
+    found = choose(read(written(tmp_path, text)), (8, 8, 8), FLOAT, "v")
+    names = [one.encoding for one in found.configurations]
+    assert names == ["zstd-3", "zfpy-0.25", "zfpy-3", "zfpy-4.5"]
+    assert found.excluded == {"the codec has no such level": 2}
+
+
+def test_half_precision_is_not_given_to_codecs_that_do_not_take_it(tmp_path: Path) -> None:
+    text = HEAD + 'codec = ["zfpy", "zstd"]\nlevel = 3\nchunks = 8'
+    found = choose(read(written(tmp_path, text)), (8, 8, 8), np.dtype("f2"), "v")
+    assert [one.encoding for one in found.configurations] == ["zstd-3"]
+
+
+def test_levels_that_differ_have_names_that_do(tmp_path: Path) -> None:
+    text = HEAD + 'codec = "zfpy"\nlevel = [0.01, 0.010000001]\nchunks = 8'
+    found = choose(read(written(tmp_path, text)), (8, 8, 8), FLOAT, "v")
+    assert len({one.name for one in found.configurations}) == 2
+
+
 def test_integers_are_neither_rounded_nor_scaled(tmp_path: Path) -> None:
     text = (
         HEAD
@@ -71,11 +92,21 @@ def test_integers_are_neither_rounded_nor_scaled(tmp_path: Path) -> None:
         (HEAD + 'codec = "zstd"\nchunks = [[8, 8]]', "block.0.chunks"),
         (HEAD + 'codec = "zstd"\nchunks = -4', "at least 1 voxel"),
         (HEAD + 'codec = "zstd"\nchunks = 8\nformat = 4', "block.0.format"),
-        (HEAD + 'codec = "zstd"\nchunks = 8\nshuffled = "bit"', "shuffled"),
+        (HEAD + 'codec = "zstd"\nchunks = 8\nshuffled = "bit"', "shuffled: there is no such key"),
         (HEAD + 'codec = "zstd"', "chunks"),
         ('title = "t"', "block"),
         ('title = "t"\naccess = ["xy"]\n' + HEAD[12:] + 'codec = "zstd"\nchunks = 8', "xy-slices"),
-        ("title = ", "cannot be read as TOML"),
+        (HEAD + "codec = []\nchunks = 8", "block.0.codec: .* at least 1 item"),
+        (HEAD + 'codec = "zstd"\nchunks = []', "block.0.chunks: .* at least 1 item"),
+        (HEAD + 'codec = "zstd"\nlevel = nan\nchunks = 8', "finite number"),
+        ('title = "t"\nrepeats = "four"\n' + HEAD[12:] + 'codec = "zstd"\nchunks = 8', "repeats"),
+        (HEAD + 'codec = "mine"\nchunks = 8\n' + MINE * 2, "a codec 'mine' already"),
+        (HEAD + 'codec = "zstd"\nchunks = 8\n' + MINE.replace("mine", "zstd"), "'zstd' already"),
+        (HEAD + 'codec = "mine"\nchunks = 8\n' + MINE + "speed = 3", "no such key"),
+        ("title = ", "is no TOML"),
+        ("title: t\nblock:\n- codec: zstd", "is no TOML"),
+        ('{"title": "t"}', "is no TOML"),
+        ("", "title: it is missing"),
     ],
 )
 def test_a_bad_matrix_is_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
