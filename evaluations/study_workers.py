@@ -2,7 +2,7 @@
 
     python -m evaluations.study_workers [--rounds 2]
 
-Examines lossy configurations on one worker, on two, and on two of which one is killed in the
+Examines the focused matrix on one worker, on two, and on two of which one is killed in the
 middle. Two hyperthreads of one core do not do twice the work of one, so the ceiling of the machine
 is measured as well, in the same rounds: how much more two plain processes do that share nothing,
 each of them everything, than one alone. Exits with 1 unless two workers are at least 1.6 times
@@ -32,14 +32,13 @@ from cryoet_bench.study.examination import Task, examine
 from cryoet_bench.study.ledger import Entry
 
 BAR = 1.6
-COUNT = 16
 TOMOGRAM = "phantom-10A"
 
 
 def tasks(folder: Path) -> list[Task]:
-    """Return lossy configurations of the focused matrix."""
+    """Return the configurations of the focused matrix, the longest first."""
     plan = campaign.prepare([TOMOGRAM], matrix.read("focused"), folder)
-    return [task for task in plan.tasks() if task.configuration.is_reduced][:COUNT]
+    return sorted(plan.tasks(), key=lambda task: task.effort, reverse=True)
 
 
 def alone(wanted: Sequence[Task], count: int) -> float:
@@ -72,7 +71,7 @@ def on_workers(
             client.gather(client.map(examine, wanted[:2], workers=address, pure=False))
         if kill:
             victim = next(iter(pids.values()))
-            threading.Timer(3, os.kill, (victim, signal.SIGKILL)).start()
+            threading.Timer(10, os.kill, (victim, signal.SIGKILL)).start()
         start = time.perf_counter()
         found = list(campaign.examined(wanted, cluster.scheduler_address))
         took = time.perf_counter() - start
