@@ -211,7 +211,8 @@ def _many(
     if kept:
         printed = len(kept) < len(targets)
         where = ", ".join(str(path) for path in kept)
-        typer.echo(f"{len(verdicts)} tomograms in {where}", err=printed)
+        what = "1 tomogram" if len(verdicts) == 1 else f"{len(verdicts)} tomograms"
+        typer.echo(f"{what} in {where}", err=printed)
     if "error" in verdicts:
         raise typer.Exit(NOT_DONE)
     if "fail" in verdicts:

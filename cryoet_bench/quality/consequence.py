@@ -76,11 +76,12 @@ def by_consequence(checks: Iterable[Check]) -> list[Check]:
 
 
 def _rank(finding: str) -> int:
+    """Return the place of a finding; a value beyond its limit that names no cause comes last."""
     if finding in _CAUSES:
         return _CAUSES.index(finding)
     if finding in _LATE:
         return len(_CAUSES) + 1 + _LATE.index(finding)
-    return len(_CAUSES)
+    return len(_CAUSES) if finding else len(_CAUSES) + 1 + len(_LATE)
 
 
 def advice(checks: Iterable[Check]) -> Advice:

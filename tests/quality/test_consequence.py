@@ -22,6 +22,12 @@ def test_the_cause_comes_before_what_follows_from_it() -> None:
     assert [it.verdict for it in by_consequence(found)][-2:] == ["pass", "n/a"]
 
 
+def test_what_names_no_cause_comes_after_what_does() -> None:
+    found = [check("fail", ""), check("fail", "mirrored-block"), check("fail", "no-spacing")]
+    order = [it.finding for it in by_consequence(found)]
+    assert order == ["mirrored-block", "no-spacing", ""]
+
+
 def test_use_it() -> None:
     assert str(advice([check("pass", ""), check("n/a", "")])) == "yes"
     assert str(advice([check("warn", "oversampled")])) == "yes"

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.check import Check, Verdict, worst
+from cryoet_bench.quality.consequence import by_consequence
 from cryoet_bench.quality.fidelity.comparison import Comparison, Progress, compare
 from cryoet_bench.quality.fidelity.profiles import Profile, Requirement
 from cryoet_bench.quality.report import Report, Section, Table
@@ -71,9 +72,8 @@ class Verification:
 
     @property
     def consequential(self) -> list[Check]:
-        """What is not a pass: failures first, and of those what was recognised first."""
-        told = [check for check in self.checks if check.verdict in {"fail", "warn"}]
-        return sorted(told, key=lambda check: (check.verdict == "warn", not check.finding))
+        """What is not a pass, the gravest first."""
+        return [one for one in by_consequence(self.checks) if one.verdict in {"fail", "warn"}]
 
     @property
     def headline(self) -> str:

@@ -255,7 +255,7 @@ def stored_chunks(volume: Volume, survey: Survey, limits: Limits = LIMITS) -> Ch
     unwritten = bool(missing) and _like_padding(volume, survey)
     if unwritten:
         verdict = "warn"
-        sentence += ". All of them lie in padding, where unwritten chunks are normal."
+        sentence += " All of them lie in padding, where unwritten chunks are normal."
     return CATALOGUE["stored-chunks"].answered(
         len(missing), "missing", str(limit), verdict,
         sentence, "unwritten-chunks" if unwritten else "missing-chunk" if missing else "",

@@ -74,6 +74,16 @@ def test_a_missing_chunk_is_found_in_the_store_and_in_the_voxels(
     assert inspection.verdict == "fail"
 
 
+def test_chunks_that_were_never_written_are_normal_in_padding(tmp_path: Path, clean: Array) -> None:
+    padded = clean.copy()
+    padded[:, :, 64:] = 0
+    ome_zarr(tmp_path / "run.zarr", padded)
+    check = inspect(str(tmp_path / "run.zarr"))["stored-chunks"]
+    assert (check.verdict, check.finding) == ("warn", "unwritten-chunks")
+    assert check.sentence.endswith("fill value, 0.0. All of them lie in padding, where unwritten "
+                                   "chunks are normal.")  # fmt: skip
+
+
 def test_a_zarr_in_a_bucket_is_swept_from_there(
     tmp_path: Path, clean: Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
