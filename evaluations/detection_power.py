@@ -46,7 +46,7 @@ from cryoet_bench.changes.comparison import is_same
 from cryoet_bench.changes.confirmation import Confirmation, Ledger
 from cryoet_bench.changes.proposals import SUSPICIOUS
 from cryoet_bench.changes.steps import DISTURBED
-from cryoet_bench.cli import bench
+from cryoet_bench.cli import checkout
 from cryoet_bench.measure.plan import Selection
 from cryoet_bench.measure.run import Campaign
 from cryoet_bench.record.benchmark import Case
@@ -73,7 +73,7 @@ Known = dict[tuple[str, Case], dict[Copy, Release]]
 def campaign(pattern: str = CASES) -> Campaign:
     """Return what is measured with, and where it is kept."""
     return Campaign(
-        ROOT, bench.known_revisions(ROOT), DEFAULT_TOMOGRAM, Record(FOLDER / "results"),
+        ROOT, checkout.known_revisions(ROOT), DEFAULT_TOMOGRAM, Record(FOLDER / "results"),
         Selection("core", pattern), rounds=2, origin="evaluations",
     )  # fmt: skip
 

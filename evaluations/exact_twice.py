@@ -13,7 +13,7 @@ import argparse
 import contextlib
 import sys
 
-from cryoet_bench.cli.bench import known_revisions
+from cryoet_bench.cli.checkout import known_revisions
 from cryoet_bench.measure.plan import Selection
 from cryoet_bench.measure.run import Campaign
 from cryoet_bench.record.benchmark import words

@@ -24,7 +24,7 @@ from pathlib import Path
 from cryoet_bench.changes import sequence
 from cryoet_bench.changes.confirm import Budget, Pairing
 from cryoet_bench.changes.confirmation import Block, Ledger, Pair
-from cryoet_bench.cli.bench import known_revisions
+from cryoet_bench.cli.checkout import known_revisions
 from cryoet_bench.measure.plan import Selection
 from cryoet_bench.measure.run import Campaign
 from cryoet_bench.record.record import CONFIRMATIONS, Record

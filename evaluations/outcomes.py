@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from cryoet_bench.cli.bench import known_revisions
+from cryoet_bench.cli.checkout import known_revisions
 from cryoet_bench.record.record import coverage, failures
 from evaluations.recorded import ROOT, evaluate
 

@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 from cryoet_bench.changes.screen import screen
-from cryoet_bench.cli.bench import known_revisions
+from cryoet_bench.cli.checkout import known_revisions
 from cryoet_bench.record.record import Record
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
 

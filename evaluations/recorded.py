@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryoet_bench.cli.bench import known_revisions
+from cryoet_bench.cli.checkout import known_revisions
 from cryoet_bench.errors import InputError
 from cryoet_bench.record.record import Record
 from cryoet_bench.variables import DEFAULT_TOMOGRAM

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryoet_bench.cli import bench
+from cryoet_bench.cli import checkout
 from cryoet_bench.timeline import releases
 from cryoet_bench.timeline.revisions import Revision
 from evaluations import planted
@@ -196,7 +196,7 @@ def candidates(root: Path, folder: Path) -> dict[Copy, Revision]:
         code = place.code(copy.size) if copy.place else ""
         code += f"\n_COPY = {copy.name!r}"
         wheel = planted.plant(wheels[place.package], place.module, code, folder / copy.name)
-        known[copy.name] = bench.propose(str(wheel), bench.known_revisions(root)).name
+        known[copy.name] = checkout.propose(str(wheel), checkout.known_revisions(root)).name
         known_at.write_text(json.dumps(known, indent=1))
-    revisions = bench.known_revisions(root)
+    revisions = checkout.known_revisions(root)
     return {copy: revisions.find(known[copy.name]) for copy in COPIES}

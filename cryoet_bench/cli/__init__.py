@@ -1,4 +1,11 @@
-"""The command ``cryoet-bench``: it parses and prints, the packages do the work.
+"""The performance record of Zarr for cryo-electron tomography.
+
+\b
+cryoet-bench qc my_tomogram.mrc                       is this volume sound?
+cryoet-bench verify my_tomogram.mrc my_copy.zarr      did storing it hurt it?
+cryoet-bench study my_tomogram.mrc                    which codec and chunks to write?
+cryoet-bench changes                                  what did each release change?
+cryoet-bench gate ~/src/zarr-python                   is this branch slower?
 
 Exit codes: 0 good, 1 a finding, 2 could not be done.
 """
@@ -33,7 +40,7 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 app = typer.Typer(
     name="cryoet-bench",
     cls=Group,
-    help="The performance record of Zarr for cryo-electron tomography.",
+    help=__doc__,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain text: drawing boxes takes as long as all other imports

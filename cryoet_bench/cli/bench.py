@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import chdir, contextmanager, nullcontext
+from collections.abc import Iterable, Sequence
+from contextlib import chdir, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
-from cryoet_bench.cli import interruption
-from cryoet_bench.cli.tomogram import PartRegion, Subset, Whole
+from cryoet_bench.cli import checkout, consoles, interruption, progress
+from cryoet_bench.cli.options import PartRegion, Subset, Tier, Whole
+from cryoet_bench.conclusion import INTERRUPTED
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind, Output, output
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
@@ -27,17 +27,15 @@ if TYPE_CHECKING:
     from cryoet_bench.timeline.revisions import Revision, Revisions
 
 RESULTS = Kind("JSON file of results", b'"format": "cryoet-bench-results"')
-_console = Console(highlight=False)
-_aside = Console(stderr=True, highlight=False)
-if not _console.is_terminal:
-    _console.width = 140  # a table in a file or a pipe has no edge to fold at
+_console = consoles.for_results()
+_aside = consoles.aside()
 
 
-def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
+def bench(
     releases: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Releases to measure, such as zarr-3.1.0; the newest if none is named."
+            metavar="RELEASE", help="Which, such as zarr-3.1.0; the newest if none is named."
         ),
     ] = None,
     newest: Annotated[
@@ -69,7 +67,7 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     subset: Subset = None,
     region: PartRegion = None,
     whole: Whole = False,
-    tier: Annotated[str, typer.Option(help="Which benchmarks: core, or full.")] = "core",
+    tier: Tier = "core",
     pattern: Annotated[
         str | None,
         typer.Option(
@@ -89,7 +87,7 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         typer.Option("--json", metavar="FILE", help="Write the results as JSON; - prints them."),
     ] = None,
 ) -> None:
-    """Measure releases of zarr and numcodecs on a tomogram, and show what changed.
+    """Measure releases on a tomogram, and show what changed.
 
     Interrupt it at any time: it shows what it has so far, and a rerun resumes.
 
@@ -103,23 +101,21 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     scripts/bench --rounds 10                   more rounds, to see smaller changes
 
     The results are kept in results/, in a folder named after this machine.
-    """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
-    root = project_root()
-    from cryoet_bench.measure.plan import Selection  # noqa: PLC0415
-    from cryoet_bench.measure.run import Campaign  # noqa: PLC0415
-    from cryoet_bench.record.record import Record  # noqa: PLC0415
-    from cryoet_bench.tomogram.cache import cache_dir  # noqa: PLC0415
-    from cryoet_bench.tomogram.part import parse_part  # noqa: PLC0415
-    from cryoet_bench.tomogram.sources import obtain  # noqa: PLC0415
+    """
+    root = checkout.project_root()
+    from cryoet_bench.measure.plan import Selection
+    from cryoet_bench.measure.run import Campaign
+    from cryoet_bench.record.record import Record
+    from cryoet_bench.tomogram.cache import cache_dir
+    from cryoet_bench.tomogram.part import parse_part
+    from cryoet_bench.tomogram.sources import obtain
 
-    if tier not in {"core", "full"}:
-        raise InputError(f"there is no tier {tier!r}: choose core or full")
     part = parse_part(subset, region, whole)
     results = output(json_file, RESULTS, [tomogram, cache_dir()]) if json_file else None
-    revisions = known_revisions(root)
+    revisions = checkout.known_revisions(root)
     with _aside.status("Preparing the candidates ...") if candidate else nullcontext():
-        proposed = [propose(spec, revisions) for spec in candidate or ()]
-    revisions = known_revisions(root)
+        proposed = [checkout.propose(spec, revisions) for spec in candidate or ()]
+    revisions = checkout.known_revisions(root)
     if releases:
         chosen = revisions.named(releases)
     elif everything or since:
@@ -139,7 +135,7 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         revisions,
         str(facts["name"]),
         Record.of(root),
-        selection=Selection("full" if tier == "full" else "core", pattern),
+        selection=Selection(tier, pattern),
         rounds=rounds,
         retry=retry,
     )
@@ -147,41 +143,6 @@ def bench(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         run(campaign, chosen, facts, verbose=verbose, results=results)
         if serve or show:
             serve_site(open_browser=show)
-
-
-def project_root() -> Path:
-    """Return the checkout that this package is installed from.
-
-    Raises
-    ------
-    InputError
-        The package is installed without the benchmarks.
-    """
-    root = Path(__file__).resolve().parents[2]
-    if not (root / "asv.conf.json").exists():
-        raise InputError(
-            f"there are no benchmarks beside {root / 'cryoet_bench'}: "
-            "clone the project with git and run scripts/bench there"
-        )
-    return root
-
-
-def known_revisions(root: Path) -> Revisions:
-    """Return all releases and candidates of a checkout, bringing its repository up to date."""
-    from cryoet_bench.timeline import releases, repository  # noqa: PLC0415
-    from cryoet_bench.timeline.revisions import Revisions  # noqa: PLC0415
-
-    timeline = releases.load()
-    repository.refresh(timeline, root / repository.LOCATION)
-    return Revisions(timeline, root / repository.LOCATION)
-
-
-def propose(spec: str, revisions: Revisions) -> Revision:
-    """Return a candidate, which becomes a revision of the timeline."""
-    from cryoet_bench.timeline import candidate, resolver  # noqa: PLC0415
-
-    resolve = resolver.find_resolver()
-    return candidate.propose(spec, revisions.timeline, revisions.path, resolve)
 
 
 @dataclass(frozen=True)
@@ -223,9 +184,9 @@ def run(
     typer.Exit
         The user interrupted it; what is known so far was shown.
     """
-    from cryoet_bench.cli import tables  # noqa: PLC0415
-    from cryoet_bench.measure.asv.explorer import publish  # noqa: PLC0415
-    from cryoet_bench.measure.asv.processes import quiet  # noqa: PLC0415
+    from cryoet_bench.cli import tables
+    from cryoet_bench.measure.asv.explorer import publish
+    from cryoet_bench.measure.asv.processes import quiet
 
     if results and results.is_printed:
         _console.stderr = True
@@ -234,7 +195,7 @@ def run(
     found = findings(campaign, chosen, facts)
     if found.cases.empty or not (found.cases["status"] == "passed").any():
         if interrupted:
-            raise typer.Exit(130)
+            raise typer.Exit(INTERRUPTED)
         reasons = [*campaign.not_installed.values(), *found.cases["reason"], "see above"]
         raise InputError(f"nothing could be measured: {reasons[0]}")
     tables.print_coverage(_console, found, campaign.not_installed)
@@ -250,7 +211,7 @@ def run(
         _write_json(results, found)
     if interrupted:
         _aside.print("Interrupted. What was measured is kept: rerun the same command to resume.")
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
     with _aside.status("Publishing the site ..."), quiet():
         folder = publish(campaign.laboratory.configuration, campaign.record, campaign.revisions)
     _console.print(
@@ -261,7 +222,7 @@ def run(
 
 def findings(campaign: Campaign, chosen: Sequence[Revision], facts: dict[str, Any]) -> Findings:
     """Return what is known of some revisions on this machine."""
-    from cryoet_bench.changes.comparison import compare  # noqa: PLC0415
+    from cryoet_bench.changes.comparison import compare
 
     cases = campaign.record.cases(chosen, machine=campaign.machine, tomogram=campaign.tomogram)
     wanted = set(cases.loc[cases["status"] == "passed", "revision"])
@@ -292,58 +253,17 @@ def measure(campaign: Campaign, chosen: list[Revision]) -> bool:
 
 def follow(steps: Iterable[Progress]) -> bool:
     """Take steps, showing progress; return whether the user interrupted them."""
-    return interruption.follow(steps, _progress_display())
+    return interruption.follow(steps, progress.shown(_status))
 
 
-@contextmanager
-def _progress_display() -> Iterator[Any]:
-    """Yield what shows progress: a bar on a terminal, elsewhere a line for each visit."""
-    from rich import progress as display  # noqa: PLC0415
-
-    if not _aside.is_terminal:
-        last = ["", 0]
-
-        def say(now: Progress) -> None:
-            if last != [now.revision.name, now.round]:
-                last[:] = [now.revision.name, now.round]
-                _aside.print(f"{_where(now)}, {_left(now.seconds_left)}", soft_wrap=True)
-
-        yield say
-        return
-    columns = [
-        display.TextColumn("{task.fields[where]}", style="bold"),
-        display.BarColumn(),
-        display.TextColumn("{task.percentage:3.0f} %, {task.fields[left]}\n  {task.description}"),
-    ]
-    with display.Progress(*columns, console=_aside, transient=True) as bar:
-        task = bar.add_task("Finding the benchmarks", total=1.0, where="", left="")
-
-        def show(now: Progress) -> None:
-            bar.update(
-                task,
-                completed=now.fraction,
-                description=now.doing,
-                where=_where(now),
-                left=_left(now.seconds_left),
-            )
-
-        yield show
-
-
-def _where(progress: Any) -> str:
-    return f"{progress.revision.label}, round {progress.round} of {progress.rounds}"
-
-
-def _left(seconds: float) -> str:
-    if seconds < 90:
-        return f"about {max(5, 5 * round(seconds / 5))} s left"
-    if seconds < 5400:
-        return f"about {round(seconds / 60)} min left"
-    return f"about {seconds / 3600:.1f} h left"
+def _status(now: Progress) -> progress.Status:
+    where = f"{now.revision.label}, round {now.round} of {now.rounds}"
+    left = f"about {progress.duration(now.seconds_left)} left"
+    return progress.Status(where, now.doing, now.fraction, left)
 
 
 def _write_json(results: Output, found: Findings) -> None:
-    from cryoet_bench.record.record import coverage  # noqa: PLC0415
+    from cryoet_bench.record.record import coverage
 
     counts = coverage(found.cases).droplevel(["machine", "tomogram"])
     columns = ["revision", "benchmark", "case", "unit", "status", "value", "rounds", "spread"]
@@ -363,9 +283,9 @@ def _write_json(results: Output, found: Findings) -> None:
 
 def serve_site(*, open_browser: bool) -> None:
     """Serve the site on this machine until ctrl-C; the working folder is the checkout."""
-    import webbrowser  # noqa: PLC0415
+    import webbrowser
 
-    from cryoet_bench.site import serve  # noqa: PLC0415
+    from cryoet_bench.site import serve
 
     with serve.serve(Path(".asv/html")) as server:
         url = f"http://127.0.0.1:{server.server_address[1]}/"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from cryoet_bench.cli import checkout, consoles
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import PRINTED, Kind, output
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
@@ -18,15 +18,13 @@ if TYPE_CHECKING:
     from cryoet_bench.record.record import Record
     from cryoet_bench.timeline.revisions import Revision, Revisions
 
-_console = Console(highlight=False)
-if not _console.is_terminal:
-    _console.width = 140
+_console = consoles.for_results()
 
 
-def changes(  # noqa: PLR0913, PLR0917  (each is an option of the command)
+def changes(
     between: Annotated[
         tuple[str, str] | None,
-        typer.Option(metavar="BEFORE AFTER", help="The net change between two of them instead."),
+        typer.Option(metavar="BEFORE AFTER", help="The net change between two releases."),
     ] = None,
     since: Annotated[
         str | None, typer.Option(metavar="RELEASE", help="Only this release and later ones.")
@@ -53,7 +51,7 @@ def changes(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every case.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> None:
-    """Show what every measured release changed, newest first, or what an upgrade changes.
+    """Show what each release changed, or what an upgrade changes.
 
     \b
     cryoet-bench changes --since zarr-3.1.0                  release by release
@@ -66,13 +64,11 @@ def changes(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     a change is proposed, and 'cryoet-bench confirm' confirms it. How: docs/method.md.
 
     With --between, the exit code is 1 when something is worse; 2 when nothing could be compared.
-    """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
-    from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
-
-    root = project_root()
-    from cryoet_bench.changes import notes, screen  # noqa: PLC0415
-    from cryoet_bench.cli import tables  # noqa: PLC0415
-    from cryoet_bench.record.record import Record  # noqa: PLC0415
+    """
+    root = checkout.project_root()
+    from cryoet_bench.changes import notes, screen
+    from cryoet_bench.cli import tables
+    from cryoet_bench.record.record import Record
 
     form = "json" if as_json else form
     if form not in {"table", *notes.FORMATS}:
@@ -81,7 +77,7 @@ def changes(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         raise InputError("a table is printed: choose --format md, html, json or atom for a file")
     kind = Kind(f"list of changes ({form})", notes.MARKS.get(form, b""))
     where = output(target, kind, [root / "results"])
-    revisions, record = known_revisions(root), Record.of(root)
+    revisions, record = checkout.known_revisions(root), Record.of(root)
     machine = _machine(record, tomogram, machine)
     facts = record.tomograms().get(tomogram)
     what = tables.tomogram_in_words(facts) if facts else tomogram
@@ -141,7 +137,7 @@ def _machine(record: Record, tomogram: str, name: str | None) -> str:
         raise InputError(
             f"nothing was measured on {tomogram} on {name}: choose one of {', '.join(known)}"
         )
-    from cryoet_bench.measure.machine import identify  # noqa: PLC0415
+    from cryoet_bench.measure.machine import identify
 
     own = identify(record)
     if own not in known and len(known) > 1:
@@ -154,8 +150,8 @@ def _machine(record: Record, tomogram: str, name: str | None) -> str:
 def _compare(
     record: Record, machine: str, tomogram: str, before: Revision, after: Revision
 ) -> list[Change]:
-    from cryoet_bench.changes.comparison import compare  # noqa: PLC0415
-    from cryoet_bench.record.record import Series  # noqa: PLC0415
+    from cryoet_bench.changes.comparison import compare
+    from cryoet_bench.record.record import Series
 
     journals = [
         record.journal(Series(machine, tomogram, revision.name)) for revision in (before, after)

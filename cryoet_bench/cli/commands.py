@@ -14,22 +14,25 @@ from cryoet_bench.conclusion import INTERRUPTED, say
 from cryoet_bench.errors import InputError
 
 NAMES = (
+    "qc",
+    "verify",
+    "tomogram",
+    "study",
+    "recommend",
     "bench",
     "changes",
     "confirm",
     "find",
     "gate",
-    "noise",
-    "qc",
-    "recommend",
     "report",
-    "study",
-    "verify",
-    "timeline",
-    "tomogram",
+    "noise",
     "record",
+    "timeline",
 )
-"""Modules of this package: of a command the function of the same name, of several their app."""
+"""Modules of this package, in the order of --help: what needs no checkout first.
+
+A module holds its command as a function of the same name, or several commands as an ``app``.
+"""
 
 
 class Commands(Mapping[str, Any]):

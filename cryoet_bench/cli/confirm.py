@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import chdir
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cryoet_bench.cli import interruption
+from cryoet_bench.cli import checkout, consoles, interruption, progress
+from cryoet_bench.cli.options import Margin, Minutes, Pattern, TomogramName
+from cryoet_bench.conclusion import INTERRUPTED, NOT_DONE
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind, output
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from cryoet_bench.changes.confirm import Step, Subject
     from cryoet_bench.changes.confirmation import Confirmation
     from cryoet_bench.changes.proposals import Proposal
@@ -28,30 +31,20 @@ if TYPE_CHECKING:
     from cryoet_bench.timeline.revisions import Revision, Revisions
 
 VERDICTS = Kind("JSON file of verdicts", b'"format": "cryoet-bench-confirm"')
-_console = Console(highlight=False)
-_aside = Console(stderr=True, highlight=False)
-if not _console.is_terminal:
-    _console.width = 140
-
-Minutes = Annotated[
-    float, typer.Option(min=0.1, help="How long it may take, installation included.")
-]
-Margin = Annotated[str, typer.Option(help="The difference that does not matter.")]
+_console = consoles.for_results()
+_aside = consoles.aside()
 
 
 def confirm(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[[BEFORE] AFTER | FINDING]",
+            metavar="[BEFORE] AFTER | FINDING",
             help="Releases or candidates; BEFORE is what AFTER follows, unless it is named. Or the "
             "id of a finding of 'cryoet-bench changes'.",
         ),
     ] = None,
-    pattern: Annotated[
-        str | None,
-        typer.Option("--bench", metavar="REGEX", help="Only benchmarks that match.  [core]"),
-    ] = None,
+    pattern: Pattern = None,
     proposed: Annotated[
         bool,
         typer.Option(
@@ -60,15 +53,13 @@ def confirm(
     ] = False,
     minutes: Minutes = 10.0,
     margin: Margin = "3%",
-    tomogram: Annotated[
-        str, typer.Option(help="What to measure on, as for scripts/bench.")
-    ] = DEFAULT_TOMOGRAM,
+    tomogram: TomogramName = DEFAULT_TOMOGRAM,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write the verdicts as JSON; - prints them."),
     ] = None,
 ) -> None:
-    """Measure two releases side by side until it is clear which times differ.
+    """Measure two releases side by side, and settle what differs.
 
     \b
     cryoet-bench confirm --proposed                all that the record proposes
@@ -85,11 +76,9 @@ def confirm(
 
     The exit code is 1 when something is confirmed to be slower or larger, 2 when nothing could be
     decided.
-    """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
-    from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
-
-    root = project_root()
-    from cryoet_bench.tomogram.cache import cache_dir  # noqa: PLC0415
+    """
+    root = checkout.project_root()
+    from cryoet_bench.tomogram.cache import cache_dir
 
     if not (names or proposed):
         raise InputError("nothing is named: name a release, or choose --proposed for all of them")
@@ -98,21 +87,21 @@ def confirm(
     if verdicts and verdicts.is_printed:
         _console.stderr = True
     pair, of_finding = (
-        _pair(names, known_revisions(root), root, tomogram) if names else (None, None)
+        _pair(names, checkout.known_revisions(root), root, tomogram) if names else (None, None)
     )
     of_any_tier = "" if proposed else None
     with chdir(root):
-        campaign = prepared(root, tomogram, pattern or of_finding or of_any_tier)
+        campaign = checkout.prepared(root, tomogram, pattern or of_finding or of_any_tier)
         chosen = _chosen(campaign, pair, proposed=proposed)
         done = list(_compare_each(campaign, chosen, minutes, share))
     if verdicts:
         verdicts.write(_as_json(done))
     if done and done[-1].interrupted:
         _aside.print("Interrupted. What was measured is kept: rerun the same command to resume.")
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
     decided = [one for two in done for one in two.found if one.verdict != "undecided"]
     if not decided:
-        raise typer.Exit(2)
+        raise typer.Exit(NOT_DONE)
     raise typer.Exit(int(any(one.verdict == "changed" and one.ratio > 1 for one in decided)))
 
 
@@ -130,7 +119,7 @@ def _compare_each(
     campaign: Campaign, chosen: Sequence[Proposal], minutes: float, margin: float
 ) -> Iterator[_Comparison]:
     """Compare pair after pair, printing the verdicts, until the user interrupts it."""
-    from cryoet_bench.changes.confirm import NotMeasuredError  # noqa: PLC0415
+    from cryoet_bench.changes.confirm import NotMeasuredError
 
     for one in chosen:
         try:
@@ -148,7 +137,7 @@ def _compare_each(
 
 def _compare(campaign: Campaign, what: Proposal, minutes: float, margin: float) -> _Comparison:
     """Measure cases of two revisions until each has a verdict or the time is up."""
-    from cryoet_bench.changes import confirm as confirming  # noqa: PLC0415
+    from cryoet_bench.changes import confirm as confirming
 
     before, after = what.pair
     cases = "1 case" if len(what.cases) == 1 else f"{len(what.cases)} cases"
@@ -175,8 +164,8 @@ def _chosen(
     InputError
         There is nothing.
     """
-    from cryoet_bench.changes import confirm as confirming  # noqa: PLC0415
-    from cryoet_bench.changes.proposals import (  # noqa: PLC0415
+    from cryoet_bench.changes import confirm as confirming
+    from cryoet_bench.changes.proposals import (
         Proposal,
         proposals,
         proposed_between,
@@ -206,7 +195,7 @@ def _pair(
 
     A single revision is compared with what it follows.
     """
-    from cryoet_bench.cli.report import known_finding  # noqa: PLC0415
+    from cryoet_bench.cli.report import known_finding
 
     if len(names) > 2:
         raise InputError(f"{len(names)} releases are named: give two, or the newer one alone")
@@ -243,62 +232,15 @@ def percentage(text: str) -> float:
     return share
 
 
-def prepared(root: Path, tomogram: str, pattern: str | None = None) -> Campaign:
-    """Return what a command measures with: the suite, the machine and the tomogram."""
-    from cryoet_bench.cli.bench import known_revisions  # noqa: PLC0415
-    from cryoet_bench.measure.plan import Selection  # noqa: PLC0415
-    from cryoet_bench.measure.run import Campaign  # noqa: PLC0415
-    from cryoet_bench.record.record import Record  # noqa: PLC0415
-    from cryoet_bench.tomogram.sources import obtain  # noqa: PLC0415
-
-    facts = obtain(tomogram).facts
-    record = Record.of(root)
-    record.describe_tomogram(facts)
-    selection = Selection("core", pattern)
-    return Campaign(root, known_revisions(root), str(facts["name"]), record, selection)
-
-
 def follow(steps: Iterator[Step]) -> bool:
     """Measure, showing progress; return whether the user interrupted it."""
-    return interruption.follow(steps, _display())
+    return interruption.follow(steps, progress.shown(_status))
 
 
-@contextmanager
-def _display() -> Iterator[Any]:
-    """Yield what shows a step: a bar on a terminal, elsewhere a line every half minute."""
-    import time  # noqa: PLC0415
-
-    from rich import progress as display  # noqa: PLC0415
-
-    if not _aside.is_terminal:
-        last = 0.0
-
-        def say(step: Step) -> None:
-            nonlocal last
-            if time.monotonic() - last > 30:
-                last = time.monotonic()
-                _aside.print(_where(step), soft_wrap=True, markup=False)
-
-        yield say
-        return
-    columns = [
-        display.BarColumn(),
-        display.TextColumn("{task.percentage:3.0f} %, {task.description}"),
-    ]
-    with display.Progress(*columns, console=_aside, transient=True) as bar:
-        task = bar.add_task("installing", total=1.0)
-
-        def show(step: Step) -> None:
-            text = f"{_where(step)}\n  {step.subject.title}"
-            bar.update(task, completed=step.fraction, description=escape(text))
-
-        yield show
-
-
-def _where(step: Step) -> str:
-    left = max(5, 5 * round(step.seconds_left / 5))
-    time_left = f"{left} s" if left < 90 else f"{round(left / 60)} min"
-    return f"{step.decided} of {step.subjects} decided, at most {time_left} left"
+def _status(step: Step) -> progress.Status:
+    where = f"{step.decided} of {step.subjects} decided"
+    left = f"at most {progress.duration(step.seconds_left)} left"
+    return progress.Status(where, step.subject.title, step.fraction, left)
 
 
 def print_confirmations(
@@ -330,7 +272,7 @@ def print_confirmations(
 
 def is_correlated(one: Confirmation) -> bool:
     """Tell whether neighbouring blocks were too alike for a verdict."""
-    from cryoet_bench.changes.sequence import Estimate  # noqa: PLC0415
+    from cryoet_bench.changes.sequence import Estimate
 
     return Estimate(0.0, 0.0, 0.0, one.blocks, one.correlation).is_correlated
 

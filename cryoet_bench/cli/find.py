@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from cryoet_bench.cli import bench
-from cryoet_bench.cli.confirm import Minutes, prepared
+from cryoet_bench.cli import checkout, consoles
+from cryoet_bench.cli.options import Json, Minutes, TomogramName
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
 
-_aside = Console(stderr=True, highlight=False)
+_aside = consoles.aside()
 
 
 def find(
@@ -30,12 +29,10 @@ def find(
         typer.Option(help="A clone of the package's repository: find the commit, too."),
     ] = None,
     minutes: Minutes = 30.0,
-    tomogram: Annotated[
-        str, typer.Option(help="What to measure on, as for scripts/bench.")
-    ] = DEFAULT_TOMOGRAM,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    tomogram: TomogramName = DEFAULT_TOMOGRAM,
+    as_json: Json = False,
 ) -> None:
-    """Find the release that changed a benchmark and, in a clone, the commit.
+    """Find the release, or the commit, that changed a benchmark.
 
     \b
     cryoet-bench find 'codec.Chunk.time_decode.*blosclz' --between numcodecs-0.12.1 numcodecs-0.15.1
@@ -46,10 +43,10 @@ def find(
     on from what was measured.
 
     The exit code is 0 when the place was found, 2 when not.
-    """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
-    root = bench.project_root()
-    from cryoet_bench.changes.confirm import Budget  # noqa: PLC0415
-    from cryoet_bench.changes.find import (  # noqa: PLC0415
+    """
+    root = checkout.project_root()
+    from cryoet_bench.changes.confirm import Budget
+    from cryoet_bench.changes.find import (
         Search,
         commits_between,
         releases_between,
@@ -58,15 +55,15 @@ def find(
     def tell(words: str) -> None:
         _aside.print(words, markup=False, soft_wrap=True)
 
-    steps = releases_between(bench.known_revisions(root), *between)
+    steps = releases_between(checkout.known_revisions(root), *between)
     with chdir(root):
-        search = Search(prepared(root, tomogram, pattern), Budget(minutes), tell)
+        search = Search(checkout.prepared(root, tomogram, pattern), Budget(minutes), tell)
         place = search.run(steps)
         places = [place]
         if clone:
             ends = place.before.revision(), place.after.revision()
             commits = commits_between(
-                clone, *ends, lambda spec: bench.propose(spec, bench.known_revisions(root))
+                clone, *ends, lambda spec: checkout.propose(spec, checkout.known_revisions(root))
             )
             places.append(search.run(commits))
     found = [

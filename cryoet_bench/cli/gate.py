@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cryoet_bench.cli import bench
-from cryoet_bench.cli.confirm import Margin, Minutes, follow, percentage, prepared
+from cryoet_bench.cli import bench, checkout, consoles, progress
+from cryoet_bench.cli.confirm import follow, percentage
+from cryoet_bench.cli.options import Margin, Minutes, Pattern, TomogramName
+from cryoet_bench.conclusion import INTERRUPTED
 from cryoet_bench.files import Kind, outputs
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
 
@@ -27,18 +28,17 @@ if TYPE_CHECKING:
 JSON = Kind("JSON file of a gate", b'"format": "cryoet-bench-gate"')
 MARKDOWN = Kind("Markdown file of a gate", b"<!-- cryoet-bench gate -->")
 _SHOWN = 25
-_console = Console(highlight=False)
-_aside = Console(stderr=True, highlight=False)
-if not _console.is_terminal:
-    _console.width = 140
+_console = consoles.for_results()
+_aside = consoles.aside()
 
 
-def gate(  # noqa: PLR0913, PLR0917  (each is an option of the command)
+def gate(
     candidate: Annotated[
         str,
         typer.Argument(
+            metavar="CANDIDATE",
             help="Unreleased zarr or numcodecs: a checkout, a wheel, an sdist, a version, or a "
-            "requirement such as 'zarr @ git+https://…@BRANCH'."
+            "requirement such as 'zarr @ git+https://…@BRANCH'.",
         ),
     ],
     against: Annotated[
@@ -46,13 +46,8 @@ def gate(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         typer.Option(metavar="RELEASE", help="What to compare with.  [the newest release]"),
     ] = None,
     minutes: Minutes = 10.0,
-    tomogram: Annotated[
-        str, typer.Option(help="What to measure on, as for scripts/bench.")
-    ] = DEFAULT_TOMOGRAM,
-    pattern: Annotated[
-        str | None,
-        typer.Option("--bench", metavar="REGEX", help="Only benchmarks that match.  [core]"),
-    ] = None,
+    tomogram: TomogramName = DEFAULT_TOMOGRAM,
+    pattern: Pattern = None,
     margin: Margin = "3%",
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write JSON; - prints it.")
@@ -62,7 +57,7 @@ def gate(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         typer.Option("--markdown", metavar="FILE", help="Write Markdown for a pull request."),
     ] = None,
 ) -> None:
-    """Judge unreleased code of zarr or numcodecs: is anything worse than in a release?
+    """Judge unreleased zarr or numcodecs against a release.
 
     \b
     cryoet-bench gate ~/src/zarr-python
@@ -76,22 +71,22 @@ def gate(  # noqa: PLR0913, PLR0917  (each is an option of the command)
 
     The exit code is 0 without a regression, 1 with one, 2 when the candidate cannot be built or
     too little could be measured.
-    """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
-    root = bench.project_root()
-    from cryoet_bench.changes.gate import Gate  # noqa: PLC0415
-    from cryoet_bench.tomogram.cache import cache_dir  # noqa: PLC0415
+    """
+    root = checkout.project_root()
+    from cryoet_bench.changes.gate import Gate
+    from cryoet_bench.tomogram.cache import cache_dir
 
     share = percentage(margin)
     written = outputs({JSON: json_file, MARKDOWN: markdown}, [tomogram, cache_dir()])
     if any(one.is_printed for one in written.values()):
         _console.stderr = True
-    revisions = bench.known_revisions(root)
+    revisions = checkout.known_revisions(root)
     if against:
         revisions.find(against)
     with _aside.status("Preparing the candidate ..."):
-        proposed = bench.propose(candidate, revisions)
+        proposed = checkout.propose(candidate, revisions)
     with chdir(root):
-        campaign = prepared(root, tomogram, pattern)
+        campaign = checkout.prepared(root, tomogram, pattern)
         judged = campaign.revisions.find(proposed.name)
         base = campaign.revisions.find(against) if against else campaign.revisions.before(judged)
         assert base is not None  # a candidate stands on a release
@@ -108,7 +103,7 @@ def gate(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     _print(outcome, reproduce)
     if interrupted:
         _aside.print("Interrupted. What was measured is kept: rerun the same command to resume.")
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
     raise typer.Exit(outcome.exit_code)
 
 
@@ -130,11 +125,10 @@ def _run(found: Gate) -> bool:
 
 def _exactly(found: Gate) -> Iterator[Progress]:
     """Yield the progress of the exact values, saying first how long they take."""
-    for number, progress in enumerate(found.measure_exact()):
+    for number, step in enumerate(found.measure_exact()):
         if not number:
-            seconds = max(5, 5 * round(progress.seconds_left / 5))
-            _aside.print(f"The exact values take about {seconds} s.")
-        yield progress
+            _aside.print(f"The exact values take about {progress.duration(step.seconds_left)}.")
+        yield step
 
 
 def _print(outcome: Outcome, reproduce: str) -> None:

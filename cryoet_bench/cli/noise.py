@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from cryoet_bench.errors import InputError
+from cryoet_bench.cli import checkout, consoles
+from cryoet_bench.cli.options import Pattern, Tier, TomogramName
+from cryoet_bench.conclusion import FINDING, INTERRUPTED
 from cryoet_bench.files import Kind, Output, output
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
 
@@ -21,51 +22,43 @@ if TYPE_CHECKING:
     from cryoet_bench.timeline.revisions import Revision
 
 FIGURES = Kind("JSON file of noise", b'"format": "cryoet-bench-noise"')
-_console = Console(highlight=False)
+_console = consoles.for_results()
 _ARMS = 2
 
 
 def noise(
     release: Annotated[
-        str | None, typer.Argument(help="The release to measure; the newest if none is named.")
+        str | None, typer.Argument(metavar="RELEASE", help="Which; the newest if none is named.")
     ] = None,
-    tomogram: Annotated[
-        str, typer.Option(help="What to measure on, as for scripts/bench.")
-    ] = DEFAULT_TOMOGRAM,
-    tier: Annotated[str, typer.Option(help="Which benchmarks: core, or full.")] = "core",
-    pattern: Annotated[
-        str | None, typer.Option("--bench", metavar="REGEX", help="Only benchmarks that match.")
-    ] = None,
+    tomogram: TomogramName = DEFAULT_TOMOGRAM,
+    tier: Tier = "core",
+    pattern: Pattern = None,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of timed benchmarks in each arm.")] = 2,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write the figures there, too; - prints them."),
     ] = None,
 ) -> None:
-    """Measure one release twice, and show how small a change each benchmark can show here.
+    """Show how small a change this machine can detect.
 
     \b
     cryoet-bench noise                     the newest release, the core tier
     cryoet-bench noise zarr-3.1.0          another release
     cryoet-bench noise --rounds 10         how much more rounds help
 
-    The two arms are interleaved, and their figures are kept in results/, in the folder of this
-    machine. Interrupt it at any time: a rerun resumes. The exit code is 1 when an exact value was
-    not the same in both arms.
-    """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
-    from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
+    One release is measured twice, in two interleaved arms. The figures are kept in results/, in
+    the folder of this machine. Interrupt it at any time: a rerun resumes. The exit code is 1 when
+    an exact value was not the same in both arms.
+    """
+    root = checkout.project_root()
+    from cryoet_bench.measure.plan import Selection
+    from cryoet_bench.measure.run import Campaign
+    from cryoet_bench.record.record import Record
+    from cryoet_bench.tomogram.cache import cache_dir
+    from cryoet_bench.tomogram.sources import obtain
 
-    root = project_root()
-    from cryoet_bench.measure.plan import Selection  # noqa: PLC0415
-    from cryoet_bench.measure.run import Campaign  # noqa: PLC0415
-    from cryoet_bench.record.record import Record  # noqa: PLC0415
-    from cryoet_bench.tomogram.cache import cache_dir  # noqa: PLC0415
-    from cryoet_bench.tomogram.sources import obtain  # noqa: PLC0415
-
-    if tier not in {"core", "full"}:
-        raise InputError(f"there is no tier {tier!r}: choose core or full")
     figures = output(json_file, FIGURES, [tomogram, cache_dir()]) if json_file else None
-    revisions = known_revisions(root)
+    revisions = checkout.known_revisions(root)
     chosen = revisions.find(release) if release else revisions.last(1)[0]
     facts = obtain(tomogram).facts
     campaign = Campaign(
@@ -73,7 +66,7 @@ def noise(
         revisions,
         str(facts["name"]),
         Record(root / ".asv" / "noise"),
-        selection=Selection("full" if tier == "full" else "core", pattern),
+        selection=Selection(tier, pattern),
         rounds=_ARMS * rounds,
         exact_rounds=_ARMS,
         arms=_ARMS,
@@ -82,10 +75,10 @@ def noise(
     with chdir(root):
         found = run(campaign, chosen, tier, figures)
     if found.changed:
-        raise typer.Exit(1)
+        raise typer.Exit(FINDING)
 
 
-def run(campaign: Campaign, revision: Revision, tier: str, figures: Output | None = None) -> Noise:
+def run(campaign: Campaign, revision: Revision, tier: Tier, figures: Output | None = None) -> Noise:
     """Measure a revision in two arms, keep the figures, show and return them.
 
     Raises
@@ -95,15 +88,15 @@ def run(campaign: Campaign, revision: Revision, tier: str, figures: Output | Non
     typer.Exit
         The user interrupted it.
     """
-    from cryoet_bench.cli.bench import measure  # noqa: PLC0415
-    from cryoet_bench.measure.noise import Subject, as_json, compare_arms, keep  # noqa: PLC0415
-    from cryoet_bench.record.record import Record  # noqa: PLC0415
+    from cryoet_bench.cli.bench import measure
+    from cryoet_bench.measure.noise import Subject, as_json, compare_arms, keep
+    from cryoet_bench.record.record import Record
 
     if figures and figures.is_printed:
         _console.stderr = True
     if measure(campaign, [revision]):
         _console.print("Interrupted. What was measured is kept: rerun the command to resume.")
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
     subject = Subject(revision.name, campaign.tomogram, tier)
     benchmarks = [campaign.suite[name] for name in campaign.chosen]
     found = compare_arms(subject, benchmarks, campaign.journal(revision))
@@ -117,8 +110,8 @@ def run(campaign: Campaign, revision: Revision, tier: str, figures: Output | Non
 
 
 def _print(found: Noise) -> None:
-    from cryoet_bench.measure.noise import NOISY  # noqa: PLC0415
-    from cryoet_bench.record.benchmark import words  # noqa: PLC0415
+    from cryoet_bench.measure.noise import NOISY
+    from cryoet_bench.record.benchmark import words
 
     table = Table("benchmark", "spread of two runs", "smallest change to believe", box=None)
     for trust in found.trust():

@@ -11,6 +11,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from cryoet_bench.cli.options import Json
+from cryoet_bench.conclusion import FINDING
 from cryoet_bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,13 +21,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Spacing = Annotated[float | None, typer.Option(help="Voxel spacing in angstrom, to 0.05.")]
 Processing = Annotated[str | None, typer.Option(help="raw, filtered, denoised, ...")]
 
 
 @app.command()
-def fetch(  # noqa: PLR0913, PLR0917 - one argument an option
+def fetch(
     dataset: Annotated[int | None, typer.Option(help="The portal's dataset id.")] = None,
     run: Annotated[str | None, typer.Option(help="The run's name in the dataset.")] = None,
     spacing: Spacing = None,
@@ -39,26 +40,27 @@ def fetch(  # noqa: PLR0913, PLR0917 - one argument an option
     ] = None,
     subset: Annotated[
         int | None,
-        typer.Option(help="Edge of a cube, placed where it costs least; 128 if not said."),
+        typer.Option(help="Edge of a cube, placed where it costs least.  [128]"),
     ] = None,
     source: Annotated[str, typer.Option(help="zarr, or mrc for the MRC twin.")] = "zarr",
     list_: Annotated[
         str | None,
-        typer.Option("--list", help="YAML or TOML file of many, or 'dozen' for the list we ship."),
+        typer.Option(
+            "--list", help="YAML or TOML file of many, or 'dozen' for the list that ships."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Fetch a part of a portal's tomogram into the cache, and give it a name to measure it by.
+    """Fetch part of a portal tomogram into the cache.
+
+    \b
+    cryoet-bench tomogram fetch --dataset 10445 --run TS_100_3 --spacing 10.012 --processing raw
+    cryoet-bench tomogram fetch --list dozen
 
     Only the chunks that it needs are transferred; after an interruption, rerun to resume.
-
-    Example: cryoet-bench tomogram fetch --dataset 10445 --run TS_100_3 --spacing 10.012
-    --processing filtered
-
-    Many: cryoet-bench tomogram fetch --list dozen
     """
-    from cryoet_bench.tomogram.portal import Report, lists  # noqa: PLC0415
-    from cryoet_bench.tomogram.portal.request import request  # noqa: PLC0415
+    from cryoet_bench.tomogram.portal import Report, lists
+    from cryoet_bench.tomogram.portal.request import request
 
     options = {
         "dataset": dataset,
@@ -96,12 +98,13 @@ def search(
     processing: Processing = None,
     as_json: Json = False,
 ) -> None:
-    """Search the portal's tomograms; the id chooses one where nothing else does.
+    """Search the tomograms of the portal.
 
-    Example: cryoet-bench tomogram search --dataset 10445 --run 'TS_10*' --processing denoised
+    \b
+    cryoet-bench tomogram search --dataset 10445 --run 'TS_10*' --processing denoised
     """
-    from cryoet_bench.tomogram.portal import Search  # noqa: PLC0415
-    from cryoet_bench.tomogram.portal import search as ask  # noqa: PLC0415
+    from cryoet_bench.tomogram.portal import Search
+    from cryoet_bench.tomogram.portal import search as ask
 
     with Console(stderr=True).status("asking the portal"):
         found = ask(
@@ -139,11 +142,13 @@ def search(
 
 @app.command()
 def connect(as_json: Json = False) -> None:
-    """Say whether the portal can be reached, and which part of it cannot; exit code 1 then.
+    """Check whether the portal can be reached.
+
+    The exit code is 1 when a part of it cannot.
 
     Example: cryoet-bench tomogram connect
     """
-    from cryoet_bench.tomogram.portal import connection  # noqa: PLC0415
+    from cryoet_bench.tomogram.portal import connection
 
     with Console(stderr=True).status("asking the portal"):
         parts = connection.check()
@@ -156,12 +161,12 @@ def connect(as_json: Json = False) -> None:
             )
             typer.echo(f"{it.name} ({it.address}): {state}")
     if not all(it.reachable for it in parts):
-        raise typer.Exit(1)
+        raise typer.Exit(FINDING)
 
 
 def _fetched(wanted: list[Request], report: Report) -> tuple[list[Tomogram], list[str]]:
     """Return the tomograms that could be had, and a sentence for each that could not."""
-    from cryoet_bench.tomogram.portal import fetch as obtain  # noqa: PLC0415
+    from cryoet_bench.tomogram.portal import fetch as obtain
 
     fetched, failures = [], []
     for it in wanted:

@@ -13,47 +13,46 @@ from rich.table import Table
 from rich.text import Text
 
 from cryoet_bench import extras
+from cryoet_bench.cli import progress
 from cryoet_bench.cli.verdicts import COLOURS
 from cryoet_bench.conclusion import FINDING, INTERRUPTED, NOT_DONE, say
 from cryoet_bench.errors import InputError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from cryoet_bench.quality import report
     from cryoet_bench.quality.qc import Inspection
     from cryoet_bench.quality.report.table import Row
 
 
-def qc(  # noqa: PLR0913, PLR0917  (each is an option of the command)
+def qc(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             help="Tomograms: a phantom's or cached name, an MRC, TIFF or Zarr path, an s3:// URL "
             "of a Zarr, portal:DATASET/RUN, or a folder of many.",
         ),
     ],
     json_path: Annotated[
-        Path | None, typer.Option("--json", help="Write the report for machines here; - prints it.")
+        Path | None, typer.Option("--json", help="Write the report as JSON; - prints it.")
     ] = None,
     html: Annotated[
         Path | None,
         typer.Option(
-            help="Write the report as one page here; of many tomograms, a page of all, with a "
-            "report of each in a folder beside it."
+            help="Write the report as one page; of many tomograms, a page of all, with a report of "
+            "each in a folder beside it."
         ),
     ] = None,
-    png: Annotated[Path | None, typer.Option(help="Write the pictures here.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Write the pictures.")] = None,
     markdown: Annotated[
-        Path | None, typer.Option(help="Write the summary here; - prints it.")
+        Path | None, typer.Option(help="Write the summary as Markdown; - prints it.")
     ] = None,
     table: Annotated[
         Path | None,
-        typer.Option(help="Write one row a tomogram here as Parquet (PixelPatrol opens it)."),
+        typer.Option(help="Write one row per tomogram as Parquet, which PixelPatrol opens."),
     ] = None,
     csv: Annotated[
-        Path | None, typer.Option(help="Write one row a tomogram here as CSV; - prints it.")
+        Path | None, typer.Option(help="Write one row per tomogram as CSV; - prints it.")
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Examine many on the Dask scheduler at this address.")
@@ -63,15 +62,16 @@ def qc(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         typer.Option(help="Judge by the limits in this TOML or JSON file."),
     ] = None,
 ) -> None:
-    """Judge whether tomograms are sound: numbers, noise, steps, clipping, missing parts, wedge.
+    """Judge whether tomograms are sound.
 
-    Exit code 0: no check fails; 1: one does; 2: one could not be examined.
+    \b
+    cryoet-bench qc TS_100_3.zarr --html report.html
+    cryoet-bench qc runs/ --html runs.html --csv runs.csv
+    cryoet-bench qc runs/ --limits facility.toml
 
-    Example: cryoet-bench qc TS_100_3.zarr --html report.html
-
-    Example: cryoet-bench qc runs/ --html runs.html --csv runs.csv
-
-    Example: cryoet-bench qc runs/ --limits facility.toml
+    Checked are the voxel values, noise, clipping, lost, repeated and foreign parts, the missing
+    wedge, and what the header says. Exit code 0: no check fails; 1: one does; 2: one could not be
+    examined.
     """
     found = _found(sources)
     if len(found) == 1 and not (table or csv or scheduler):
@@ -96,7 +96,7 @@ def _found(sources: list[str]) -> list[str]:
         if not source:
             raise InputError("a source is empty: name a tomogram")
         if path.is_dir():
-            from cryoet_bench.quality.qc.batch import is_zarr, volumes_in  # noqa: PLC0415
+            from cryoet_bench.quality.qc.batch import is_zarr, volumes_in
 
             # A folder within a Zarr holds its chunks, and no volumes.
             if any(map(is_zarr, (path, *path.absolute().parents))):
@@ -113,21 +113,21 @@ def _found(sources: list[str]) -> list[str]:
 
 
 def _one(source: str, wanted: dict[report.Form, Path | None], own: Path | None) -> None:
-    from cryoet_bench.quality import report  # noqa: PLC0415
-    from cryoet_bench.quality.qc import inspect  # noqa: PLC0415
-    from cryoet_bench.quality.thresholds import LIMITS, in_words, read_limits  # noqa: PLC0415
-    from cryoet_bench.tomogram import cache  # noqa: PLC0415
+    from cryoet_bench.quality import report
+    from cryoet_bench.quality.qc import inspect
+    from cryoet_bench.quality.thresholds import LIMITS, in_words, read_limits
+    from cryoet_bench.tomogram import cache
 
     limits = read_limits(own) if own else LIMITS
     taken: list[str | Path] = [source, cache.cache_dir(), *([own] if own else [])]
     targets = report.targets("qc", wanted, taken)
-    with _progress() as bar:
+    with progress.bar() as bar:
         task = bar.add_task(f"examining {source}", total=1.0)
         inspection = inspect(
             source, progress=lambda share: bar.update(task, completed=share), limits=limits
         )
     if targets:
-        from cryoet_bench.quality.qc.report import build_report  # noqa: PLC0415
+        from cryoet_bench.quality.qc.report import build_report
 
         report.write(build_report(inspection), targets)
     if not any(target.is_printed for target in targets.values()):
@@ -139,8 +139,8 @@ def _one(source: str, wanted: dict[report.Form, Path | None], own: Path | None) 
 
 
 def _print(inspection: Inspection) -> None:
-    from cryoet_bench.quality.consequence import advice, by_consequence  # noqa: PLC0415
-    from cryoet_bench.quality.report.writers import shown  # noqa: PLC0415
+    from cryoet_bench.quality.consequence import advice, by_consequence
+    from cryoet_bench.quality.report.writers import shown
 
     listed = Table(box=SIMPLE, pad_edge=False)
     for title in ("check", "verdict", "value", "meaning"):
@@ -164,11 +164,11 @@ def _many(
     scheduler: str | None,
     own: Path | None,
 ) -> None:
-    from cryoet_bench.files import outputs  # noqa: PLC0415
-    from cryoet_bench.quality.qc.batch import Places, examine_all  # noqa: PLC0415
-    from cryoet_bench.quality.report import table as tables  # noqa: PLC0415
-    from cryoet_bench.quality.thresholds import LIMITS, in_words, read_limits  # noqa: PLC0415
-    from cryoet_bench.tomogram import cache  # noqa: PLC0415
+    from cryoet_bench.files import outputs
+    from cryoet_bench.quality.qc.batch import Places, examine_all
+    from cryoet_bench.quality.report import table as tables
+    from cryoet_bench.quality.thresholds import LIMITS, in_words, read_limits
+    from cryoet_bench.tomogram import cache
 
     limits = read_limits(own) if own else LIMITS
     targets = outputs(
@@ -183,7 +183,7 @@ def _many(
     page = targets.get(tables.PAGE)
     places = Places.beside(kept, None if page is None or page.is_printed else page.path)
     verdicts = []
-    with _progress() as bar:
+    with progress.bar() as bar:
         task = bar.add_task("examining", total=len(sources))
         if own:
             judged = f"Judged by your limits: {in_words(limits)}"
@@ -217,24 +217,3 @@ def _many(
         raise typer.Exit(NOT_DONE)
     if "fail" in verdicts:
         raise typer.Exit(FINDING)
-
-
-def _progress() -> Progress:
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True, highlight=False, emoji=False)
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,  # it would leave an empty line in a log
-    )

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cryoet_bench import extras
+from cryoet_bench.cli import consoles
+from cryoet_bench.cli.options import Json
 from cryoet_bench.cli.study import MOST_VOLUMES, FlatPrice, PriceName
 from cryoet_bench.conclusion import say
 
-_console = Console(highlight=False, emoji=False)
+_console = consoles.for_results()
 
 
-def recommend(  # noqa: PLR0913, PLR0917  (each is an option of the command)
+def recommend(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Folder of a study, finished or not.")
     ],
@@ -67,18 +68,20 @@ def recommend(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     view: Annotated[
         bool, typer.Option("--view", help="Show each choice alongside its original in napari.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """State what to write for a use: the choice, the runner-up, how sure, the costs, the code.
+    """Recommend what to write for a use, from a study.
 
-    Example: cryoet-bench recommend study-my --for archive --volumes 15000 --mean-size 2.3GB
+    \b
+    cryoet-bench recommend study-my_tomogram --for archive --volumes 15000 --mean-size 2.3GB
+    cryoet-bench recommend study-my_tomogram --for interactive --store s3 --lossless
 
-    Example: cryoet-bench recommend study-my --for interactive --store s3 --lossless
+    It states the choice, the runner-up, how sure that is, what it costs, and the code to paste.
     """
     extras.require("pandas")
-    from cryoet_bench.quality.fidelity.profiles import profile_named  # noqa: PLC0415
-    from cryoet_bench.study import advice, cost, ledger, recommendation  # noqa: PLC0415
-    from cryoet_bench.study.tables import results  # noqa: PLC0415
+    from cryoet_bench.quality.fidelity.profiles import profile_named
+    from cryoet_bench.study import advice, cost, ledger, recommendation
+    from cryoet_bench.study.tables import results
 
     if store is not None:
         recommendation.require_store(store)
@@ -109,7 +112,7 @@ def recommend(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         for one in advised:
             _console.print(one.text(with_code=code), markup=False, soft_wrap=True)
     if view:
-        from cryoet_bench.study import viewer  # noqa: PLC0415
+        from cryoet_bench.study import viewer
 
         viewer.show(
             found, [(one.recommendation.subject, one.recommendation.choice) for one in advised]

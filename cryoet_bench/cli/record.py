@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from cryoet_bench.cli import checkout, consoles
+from cryoet_bench.cli.options import Json, Tier
+from cryoet_bench.conclusion import FINDING, INTERRUPTED
 from cryoet_bench.errors import InputError
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
 
@@ -19,9 +21,7 @@ if TYPE_CHECKING:
     from cryoet_bench.record.summary import Summary
 
 app = typer.Typer()
-_console = Console(highlight=False)
-if not _console.is_terminal:
-    _console.width = 180
+_console = consoles.for_results(180)
 
 CORE_ROUNDS, FULL_ROUNDS, EXACT_PASSES = 6, 2, 2
 """Of a history that findings can be based on."""
@@ -30,13 +30,13 @@ CORE_ROUNDS, FULL_ROUNDS, EXACT_PASSES = 6, 2, 2
 @app.callback(invoke_without_command=True)
 def record(
     context: typer.Context,
-    tier: Annotated[str, typer.Option(help="Which benchmarks: core, or full.")] = "full",
+    tier: Tier = "full",
     rounds: Annotated[
         int, typer.Option(min=1, help="Rounds of the times of the core tier.")
     ] = CORE_ROUNDS,
     retry: Annotated[bool, typer.Option("--retry", help="Measure again what failed.")] = False,
 ) -> None:
-    """Measure the whole history: all releases of all lines, on the phantom.
+    """Measure, list and submit the whole history.
 
     \b
     cryoet-bench record                  all of it; a day or so on a quiet machine
@@ -46,28 +46,28 @@ def record(
     cryoet-bench record submit           pack it into record/, for a pull request
     cryoet-bench record check FOLDER     check whether such a record may be merged
 
-    The order of the releases is shuffled within each round, so that a drift of the machine does
-    not look like history; disturbed visits are measured again. Exact values are taken twice and
-    compared. The core tier comes first. Interrupt it at any time: a rerun resumes. The exit code
-    is 1 if exact values did not repeat.
-    """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
+    All releases of all lines are measured on the phantom, the core tier first. Their order is
+    shuffled within each round, so that a drift of the machine does not look like history;
+    disturbed visits are measured again. Exact values are taken twice and compared. Interrupt it at
+    any time: a rerun resumes. The exit code is 1 if exact values did not repeat.
+    """
     if context.invoked_subcommand:
         return
-    from cryoet_bench.cli.bench import known_revisions, measure, project_root  # noqa: PLC0415
+    from cryoet_bench.cli.bench import measure
 
-    root = project_root()
-    from cryoet_bench.measure.plan import Selection  # noqa: PLC0415
-    from cryoet_bench.measure.run import Campaign  # noqa: PLC0415
-    from cryoet_bench.record.record import Record  # noqa: PLC0415
-    from cryoet_bench.tomogram.sources import obtain  # noqa: PLC0415
+    root = checkout.project_root()
+    from cryoet_bench.measure.plan import Selection
+    from cryoet_bench.measure.run import Campaign
+    from cryoet_bench.record.record import Record
+    from cryoet_bench.tomogram.sources import obtain
 
-    if tier not in {"core", "full"}:
-        raise InputError(f"there is no tier {tier!r}: choose core or full")
-    revisions, known = known_revisions(root), Record.of(root)
+    revisions, known = checkout.known_revisions(root), Record.of(root)
     every = [one for one in revisions.releases() if one.withdrawn is None]
     facts = obtain(DEFAULT_TOMOGRAM).facts
     known.describe_tomogram(facts)
-    passes = [("core", rounds)] + [("full", min(rounds, FULL_ROUNDS))] * (tier == "full")
+    passes: list[tuple[Tier, int]] = [("core", rounds)]
+    if tier == "full":
+        passes.append(("full", min(rounds, FULL_ROUNDS)))
     with chdir(root):
         for each, times in passes:
             campaign = Campaign(
@@ -75,7 +75,7 @@ def record(
                 revisions,
                 str(facts["name"]),
                 known,
-                selection=Selection("full" if each == "full" else "core"),
+                selection=Selection(each),
                 rounds=times,
                 exact_rounds=EXACT_PASSES,
                 retry=retry,
@@ -84,25 +84,24 @@ def record(
             )
             if measure(campaign, every):
                 _console.print("Interrupted. Rerun 'cryoet-bench record' to resume.")
-                raise typer.Exit(130)
+                raise typer.Exit(INTERRUPTED)
     found = _print_summaries(known)
     if any(one.exact_differing for one in found if one.series.machine == campaign.machine):
-        raise typer.Exit(1)
+        raise typer.Exit(FINDING)
 
 
 @app.command("list")
-def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def list_(as_json: Json = False) -> None:
     """List what was measured: machine, tomogram, release, and by whom.
 
     Example: cryoet-bench record list
     """
-    from dataclasses import asdict  # noqa: PLC0415
+    from dataclasses import asdict
 
-    from cryoet_bench.cli.bench import project_root  # noqa: PLC0415
-    from cryoet_bench.record.record import Record  # noqa: PLC0415
-    from cryoet_bench.record.summary import summaries  # noqa: PLC0415
+    from cryoet_bench.record.record import Record
+    from cryoet_bench.record.summary import summaries
 
-    known = Record.of(project_root())
+    known = Record.of(checkout.project_root())
     if as_json:
         rows = [asdict(one) for one in summaries(known)]
         typer.echo(json.dumps([{**row.pop("series"), **row} for row in rows], indent=2))
@@ -112,9 +111,9 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
 
 def _print_summaries(known: Record) -> list[Summary]:
     """Print a row for each series, and return them."""
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table
 
-    from cryoet_bench.record.summary import summaries  # noqa: PLC0415
+    from cryoet_bench.record.summary import summaries
 
     table = Table(box=None)
     for name in ("machine", "tomogram", "revision"):
@@ -136,7 +135,7 @@ def _print_summaries(known: Record) -> list[Summary]:
 
 @app.command()
 def discard(
-    release: Annotated[str, typer.Argument(help="A release or candidate.")],
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="Or a candidate.")],
     tomogram: Annotated[
         str | None, typer.Option(help="Only on this tomogram; on all if none is named.")
     ] = None,
@@ -145,20 +144,19 @@ def discard(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Discard what was measured of a release, so that it is measured again.
+    """Discard what was measured of a release, to measure it again.
 
     \b
     cryoet-bench record discard zarr-3.4.2
     cryoet-bench record discard zarr-3.4.2 --bench read.Patterns
 
     Nothing is erased: the journal in results/ keeps the rounds, marked as discarded.
-    """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
-    from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
-    from cryoet_bench.measure.machine import identify  # noqa: PLC0415
-    from cryoet_bench.record.record import Record  # noqa: PLC0415
+    """
+    from cryoet_bench.measure.machine import identify
+    from cryoet_bench.record.record import Record
 
-    root = project_root()
-    record, revision = Record.of(root), known_revisions(root).find(release)
+    root = checkout.project_root()
+    record, revision = Record.of(root), checkout.known_revisions(root).find(release)
     machine = identify(record)
     journals = [
         record.journal(series)
@@ -189,15 +187,14 @@ def submit(
 
     Example: cryoet-bench record submit
     """
-    from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
-    from cryoet_bench.measure import suite  # noqa: PLC0415
-    from cryoet_bench.measure.machine import identify  # noqa: PLC0415
-    from cryoet_bench.record.record import REFERENCE, Record  # noqa: PLC0415
-    from cryoet_bench.record.submission import pack  # noqa: PLC0415
+    from cryoet_bench.measure import suite
+    from cryoet_bench.measure.machine import identify
+    from cryoet_bench.record.record import REFERENCE, Record
+    from cryoet_bench.record.submission import pack
 
-    root = project_root()
+    root = checkout.project_root()
     known = Record.of(root)
-    releases = [one.name for one in known_revisions(root).releases()]
+    releases = [one.name for one in checkout.known_revisions(root).releases()]
     machine = machine or identify(known)
     packed = pack(known, machine, DEFAULT_TOMOGRAM, releases, suite.digest(root))
     folder = REFERENCE / machine
@@ -212,9 +209,9 @@ def submit(
 def check(
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(help="Folders of machines; all below record/ if none is named."),
+        typer.Argument(metavar="FOLDER", help="Of machines; all below record/ if none is named."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Check whether the record of a machine may be merged.
 
@@ -225,19 +222,18 @@ def check(
     It checks the form of every line, the machine, what was installed against the pins of the
     timeline, the suite, plausible values, verdicts against their blocks, and looks for
     measurements that are there twice. The exit code is 1 if something is wrong.
-    """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
-    from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
-    from cryoet_bench.measure import suite  # noqa: PLC0415
-    from cryoet_bench.record.record import REFERENCE, Record  # noqa: PLC0415
-    from cryoet_bench.record.validation import Rules, faults  # noqa: PLC0415
+    """
+    from cryoet_bench.measure import suite
+    from cryoet_bench.record.record import REFERENCE, Record
+    from cryoet_bench.record.validation import Rules, faults
 
-    root = project_root()
+    root = checkout.project_root()
     committed = Record(root / REFERENCE)
     named = folders or sorted(path for path in committed.own.glob("*") if path.is_dir())
     if not named:
         raise InputError(f"there is no record in {committed.own}: name the folder of a machine")
     rules = Rules(
-        {one.name: one for one in known_revisions(root).releases()},
+        {one.name: one for one in checkout.known_revisions(root).releases()},
         committed.suite(),
         frozenset({*committed.digests(), suite.digest(root)}),
         frozenset({DEFAULT_TOMOGRAM}),

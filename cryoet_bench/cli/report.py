@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cryoet_bench.cli import checkout
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import output
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 def report(
     finding: Annotated[
-        str, typer.Argument(help="The id of a finding, as 'cryoet-bench changes --json' has it.")
+        str,
+        typer.Argument(
+            metavar="FINDING", help="The id of a finding, as 'cryoet-bench changes --json' has it."
+        ),
     ],
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Where to write the two files.")
@@ -28,7 +32,7 @@ def report(
         str | None, typer.Option(help="Whose record; this machine's if none is named.")
     ] = None,
 ) -> None:
-    """Write a script that reproduces a finding, and the text of an issue for its package.
+    """Write the script and the issue that report a finding upstream.
 
     \b
     cryoet-bench report FINDING --out reports
@@ -36,17 +40,15 @@ def report(
 
     The script needs uv alone, and nothing of this project. The issue follows the template of the
     package's tracker, with the script in it.
-    """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
-    from cryoet_bench.cli.bench import known_revisions, project_root  # noqa: PLC0415
-
-    root = project_root()
-    from cryoet_bench.changes import report as reporting  # noqa: PLC0415
-    from cryoet_bench.record.record import Record  # noqa: PLC0415
+    """
+    root = checkout.project_root()
+    from cryoet_bench.changes import report as reporting
+    from cryoet_bench.record.record import Record
 
     if not out.is_dir():
         raise InputError(f"there is no folder {out}: make it first")
     found = known_finding(root, finding, tomogram, machine)
-    revisions = known_revisions(root)
+    revisions = checkout.known_revisions(root)
     made = reporting.report(
         found,
         Record.of(root).suite()[found.benchmark],
@@ -69,14 +71,13 @@ def known_finding(root: Path, name: str, tomogram: str, machine: str | None = No
     InputError
         There is none; close ids are named.
     """
-    from cryoet_bench.changes.screen import screen  # noqa: PLC0415
-    from cryoet_bench.cli.bench import known_revisions  # noqa: PLC0415
-    from cryoet_bench.measure.machine import identify  # noqa: PLC0415
-    from cryoet_bench.record.record import Record  # noqa: PLC0415
+    from cryoet_bench.changes.screen import screen
+    from cryoet_bench.measure.machine import identify
+    from cryoet_bench.record.record import Record
 
     record = Record.of(root)
     where = machine or identify(record)
-    screening = screen(record, known_revisions(root), where, tomogram)
+    screening = screen(record, checkout.known_revisions(root), where, tomogram)
     known = {one.id: one for one in screening.findings}
     if name not in known:
         close = difflib.get_close_matches(name, known, n=3)

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from cryoet_bench import extras
-from cryoet_bench.cli import interruption
-from cryoet_bench.cli.verify import Progress
+from cryoet_bench.cli import consoles, interruption
+from cryoet_bench.cli.progress import Stages
 from cryoet_bench.conclusion import FINDING, INTERRUPTED, NOT_DONE, say
 from cryoet_bench.errors import InputError
 
@@ -33,9 +32,7 @@ _DISPENSABLE = (
     "on the front, %", "xy from S3, ms", "error, sd", "read, ms", "fit for", "yz, ms",
 )  # fmt: skip
 """Columns that a narrow terminal leaves to the page, in this order."""
-_console = Console(highlight=False, emoji=False)
-if not _console.is_terminal:
-    _console.width = 160
+_console = consoles.for_results(160)
 
 PriceName = Annotated[
     str, typer.Option(help="s3-standard, s3-express, r2, gcs, or a TOML file of your own.")
@@ -46,11 +43,11 @@ FlatPrice = Annotated[
 ]
 
 
-def study(  # noqa: PLR0913, PLR0917  (each is an option of the command)
+def study(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             help="Tomograms: files, Zarrs, URLs, portal:DATASET/RUN, names of phantoms.",
         ),
     ],
@@ -97,21 +94,22 @@ def study(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         bool, typer.Option("--yes", help=f"Measure more than {_ASK} combinations without asking.")
     ] = False,
 ) -> None:
-    """Measure which codec, chunks and format to write, and what a collection costs in each.
+    """Measure which codec, chunks and format to write.
+
+    \b
+    cryoet-bench study my_tomogram.mrc
+    cryoet-bench study my_tomogram.mrc --count 2000 --price-per-TB-month 23
+    cryoet-bench study a.mrc b.zarr --matrix focused --access xy-slices,subtomograms
 
     A box of each volume is measured: sizes, requests and fidelity exactly, times in interleaved
-    rounds of fresh processes. Tables, a page, a report and recommendations go into a folder.
-
-    Exit code 1: a codec broke its promise or failed; 2: a source could not be measured.
-
-    Example: cryoet-bench study my.mrc --matrix quick --count 2000 --price-per-TB-month 23
-
-    Example: cryoet-bench study a.mrc b.zarr --matrix focused --access xy-slices,subtomograms
+    rounds of fresh processes. Tables, costs of a collection, a page, a report and recommendations
+    go into a folder. Exit code 1: a codec broke its promise or failed; 2: a source could not be
+    measured.
     """
     for module in ("pandas", "pyarrow", "altair", "vl_convert"):
         extras.require(module)
-    from cryoet_bench.study import campaign, cost, overview, tables  # noqa: PLC0415
-    from cryoet_bench.study import matrix as matrices  # noqa: PLC0415
+    from cryoet_bench.study import campaign, cost, overview, tables
+    from cryoet_bench.study import matrix as matrices
 
     wanted = _chosen(matrices.read(matrix), access, repeats)
     _require_store(store)
@@ -119,7 +117,7 @@ def study(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     if not yes:
         _ask(wanted.count() * len(set(sources)), wanted.repeats)
     folder = out or Path(f"study-{_stem(sources[0])}")
-    with Progress() as progress:
+    with Stages() as progress:
         plan = campaign.prepare(sources, wanted, folder, store=store)
         for source, why in plan.unreadable.items():
             say(f"{source} is left out: {why}")
@@ -146,7 +144,7 @@ def study(  # noqa: PLR0913, PLR0917  (each is an option of the command)
 
 
 def _chosen(matrix: Matrix, access: str | None, repeats: int | None) -> Matrix:
-    from cryoet_bench.study.trial import ACCESS  # noqa: PLC0415
+    from cryoet_bench.study.trial import ACCESS
 
     changes: dict[str, Any] = {}
     if repeats is not None:
@@ -168,8 +166,8 @@ def _require_store(store: str) -> None:
         return
     if not re.fullmatch(r"s3:\d{1,3}(\.\d+)?ms", store):
         raise InputError(f"there is no store {store!r}: write local, or s3:20ms (0 to 999)")
-    from cryoet_bench.harness import s3  # noqa: PLC0415
-    from cryoet_bench.storage.installed import UnavailableError  # noqa: PLC0415
+    from cryoet_bench.harness import s3
+    from cryoet_bench.storage.installed import UnavailableError
 
     try:
         s3.require()

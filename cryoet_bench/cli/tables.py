@@ -41,7 +41,7 @@ _WORDS = {
 
 def print_coverage(console: Console, found: Findings, not_installed: Mapping[str, str]) -> None:
     """Print how much of each revision was measured, and why the rest was not."""
-    from cryoet_bench.record.record import coverage, failures  # noqa: PLC0415
+    from cryoet_bench.record.record import coverage, failures
 
     console.print(f"\nMeasured on {tomogram_in_words(found.facts)}\n", markup=False)
     counts = coverage(found.cases).droplevel(["machine", "tomogram"])
@@ -75,7 +75,7 @@ def tomogram_in_words(facts: Mapping[str, Any]) -> str:
 
 def print_values(console: Console, found: Findings) -> None:
     """Print what the newest measured revision gives: codecs and layouts by size and time."""
-    from cryoet_bench.record.overview import overview  # noqa: PLC0415
+    from cryoet_bench.record.overview import overview
 
     passed = found.cases[found.cases["status"] == "passed"]
     newest = [one for one in found.revisions if one.name in set(passed["revision"])][-1]

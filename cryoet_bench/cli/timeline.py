@@ -12,12 +12,15 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from cryoet_bench.cli import checkout, consoles
+from cryoet_bench.cli.options import Json
+
 app = typer.Typer(
-    help="The releases of zarr and numcodecs, one commit each, and what is not released yet.",
+    help="List and extend the releases that are measured.",
     no_args_is_help=True,
 )
 
-_aside = Console(stderr=True)
+_aside = consoles.aside()
 
 
 @app.command("list")
@@ -26,16 +29,16 @@ def list_(
         str | None,
         typer.Option(metavar="NAME", help="Only what leads to the newest release of this line."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """List the releases: when, what, on which line, and what else moved.
+    """List the releases with their dates, lines and what else moved.
 
     The main line follows the newest versions; a line such as zarr-2 holds the maintenance releases
     for users who stay on an older series. Withdrawn versions are listed last, and not measured.
 
     Example: cryoet-bench timeline list --line zarr-2
     """
-    from cryoet_bench.timeline import releases  # noqa: PLC0415
+    from cryoet_bench.timeline import releases
 
     timeline = releases.load()
     chosen = timeline.releases if line is None else timeline.history(line)
@@ -80,14 +83,14 @@ def list_(
 
 @app.command()
 def update() -> None:
-    """Append every version that the timeline lacks; a second time changes nothing.
+    """Append every version that the timeline lacks.
 
     It compares the timeline with every version on the package index, and tries each new one before
     it is written: what upstream broke is recorded as broken. It needs the network and uv.
 
     Example: cryoet-bench timeline update
     """
-    from cryoet_bench.timeline import releases, resolver  # noqa: PLC0415
+    from cryoet_bench.timeline import releases, resolver
 
     found = resolver.find_resolver()
     with _aside.status("Looking for releases") as status:
@@ -116,14 +119,15 @@ def update() -> None:
 
 @app.command()
 def build() -> None:
-    """Make the git repository that asv measures; asv does so by itself when it is needed.
+    """Build the git repository that asv measures.
+
+    asv does so by itself when it is needed.
 
     Example: cryoet-bench timeline build
     """
-    from cryoet_bench.cli.bench import project_root  # noqa: PLC0415
-    from cryoet_bench.timeline import releases, repository  # noqa: PLC0415
+    from cryoet_bench.timeline import releases, repository
 
-    path = project_root() / repository.LOCATION
+    path = checkout.project_root() / repository.LOCATION
     repository.build(releases.load(), path)
     typer.echo(f"{path} holds the timeline up to {repository.head(path)[:8]}")
 
@@ -133,11 +137,12 @@ def candidate(
     spec: Annotated[
         str,
         typer.Argument(
-            help="A version, a wheel, sources in a folder or archive, or a requirement."
+            metavar="CANDIDATE",
+            help="A version, a wheel, sources in a folder or archive, or a requirement.",
         ),
     ],
 ) -> None:
-    """Put an unreleased zarr or numcodecs on a branch on top of the newest release.
+    """Put unreleased code on a branch on top of the newest release.
 
     \b
     cryoet-bench timeline candidate zarr==3.5.0rc1
@@ -145,11 +150,10 @@ def candidate(
     cryoet-bench timeline candidate dist/numcodecs-0.18.0-cp312-cp312-linux_x86_64.whl
     cryoet-bench timeline candidate dist/zarr-3.5.0.tar.gz
     cryoet-bench timeline candidate "zarr @ git+https://github.com/zarr-developers/zarr-python"
-    """  # noqa: D301  (click's mark of a paragraph that keeps its lines)
-    from cryoet_bench.cli.bench import project_root  # noqa: PLC0415
-    from cryoet_bench.timeline import candidate, releases, repository, resolver  # noqa: PLC0415
+    """
+    from cryoet_bench.timeline import candidate, releases, repository, resolver
 
-    path = project_root() / repository.LOCATION
+    path = checkout.project_root() / repository.LOCATION
     timeline = releases.load()
     with _aside.status(f"Preparing {spec}"):
         repository.refresh(timeline, path)

@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from cryoet_bench.cli import portal
-from cryoet_bench.cli.portal import Json
+from cryoet_bench.cli.options import Json, PartRegion, Subset, Whole
 
 if TYPE_CHECKING:
     from cryoet_bench.tomogram import Tomogram
     from cryoet_bench.tomogram.cache import Entry
 
 app = typer.Typer(
-    help="Tomograms to measure on: the phantom, files, and the CryoET Data Portal.",
+    help="List, add and fetch the tomograms to measure on.",
     no_args_is_help=True,
 )
 app.add_typer(portal.app)
@@ -32,22 +32,6 @@ _DAMAGED: dict[str, Any] = {
     "state": "damaged",
 }
 
-Subset = Annotated[
-    int | None,
-    typer.Option(
-        metavar="EDGE",
-        help="Of a file: a box of at most so many voxels a side near its centre.  "
-        "[256 of a large file]",
-    ),
-]
-PartRegion = Annotated[
-    str | None,
-    typer.Option(metavar="z0:z1,y0:y1,x0:x1", help="Of a file: this part of it, in voxels."),
-]
-Whole = Annotated[
-    bool, typer.Option("--whole", help="Of a file: all of it, even of more than 256^3 voxels.")
-]
-
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
@@ -55,8 +39,8 @@ def list_(as_json: Json = False) -> None:
 
     Example: cryoet-bench tomogram list
     """
-    from cryoet_bench.tomogram import cache  # noqa: PLC0415
-    from cryoet_bench.tomogram.phantom import PHANTOMS  # noqa: PLC0415
+    from cryoet_bench.tomogram import cache
+    from cryoet_bench.tomogram.phantom import PHANTOMS
 
     rows: dict[str, dict[str, Any]] = {
         name: {
@@ -95,16 +79,18 @@ def list_(as_json: Json = False) -> None:
 
 @app.command()
 def info(
-    name: Annotated[str, typer.Argument(help="A phantom or a tomogram in the cache.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A phantom or a tomogram in the cache.")
+    ],
     as_json: Json = False,
 ) -> None:
-    """Show what a tomogram is, where it comes from and how its voxels are distributed.
+    """Show what a tomogram is and where it comes from.
 
     Its bytes are checked on the way; a phantom is made when it is not there yet.
 
     Example: cryoet-bench tomogram info phantom-10A
     """
-    from cryoet_bench.tomogram import sources  # noqa: PLC0415
+    from cryoet_bench.tomogram import sources
 
     with Console(stderr=True).status(f"reading {name}"):
         tomogram = sources.recall(name)
@@ -116,8 +102,8 @@ def info(
 
 
 @app.command()
-def add(  # noqa: PLR0913, PLR0917 - one argument an option
-    file: Annotated[Path, typer.Argument(help="MRC, TIFF stack, Zarr array or OME-Zarr group.")],
+def add(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="MRC, TIFF, Zarr or OME-Zarr.")],
     name: Annotated[
         str | None, typer.Option(help="What its name begins with, in place of the file's.")
     ] = None,
@@ -131,15 +117,16 @@ def add(  # noqa: PLR0913, PLR0917 - one argument an option
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Copy a tomogram from a file into the cache and give it a name to measure it by.
+    """Copy a tomogram from a file into the cache.
 
-    The name ends with the start of its checksum: other bytes, another name. Of a file with more
-    than 256^3 voxels, a box of 256 voxels a side near its centre is taken by default.
+    It gets a name to measure it by, which ends with the start of its checksum: other bytes,
+    another name. Of a file with more than 256^3 voxels, a box of 256 voxels a side near its centre
+    is taken by default.
 
     Example: cryoet-bench tomogram add TS_01.mrc --region 28:156,256:384,256:384
     """
-    from cryoet_bench.tomogram import sources  # noqa: PLC0415
-    from cryoet_bench.tomogram.part import parse_part  # noqa: PLC0415
+    from cryoet_bench.tomogram import sources
+    from cryoet_bench.tomogram.part import parse_part
 
     part = parse_part(subset, region, whole)
     with Console(stderr=True).status(f"reading {file}"):
@@ -166,13 +153,13 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 
 def _dtype(written: str) -> str:
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     return str(np.dtype(written))
 
 
 def _facts(tomogram: Tomogram) -> dict[str, Any]:
-    from cryoet_bench.tomogram import cache  # noqa: PLC0415
+    from cryoet_bench.tomogram import cache
 
     voxels = tomogram.data
     return {

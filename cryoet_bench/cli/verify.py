@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.box import SIMPLE
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cryoet_bench.cli.progress import Stages
 from cryoet_bench.cli.verdicts import COLOURS
 from cryoet_bench.conclusion import FINDING, NOT_DONE
 from cryoet_bench.errors import InputError
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
     from cryoet_bench.quality.fidelity.verification import Verification
 
 
-def verify(  # noqa: PLR0913, PLR0917  (each is an option of the command)
+def verify(
     reference: Annotated[
         str | None,
-        typer.Argument(help="The original: a tomogram's name, a file, a Zarr, an s3:// URL."),
+        typer.Argument(
+            metavar="REFERENCE",
+            help="The original: a tomogram's name, a file, a Zarr, an s3:// URL.",
+        ),
     ] = None,
     copy: Annotated[
-        str | None, typer.Argument(help="The stored copy, in any of these forms.")
+        str | None, typer.Argument(metavar="COPY", help="The stored copy, in any of these forms.")
     ] = None,
     profile: Annotated[
         str, typer.Option(help="What the copy is for: archival, analysis or visualisation.")
@@ -36,14 +40,12 @@ def verify(  # noqa: PLR0913, PLR0917  (each is an option of the command)
         typer.Option(help="Voxel spacing in angstrom of a volume that states none."),
     ] = None,
     json_path: Annotated[
-        Path | None, typer.Option("--json", help="Write all measures to this file; - prints them.")
+        Path | None, typer.Option("--json", help="Write all measures as JSON; - prints them.")
     ] = None,
     html_path: Annotated[
-        Path | None, typer.Option("--html", help="Write a page with pictures to this file.")
+        Path | None, typer.Option("--html", help="Write the report as one page.")
     ] = None,
-    png_path: Annotated[
-        Path | None, typer.Option("--png", help="Write the pictures to this file.")
-    ] = None,
+    png_path: Annotated[Path | None, typer.Option("--png", help="Write the pictures.")] = None,
     pairs: Annotated[
         Path | None,
         typer.Option(
@@ -54,21 +56,23 @@ def verify(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     ] = None,
     table: Annotated[
         Path | None,
-        typer.Option(help="Write one row a pair here, as CSV or .parquet; rerun to resume."),
+        typer.Option(help="Write one row per pair, as CSV or .parquet; rerun to resume."),
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Verify a list on the Dask scheduler at this address.")
     ] = None,
 ) -> None:
-    """Say whether a stored copy kept what its purpose needs, and what was lost.
+    """Judge whether a stored copy kept what its purpose needs.
 
-    Exit code 0 when it did, 1 when it did not, 2 when they could not be compared.
+    \b
+    cryoet-bench verify my_tomogram.mrc my_copy.zarr --html verify.html
+    cryoet-bench verify my_tomogram.mrc my_copy.zarr --profile archival
+    cryoet-bench verify --list pairs.csv --table migration.csv
 
-    Example: cryoet-bench verify phantom-10A copy.zarr --profile archival --html report.html
-
-    Example: cryoet-bench verify --list pairs.csv --table migration.csv --profile archival
+    The formats of the two may differ. Exit code 0: the copy is fit; 1: it is not; 2: they could
+    not be compared.
     """
-    from cryoet_bench.quality.fidelity.profiles import profile_named  # noqa: PLC0415
+    from cryoet_bench.quality.fidelity.profiles import profile_named
 
     chosen = profile_named(profile)
     if voxel_spacing is not None and not 0 < voxel_spacing < float("inf"):
@@ -85,16 +89,16 @@ def verify(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     if reference is None or copy is None:
         raise InputError("name the reference and its copy, or a list of pairs with --list")
 
-    from cryoet_bench.quality import report as reports  # noqa: PLC0415
-    from cryoet_bench.quality.fidelity import verification  # noqa: PLC0415
-    from cryoet_bench.tomogram import cache  # noqa: PLC0415
+    from cryoet_bench.quality import report as reports
+    from cryoet_bench.quality.fidelity import verification
+    from cryoet_bench.tomogram import cache
 
     targets = reports.targets(
         "fidelity",
         {"json": json_path, "html": html_path, "png": png_path},
         [reference, copy, cache.cache_dir()],
     )
-    with Progress() as progress:
+    with Stages() as progress:
         verified = verification.verify_sources(
             reference, copy, chosen, voxel_spacing=voxel_spacing, progress=progress.tell
         )
@@ -110,7 +114,7 @@ def _print(verified: Verification) -> None:
     table = Table(box=SIMPLE)
     for title in ("", "what", "value", "needed"):
         table.add_column(title, overflow="fold")
-    from cryoet_bench.quality.report.writers import shown  # noqa: PLC0415
+    from cryoet_bench.quality.report.writers import shown
 
     for check in verified.checks:
         colour = COLOURS[check.verdict]
@@ -132,16 +136,16 @@ def _print(verified: Verification) -> None:
 def _list(
     listed: Path, table: Path, profile: str, voxel_spacing: float | None, scheduler: str | None
 ) -> None:
-    from cryoet_bench.files import output  # noqa: PLC0415
-    from cryoet_bench.quality.fidelity import migration  # noqa: PLC0415
-    from cryoet_bench.tomogram import cache  # noqa: PLC0415
+    from cryoet_bench.files import output
+    from cryoet_bench.quality.fidelity import migration
+    from cryoet_bench.tomogram import cache
 
     pairs = migration.read_pairs(listed, profile)
     sources = [source for pair in pairs for source in pair.sources]
     target = output(table, migration.kind_of_table(table), [*sources, listed, cache.cache_dir()])
     console = Console(stderr=target.is_printed, highlight=False, emoji=False)
     verdicts: list[str] = []
-    with Progress() as progress:
+    with Stages() as progress:
         progress.tell("Verifying", 0, len(pairs))
 
         def done(row: Row) -> None:
@@ -164,25 +168,3 @@ def _list(
         raise typer.Exit(NOT_DONE)
     if "fail" in verdicts:
         raise typer.Exit(FINDING)
-
-
-class Progress:
-    """A bar on standard error, for as long as something is measured."""
-
-    def __init__(self) -> None:
-        from rich.progress import Progress  # noqa: PLC0415
-
-        console = Console(stderr=True)
-        self._bar = Progress(console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._bar.add_task("Opening", total=None)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def tell(self, what: str, done: int, total: int) -> None:
-        """Show what is being done and how far it is."""
-        self._bar.update(self._task, description=what, completed=done, total=total)

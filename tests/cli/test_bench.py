@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cryoet_bench.cli import app
+from cryoet_bench.cli import app, progress
 from cryoet_bench.cli import bench as command
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import output
@@ -138,7 +138,6 @@ def test_an_interruption_shows_what_there_is_and_how_to_resume(
         (["zarr-0.0.1"], "named 'zarr-0.0.1'"),
         (["--since", "zarr-99"], "named 'zarr-99'"),
         (["--line", "nowhere"], "nowhere"),
-        (["--tier", "huge"], "no tier 'huge': choose core or full"),
         (["--tomogram", "nothing-of-that-name"], "nothing-of-that-name"),
         (["--candidate", "requests==2"], "'requests==2' is no candidate"),
     ],
@@ -159,14 +158,14 @@ def test_help_teaches_with_examples() -> None:
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (1, "about 5 s left"),
-        (62, "about 60 s left"),
-        (300, "about 5 min left"),
-        (9000, "about 2.5 h left"),
+        (1, "5 s"),
+        (62, "60 s"),
+        (300, "5 min"),
+        (9000, "2.5 h"),
     ],
 )
-def test_time_left_in_words(seconds: float, words: str) -> None:
-    assert command._left(seconds) == words
+def test_a_duration_in_words(seconds: float, words: str) -> None:
+    assert progress.duration(seconds) == words
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from typer.testing import CliRunner, Result
 
-from cryoet_bench.cli import app, bench
+from cryoet_bench.cli import app
 from cryoet_bench.timeline.repository import build
 from cryoet_bench.timeline.revisions import Revisions
 from tests.changes.recorded import MACHINE, READ, REQUESTS, TIMELINE, Invented, exact, times
@@ -29,8 +29,8 @@ def checkout(tmp_path: Path, revisions: Revisions, monkeypatch: pytest.MonkeyPat
     invented.measure(READ, times({"zarr-3.6": [1.5] * 8}))
     values = exact({"zarr-3.6": [1, 1, 1, 0.25] * 2, "zarr-3.9": [2] * 8})
     invented.measure(REQUESTS, {**values, "zarr-2.9": [[200.0] * 8]})
-    monkeypatch.setattr(bench, "project_root", lambda: tmp_path)
-    monkeypatch.setattr(bench, "known_revisions", lambda _: revisions)
+    monkeypatch.setattr("cryoet_bench.cli.checkout.project_root", lambda: tmp_path)
+    monkeypatch.setattr("cryoet_bench.cli.checkout.known_revisions", lambda _: revisions)
     return tmp_path
 
 

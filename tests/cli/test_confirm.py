@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from cryoet_bench.cli import app, bench
+from cryoet_bench.cli import app
 from cryoet_bench.errors import InputError
 from cryoet_bench.record.record import CONFIRMATIONS
 from cryoet_bench.timeline.revisions import Revisions
@@ -30,8 +30,8 @@ class Facts:
 def checkout(measured: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the command take the toy project for its checkout."""
     revisions = Revisions(toy.TIMELINE, measured / ".asv" / "timeline")
-    monkeypatch.setattr(bench, "project_root", lambda: measured)
-    monkeypatch.setattr(bench, "known_revisions", lambda _: revisions)
+    monkeypatch.setattr("cryoet_bench.cli.checkout.project_root", lambda: measured)
+    monkeypatch.setattr("cryoet_bench.cli.checkout.known_revisions", lambda _: revisions)
     monkeypatch.setattr(sources, "obtain", lambda _: Facts(FACTS))
     return measured
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cryoet_bench.cli import app, bench
+from cryoet_bench.cli import app
 from cryoet_bench.errors import InputError
 from cryoet_bench.timeline.revisions import Revisions
 from tests import toy
@@ -22,8 +22,8 @@ from tests.test_documents import blocks
 def checkout(measured: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the commands take the toy project for their checkout."""
     revisions = Revisions(toy.TIMELINE, measured / ".asv" / "timeline")
-    monkeypatch.setattr(bench, "project_root", lambda: measured)
-    monkeypatch.setattr(bench, "known_revisions", lambda _: revisions)
+    monkeypatch.setattr("cryoet_bench.cli.checkout.project_root", lambda: measured)
+    monkeypatch.setattr("cryoet_bench.cli.checkout.known_revisions", lambda _: revisions)
     return measured
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cryoet_bench.cli import app, bench, main
+from cryoet_bench.cli import app, main
 from cryoet_bench.timeline import environment, releases, repository, resolver
 from cryoet_bench.timeline.resolver import BEGINNING, Resolver
 from tests.package_index import Index, serve
@@ -25,7 +25,7 @@ def project(
     monkeypatch.setenv("UV_NO_CONFIG", "1")
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     monkeypatch.setattr(releases, "DATA", tmp_path / "timeline.toml")
-    monkeypatch.setattr(bench, "project_root", lambda: tmp_path)
+    monkeypatch.setattr("cryoet_bench.cli.checkout.project_root", lambda: tmp_path)
     with serve() as index:
         uv = environment.find_uv()
         assert uv

@@ -1,0 +1,40 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cryoet_bench.record import benchmark
+
+TomogramName = Annotated[
+    str, typer.Option(help="What to measure on: a name, a file, or portal:DATASET/RUN.")
+]
+Subset = Annotated[
+    int | None,
+    typer.Option(
+        metavar="EDGE",
+        help="Of a file: a box of at most so many voxels a side near its centre.  "
+        "[256 of a large file]",
+    ),
+]
+PartRegion = Annotated[
+    str | None,
+    typer.Option(metavar="z0:z1,y0:y1,x0:x1", help="Of a file: this part of it, in voxels."),
+]
+Whole = Annotated[
+    bool, typer.Option("--whole", help="Of a file: all of it, even of more than 256^3 voxels.")
+]
+
+Tier = Annotated[benchmark.Tier, typer.Option(help="Which benchmarks.")]
+Pattern = Annotated[
+    str | None,
+    typer.Option("--bench", metavar="REGEX", help="Only benchmarks that match.  [core]"),
+]
+Minutes = Annotated[
+    float, typer.Option(min=0.1, help="How long it may take, installation included.")
+]
+Margin = Annotated[str, typer.Option(help="The difference that does not matter.")]
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
