@@ -119,11 +119,9 @@ def bench(
     if releases:
         chosen = revisions.named(releases)
     elif everything or since:
-        chosen = revisions.since(since, line) if since else revisions.releases(line)
-        chosen = [one for one in chosen if one.withdrawn is None]
+        chosen = _line(revisions, line, since)
     elif proposed and newest is None:
-        bases = [revisions.before(revisions.find(one.name)) for one in proposed]
-        chosen = [one for one in bases if one]
+        chosen = _bases(revisions, proposed)
     else:
         chosen = revisions.last(newest or 3, line)
     chosen = revisions.named([one.name for one in (*chosen, *proposed)])
@@ -143,6 +141,18 @@ def bench(
         run(campaign, chosen, facts, verbose=verbose, results=results)
         if serve or show:
             serve_site(open_browser=show)
+
+
+def _line(revisions: Revisions, line: str, since: str | None) -> list[Revision]:
+    """Return the releases of a line that were not withdrawn, all or from one on."""
+    chosen = revisions.since(since, line) if since else revisions.releases(line)
+    return [one for one in chosen if one.withdrawn is None]
+
+
+def _bases(revisions: Revisions, proposed: Sequence[Revision]) -> list[Revision]:
+    """Return the releases that candidates stand on."""
+    bases = [revisions.before(revisions.find(one.name)) for one in proposed]
+    return [one for one in bases if one]
 
 
 @dataclass(frozen=True)
