@@ -89,20 +89,23 @@ def verify(
     if reference is None or copy is None:
         raise InputError("name the reference and its copy, or a list of pairs with --list")
 
-    from cryoet_bench.quality import report as reports
-    from cryoet_bench.quality.fidelity import verification
+    from cryoet_bench.quality import report
+    from cryoet_bench.quality.fidelity.verification import verify_sources
     from cryoet_bench.tomogram import cache
 
-    targets = reports.targets(
+    targets = report.targets(
         "fidelity",
         {"json": json_path, "html": html_path, "png": png_path},
         [reference, copy, cache.cache_dir()],
     )
     with Stages() as progress:
-        verified = verification.verify_sources(
+        verified = verify_sources(
             reference, copy, chosen, voxel_spacing=voxel_spacing, progress=progress.tell
         )
-    reports.write(verification.report(verified), targets)
+    if targets:
+        from cryoet_bench.quality.fidelity.report import build_report
+
+        report.write(build_report(verified), targets)
     if not any(target.is_printed for target in targets.values()):
         _print(verified)
     if verified.verdict == "fail":

@@ -14,7 +14,7 @@ import zarr
 
 from cryoet_bench import cli
 from cryoet_bench.errors import InputError
-from cryoet_bench.quality.qc.batch import volumes_in
+from cryoet_bench.quality.qc.search import volumes_in
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cryoet_bench import __version__, extras
+from cryoet_bench import extras
 from cryoet_bench.conclusion import sentence
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind, Output
 from cryoet_bench.quality.fidelity.profiles import profile_named
 from cryoet_bench.quality.fidelity.verification import Verification, verify_sources
+from cryoet_bench.quality.fingerprint import fingerprint
 from cryoet_bench.quality.workers import results
 from cryoet_bench.volume.opening import REMOTE
 
@@ -217,19 +217,7 @@ def _found(verified: Verification) -> Row:
 
 
 def _state(pair: Pair, spacing: float | None) -> str:
-    """Return what changes when a file of a pair does: names, sizes and times of its files."""
-    digest = hashlib.sha256(f"{__version__}\0{spacing}\0".encode())
-    for source in pair.sources:
-        for file in _files(Path(source)):
-            state = file.stat()
-            digest.update(f"{file.name}\0{state.st_size}\0{state.st_mtime_ns}\0".encode())
-    return digest.hexdigest()[:16]
-
-
-def _files(path: Path) -> Iterable[Path]:
-    if path.is_dir():
-        return sorted(part for part in path.rglob("*") if part.is_file())
-    return [path] if path.is_file() else []
+    return fingerprint(pair.sources, spacing)
 
 
 def _read(table: Output) -> list[Row]:

@@ -14,7 +14,8 @@ from cryoet_bench.cli import app
 from cryoet_bench.errors import InputError
 from cryoet_bench.quality.fidelity import compare
 from cryoet_bench.quality.fidelity.profiles import PROFILES, Requirement, profile_named
-from cryoet_bench.quality.fidelity.verification import judged, report, verify_sources
+from cryoet_bench.quality.fidelity.report import build_report
+from cryoet_bench.quality.fidelity.verification import judged, verify_sources
 from cryoet_bench.quality.report import schema, write_html
 from cryoet_bench.tomogram.phantom import PHANTOMS, make
 
@@ -86,7 +87,7 @@ def test_names_with_markup_are_escaped(folder: Path, cache: Path, tmp_path: Path
     hostile = tmp_path / "<script>alert(1)<" / "run<b>[red].zarr"
     zarr.create_array(hostile, data=np.zeros((8, 8, 8), "f4"), chunks=(8, 8, 8))
     verified = verify_sources(str(hostile), str(hostile), PROFILES["archival"])
-    write_html(report(verified), tmp_path / "page.html")
+    write_html(build_report(verified), tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text("utf-8")
     assert "<b>" not in page
     assert "run&lt;b&gt;" in page

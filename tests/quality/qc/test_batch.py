@@ -18,7 +18,8 @@ from distributed import LocalCluster
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.quality.qc import examine, view
-from cryoet_bench.quality.qc.batch import Places, Rows, examine_all
+from cryoet_bench.quality.qc.batch import Places, examine_all
+from cryoet_bench.quality.qc.rows import Rows
 from cryoet_bench.quality.report.table import write_csv, write_parquet, write_table_html
 
 Array = npt.NDArray[Any]
