@@ -39,8 +39,38 @@ def _printable(text: str) -> str:
 
 
 def rows_of(inspection: Inspection, source: str, report: Path | None = None) -> Rows:
-    """Return the table's rows for an examined volume: itself, then its slices along z."""
-    found, volume = inspection.survey, inspection.volume
+    """Return the table's rows for an examined volume: itself, then its slices along z.
+
+    Parameters
+    ----------
+    inspection : Inspection
+        Of the volume.
+    source : str
+        As it was named.
+    report : pathlib.Path, optional
+        Its page.
+    """
+    common = {
+        "path": _printable(source),
+        "name": _printable(inspection.volume.name),
+        "dtype": str(inspection.survey.dtype),
+        "dim_order": "ZYX",
+        "verdict": inspection.verdict,
+    }
+    whole = {
+        "obs_level": 0,
+        "dim_z": None,
+        **common,
+        **_judged(inspection),
+        **_measured(inspection),
+    }
+    whole["report"] = f"{report.parent.name}/{report.name}" if report else ""
+    slices = [{"obs_level": 1, **common, **row} for row in _slices(inspection)]
+    return [whole, *slices]
+
+
+def _judged(inspection: Inspection) -> dict[str, Any]:
+    """Return the columns that say what a volume is good for, and why."""
     use = advice(inspection.checks)
     problems = [
         {
@@ -51,21 +81,29 @@ def rows_of(inspection: Inspection, source: str, report: Path | None = None) -> 
         for check in by_consequence(inspection.checks)
         if check.verdict in ("fail", "warn")
     ]
-    names = {"path": _printable(source), "name": _printable(volume.name)}
-    common = {**names, "dtype": str(found.dtype), "dim_order": "ZYX"}
-    depth, height, width = found.shape
-    counts, low, high = _histogram(inspection)
-    whole: dict[str, Any] = {
-        "obs_level": 0,
-        "dim_z": None,
-        **common,
+    columns: dict[str, Any] = {
         "use": use.answer,
         "to_do": "; ".join(use.fixes),
-        "verdict": inspection.verdict,
         "findings": ", ".join(inspection.findings),
         "message": problems[0]["sentence"] if problems else "",
         "rule": problems[0]["rule"] if problems else "",
-        "report": f"{report.parent.name}/{report.name}" if report else "",
+        "problems": problems,
+    }
+    for check in inspection.checks:
+        key = check.key.replace("-", "_")
+        columns[f"verdict_{key}"] = check.verdict
+        if isinstance(check.value, int | float):
+            columns[f"value_{key}"] = _number(float(check.value))
+    return columns
+
+
+def _measured(inspection: Inspection) -> dict[str, Any]:
+    """Return the columns of numbers and pictures, by the names that PixelPatrol gives them."""
+    found = inspection.survey
+    depth, height, width = found.shape
+    counts, low, high = _histogram(inspection)
+    spacing = inspection.volume.voxel_spacing or (None,) * 3
+    return {
         "size_Z": depth,
         "size_Y": height,
         "size_X": width,
@@ -80,30 +118,22 @@ def rows_of(inspection: Inspection, source: str, report: Path | None = None) -> 
         "mad_intensity": _number(found.mad),
         "skewness": _number(found.skewness),
         "excess_kurtosis": _number(found.kurtosis),
-        **{
-            f"pixel_size_{axis}": length
-            for axis, length in zip("ZYX", volume.voxel_spacing or (None,) * 3, strict=True)
-        },
-    }
-    for check in inspection.checks:
-        key = check.key.replace("-", "_")
-        whole[f"verdict_{key}"] = check.verdict
-        if isinstance(check.value, int | float):
-            whole[f"value_{key}"] = _number(float(check.value))
-    whole |= {
+        **{f"pixel_size_{axis}": edge for axis, edge in zip("ZYX", spacing, strict=True)},
         "histogram_min": low,
         "histogram_max": high,
         "histogram_counts": counts,
         "thumbnail": _thumbnail(inspection),
-        "problems": problems,
     }
+
+
+def _slices(inspection: Inspection) -> Rows:
+    """Return the columns of numbers of each slice along z."""
+    found = inspection.survey
+    depth, height, width = found.shape
     profile = found.profiles[0]
-    slices = [
+    return [
         {
-            "obs_level": 1,
             "dim_z": z,
-            **common,
-            "verdict": inspection.verdict,
             "size_Z": 1,
             "size_Y": height,
             "size_X": width,
@@ -116,7 +146,6 @@ def rows_of(inspection: Inspection, source: str, report: Path | None = None) -> 
         }
         for z in range(depth)
     ]
-    return [whole, *slices]
 
 
 def _histogram(inspection: Inspection) -> tuple[list[int] | None, float | None, float | None]:
