@@ -96,7 +96,8 @@ def _found(sources: list[str]) -> list[str]:
         if not source:
             raise InputError("a source is empty: name a tomogram")
         if path.is_dir():
-            from cryoet_bench.quality.qc.search import is_zarr, volumes_in
+            from cryoet_bench.quality.qc.search import volumes_in
+            from cryoet_bench.volume.image import is_zarr
 
             # A folder within a Zarr holds its chunks, and no volumes.
             if any(map(is_zarr, (path, *path.absolute().parents))):

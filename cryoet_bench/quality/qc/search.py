@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cryoet_bench.errors import InputError
+from cryoet_bench.volume.image import is_zarr
 
 _SUFFIXES = (".mrc", ".rec", ".map", ".ccp4", ".mrc.gz", ".mrc.bz2", ".tif", ".tiff")
 
@@ -61,12 +62,3 @@ def _of_the_system(folder: Path) -> bool:
         return folder.is_mount() and os.statvfs(folder).f_blocks == 0
     except OSError:
         return True
-
-
-def is_zarr(folder: Path) -> bool:
-    """Tell whether a folder is a Zarr array or group."""
-    # Unlike Path.is_file, false where the folder may not be read.
-    return any(
-        os.path.isfile(folder / name)  # noqa: PTH113
-        for name in ("zarr.json", ".zarray", ".zgroup")
-    )
