@@ -119,50 +119,20 @@ def open_mrc(path: Path) -> Volume:
 
 def _read_header(path: Path) -> _File:
     from mrcfile.dtypes import HEADER_DTYPE  # noqa: PLC0415
-    from mrcfile.utils import byte_order_from_machine_stamp, pretty_machine_stamp  # noqa: PLC0415
 
-    with path.open("rb") as opened:
-        start = opened.read(2)
-    if start in COMPRESSED:
-        with COMPRESSED[start](path, "rb") as stream:
-            content = np.frombuffer(stream.read(), np.uint8)
-    else:
-        content = np.memmap(path, np.uint8, "r")
+    content = _content(path)
     if content.size < HEADER_BYTES:
         raise InputError(
             f"{path} is no MRC file, or the start of one: it holds {content.size:,} bytes, and a "
             f"header has {HEADER_BYTES:,}"
         )
     raw = content[:HEADER_BYTES].tobytes()
-    notes = []
-    by_number = [order for order in "<>" if _plausible(_numbers(raw, order))]
+    plausible = [order for order in "<>" if _plausible(_numbers(raw, order))]
     named = raw[208:211] == b"MAP"
-    stamp = np.frombuffer(raw[212:216], np.uint8)
-    try:
-        order = byte_order_from_machine_stamp(stamp)
-    except ValueError:
-        order = by_number[0] if by_number else "<"
-        if named:
-            notes.append(
-                Note(
-                    "header",
-                    "unknown-machine-stamp",
-                    f"the machine stamp {pretty_machine_stamp(stamp)} is unknown: the numbers of "
-                    f"the header make sense as {_WORDS[order]}",
-                )
-            )
-    if by_number and order not in by_number:
-        notes.append(
-            Note(
-                "header",
-                "wrong-machine-stamp",
-                f"the machine stamp says {_WORDS[order]}, but the header makes sense only as "
-                f"{_WORDS[by_number[0]]}, which is taken",
-            )
-        )
-        order = by_number[0]
+    notes: list[Note] = []
+    order = _byte_order(raw, plausible, named, notes)
     if not named:
-        if not by_number:
+        if not plausible:
             raise InputError(
                 f"{path} is no MRC file: its header has not the word MAP, and its numbers are not "
                 "those of an MRC header"
@@ -174,20 +144,56 @@ def _read_header(path: Path) -> _File:
     return _File(path, header, content, tuple(notes))
 
 
+def _content(path: Path) -> npt.NDArray[np.uint8]:
+    """Return the bytes of a file: mapped, or in memory where they are compressed."""
+    with path.open("rb") as opened:
+        start = opened.read(2)
+    if start not in COMPRESSED:
+        return np.memmap(path, np.uint8, "r")
+    with COMPRESSED[start](path, "rb") as stream:
+        return np.frombuffer(stream.read(), np.uint8)
+
+
+def _byte_order(raw: bytes, plausible: list[str], named: bool, notes: list[Note]) -> str:
+    """Return the byte order of a header: by its machine stamp, unless its numbers say otherwise."""
+    from mrcfile.utils import byte_order_from_machine_stamp, pretty_machine_stamp  # noqa: PLC0415
+
+    stamp = np.frombuffer(raw[212:216], np.uint8)
+    try:
+        order = str(byte_order_from_machine_stamp(stamp))
+    except ValueError:
+        order = plausible[0] if plausible else "<"
+        if named:
+            notes.append(
+                Note(
+                    "header",
+                    "unknown-machine-stamp",
+                    f"the machine stamp {pretty_machine_stamp(stamp)} is unknown: the numbers of "
+                    f"the header make sense as {_WORDS[order]}",
+                )
+            )
+    if plausible and order not in plausible:
+        notes.append(
+            Note(
+                "header",
+                "wrong-machine-stamp",
+                f"the machine stamp says {_WORDS[order]}, but the header makes sense only as "
+                f"{_WORDS[plausible[0]]}, which is taken",
+            )
+        )
+        order = plausible[0]
+    return order
+
+
 _WORDS = {"<": "little-endian", ">": "big-endian"}
 
 
 def _volume(file: _File) -> Volume:
     header, path, notes = file.header, file.path, list(file.notes)
     mode = int(header["mode"])
+    _require_real_numbers(path, mode)
     nx, ny, nz = (int(header[name]) for name in ("nx", "ny", "nz"))
     mx, my, mz = (int(header[name]) for name in ("mx", "my", "mz"))
-    if mode in _OTHER_MODES:
-        raise InputError(f"{path} {_OTHER_MODES[mode]}: a tomogram has real numbers")
-    if mode not in _DTYPES and mode != _FOUR_BIT_MODE:
-        raise InputError(
-            f"{path} cannot be read as MRC: its mode {mode} is none that MRC2014 or IMOD know"
-        )
     if min(nx, ny, nz) < 1:
         raise InputError(f"{path} has no voxels: its shape is {(nz, ny, nx)}")
     stamped = _imod_number(header, 152) == _IMOD_STAMP
@@ -209,37 +215,55 @@ def _volume(file: _File) -> Volume:
             f"{path} has 2 dimensions {(ny, nx)}: it is a single image, and a tomogram has three"
         )
     lengths, stated = _edges(header, (nx, ny, nz), (mx, my, mz), ispg, notes)
-    order = [int(header[name]) for name in ("mapc", "mapr", "maps")]
-    if sorted(order) == [1, 2, 3]:
-        # Columns, rows and sections are usually x, y and z, but the header has the say. The cell
-        # is given along x, y, z whatever the order; sections, rows, columns become z, y, x.
-        stored = order[::-1]
-        places = [stored.index(axis) for axis in (3, 2, 1)]
-        if places != [0, 1, 2]:
-            array = _permuted(array, places)
-            notes.append(
-                Note(
-                    "content",
-                    "axis-order",
-                    "its columns, rows and sections are the axes "
-                    f"{', '.join('xyz'[axis - 1] for axis in order)} (MAPC, MAPR, MAPS): they were "
-                    "put into the order z, y, x",
-                    harmless=True,
-                )
-            )
-    elif order != [0, 0, 0]:
-        notes.append(
-            Note("header", "axis-order", "the axis order (mapc, mapr, maps) names no three axes")
-        )
+    array = _oriented(array, header, notes)
     notes += _statistics(header, array)
     spacing = positive(lengths[::-1])
-    facts: dict[str, str | int] = {
-        "source": "file",
-        "format": "MRC",
-        "mode": mode,
-        **({"spacing from": stated} if spacing else {}),
-    }
+    facts: dict[str, str | int] = {"source": "file", "format": "MRC", "mode": mode}
+    if spacing:
+        facts["spacing from"] = stated
     return Volume(path.name, array, spacing, facts, None, notes)
+
+
+def _require_real_numbers(path: Path, mode: int) -> None:
+    if mode in _OTHER_MODES:
+        raise InputError(f"{path} {_OTHER_MODES[mode]}: a tomogram has real numbers")
+    if mode not in _DTYPES and mode != _FOUR_BIT_MODE:
+        raise InputError(
+            f"{path} cannot be read as MRC: its mode {mode} is none that MRC2014 or IMOD know"
+        )
+
+
+def _oriented(array: Any, header: Any, notes: list[Note]) -> Any:
+    """Return sections, rows and columns as z, y, x; which axes they are, the header has the say.
+
+    The cell is given along x, y, z whatever the order.
+    """
+    order = [int(header[name]) for name in ("mapc", "mapr", "maps")]
+    if sorted(order) != [1, 2, 3]:
+        if order != [0, 0, 0]:
+            notes.append(
+                Note(
+                    "header", "axis-order", "the axis order (mapc, mapr, maps) names no three axes"
+                )
+            )
+        return array
+    stored = order[::-1]
+    places = [stored.index(axis) for axis in (3, 2, 1)]
+    if places == [0, 1, 2]:
+        return array
+    notes.append(
+        Note(
+            "content",
+            "axis-order",
+            "its columns, rows and sections are the axes "
+            f"{', '.join('xyz'[axis - 1] for axis in order)} (MAPC, MAPR, MAPS): they were put "
+            "into the order z, y, x",
+            harmless=True,
+        )
+    )
+    # Nibbles are unpacked first.
+    voxels = np.asarray(array[:, :, :]) if isinstance(array, Nibbles) else array
+    return voxels.transpose(places)
 
 
 def _imod_number(header: Any, offset: int) -> int:
@@ -355,14 +379,6 @@ def _edges(
         )
         edges[2] = edges[0]
     return edges, "the cell of the MRC header"
-
-
-def _permuted(array: Any, places: list[int]) -> npt.NDArray[Any]:
-    return (
-        np.asarray(array[:, :, :]).transpose(places)
-        if isinstance(array, Nibbles)
-        else (array.transpose(places))
-    )
 
 
 def _statistics(header: Any, array: Any) -> list[Note]:
