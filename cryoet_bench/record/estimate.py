@@ -133,5 +133,5 @@ def interval(
 
     ratio = math.log(estimate(after) / estimate(before))
     error = noise.deviation * math.sqrt(variance(len(before)) + variance(len(after)))
-    half = float(t.ppf(0.5 + confidence / 2, noise.degrees)) * error
-    return math.exp(ratio - half), math.exp(ratio + half)
+    reach = float(t.ppf(0.5 + confidence / 2, noise.degrees)) * error
+    return math.exp(ratio - reach), math.exp(ratio + reach)
