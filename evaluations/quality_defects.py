@@ -30,10 +30,10 @@ import tifffile
 import zarr
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.quality.defects import OF_VOLUMES, Defect
 from cryoet_bench.quality.qc import Inspection, examine, inspect
 from cryoet_bench.tomogram.phantom import PHANTOMS, make
 from cryoet_bench.tomogram.sources import open_volume
+from evaluations.defects import OF_VOLUMES, Defect
 
 PHANTOM_NAMES = ("phantom-10A", "phantom-4.99A")
 FIRST_SEED = 920

@@ -12,9 +12,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from cryoet_bench.quality.defects import OF_COPIES
 from cryoet_bench.quality.fidelity import compare
 from cryoet_bench.tomogram.sources import obtain
+from evaluations.defects import OF_COPIES
 
 
 def main() -> int:

@@ -22,11 +22,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from cryoet_bench.quality import plants
 from cryoet_bench.quality.fidelity.profiles import PROFILES
 from cryoet_bench.quality.fidelity.verification import held_against, verify
 from cryoet_bench.tomogram.sources import obtain
 from cryoet_bench.volume import Volume
+from evaluations import plants
 
 Array = npt.NDArray[Any]
 Pair = tuple[Array, Array]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from cryoet_bench.quality.check import Check, Verdict
 from cryoet_bench.quality.consequence import _CAUSES, _LATE, advice, by_consequence
-from cryoet_bench.quality.defects import OF_VOLUMES
+from evaluations.defects import OF_VOLUMES
 
 
 def check(verdict: Verdict, finding: str) -> Check:

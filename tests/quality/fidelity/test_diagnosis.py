@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cryoet_bench.quality.defects import OF_COPIES, Defect
 from cryoet_bench.quality.fidelity import compare
-from cryoet_bench.quality.plants import round_trip
 from cryoet_bench.tomogram import files
 from cryoet_bench.tomogram.phantom import PHANTOMS, make
+from evaluations.defects import OF_COPIES, Defect
+from evaluations.plants import round_trip
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cryoet_bench.quality.defects import OF_VOLUMES, Defect
 from cryoet_bench.quality.qc import examine, inspect
 from cryoet_bench.quality.qc.checks import half_set_ratio
 from cryoet_bench.quality.thresholds import LIMITS
 from cryoet_bench.tomogram.sources import open_volume
+from evaluations.defects import OF_VOLUMES, Defect
 
 Array = npt.NDArray[Any]
 PLANTED = [

@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from cryoet_bench.quality import plants
+from evaluations import plants
 
 Array = npt.NDArray[Any]
 Plant = Callable[[Array, np.random.Generator], Array]
