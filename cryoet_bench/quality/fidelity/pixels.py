@@ -414,9 +414,126 @@ def _row(a: Any, b: Any, squares: Any, sums: Any, shown: Any, out: Any) -> None:
 
 
 @compiled
-def _difference(  # noqa: C901, PLR0912, PLR0915
+def _compare(row_a: Any, row_b: Any, row_u: Any, row_v: Any, along_x: Any) -> tuple[int, int]:
+    """Return how many voxels of a row differ in a bit, and how many are finite in both."""
+    changed = 0
+    finite = 0
+    for x in range(row_a.shape[0]):
+        different = int(row_u[x] != row_v[x])
+        changed += different
+        along_x[x] += different
+        finite += int(np.isfinite(row_a[x]) and np.isfinite(row_b[x]))
+    return changed, finite
+
+
+@compiled
+def _mark(row_u: Any, row_v: Any, here: int, marks: Any, marked: int) -> int:
+    """Remember the first voxels that differ; return how many are remembered."""
+    for x in range(row_u.shape[0]):
+        if marked == marks.shape[0]:
+            break
+        if row_u[x] != row_v[x]:
+            marks[marked] = here + x
+            marked += 1
+    return marked
+
+
+@compiled
+def _take_finite(rows: Any, here: int, scratch: Any, band: Any, ints: Any) -> int:
+    """Copy what is finite in both rows, and count the rest; return how many were copied."""
+    row_a, row_b = rows
+    scratch_a, scratch_b = scratch
+    row_squares, row_sums, counted = band
+    k = 0
+    for x in range(row_a.shape[0]):
+        fine_a = np.isfinite(row_a[x])
+        fine_b = np.isfinite(row_b[x])
+        if fine_a and fine_b:
+            scratch_a[k] = row_a[x]
+            scratch_b[k] = row_b[x]
+            k += 1
+            p = np.float64(row_a[x])
+            q = np.float64(row_b[x])
+            row_squares[x] += (q - p) * (q - p)
+            row_sums[0, x] += p
+            row_sums[1, x] += q
+            row_sums[2, x] += p * p
+            row_sums[3, x] += q * q
+            row_sums[4, x] += p * q
+            counted[x] += 1
+            continue
+        ints[3] += not fine_a
+        ints[4] += not fine_b
+        # Infinity must stay the same infinity; any NaN is a NaN.
+        same = row_a[x] == row_b[x] or (np.isnan(row_a[x]) and np.isnan(row_b[x]))
+        if not same:
+            ints[5] += 1
+            if ints[6] < 0:
+                ints[6] = here + x
+    return k
+
+
+@compiled
+def _join(floats: Any, ints: Any, row: Any, finite: int) -> None:
+    """Join a row's moments to those so far: Chan, Golub and LeVeque (1983)."""
+    n = ints[0]
+    total = n + finite
+    da = row[0] - floats[0]
+    db = row[1] - floats[1]
+    share = finite / total
+    weight = n * share
+    floats[0] += da * share
+    floats[1] += db * share
+    floats[2] += row[2] + da * da * weight
+    floats[3] += row[3] + db * db * weight
+    floats[4] += row[4] + da * db * weight
+    floats[6] = min(floats[6], row[6])
+    floats[7] = max(floats[7], row[7])
+    floats[8] = min(floats[8], row[8])
+    floats[9] = max(floats[9], row[9])
+    floats[10] += row[11]
+    ints[0] = total
+
+
+@compiled
+def _place_of(row_a: Any, row_b: Any, worst: float) -> int:
+    """Return where the error of a row is as large as its largest."""
+    for x in range(row_a.shape[0]):
+        if abs(np.float64(row_b[x]) - np.float64(row_a[x])) == worst:
+            return x
+    return -1
+
+
+@compiled
+def _put_into_cells(first: int, cell: int, band: Any, squares_x: Any, cells: Any) -> None:
+    """Add the sums of a band of rows to their cells, and empty them."""
+    row_squares, row_sums, counted = band
+    squares, voxels, cell_sums = cells
+    start = first // cell
+    for x in range(row_squares.shape[0]):
+        at = (first + x) // cell - start
+        squares[at] += row_squares[x]
+        squares_x[x] += row_squares[x]
+        voxels[at] += counted[x]
+        row_squares[x] = 0.0
+        counted[x] = 0
+    for i in range(5):
+        for x in range(row_squares.shape[0]):
+            cell_sums[i, (first + x) // cell - start] += row_sums[i, x]
+            row_sums[i, x] = 0.0
+
+
+@compiled
+def _difference(
     volumes: Any, bits: Any, part: Any, place: Any, maps: Any, along: Any, out: Any
 ) -> None:
+    """Add up the differences of two boxes, row by row.
+
+    `floats` takes the means and centred products of `_Moments`, the largest error, the extremes of
+    reference and copy, and the squared error as shown; `ints` how many voxels are finite and how
+    many differ, where the largest error is, how many are not finite in the reference, in the copy,
+    in one of them alone, the first of these, and how many are marked.
+    """
     a, b = volumes
     bits_a, bits_b = bits
     origin, shape, cell, shown = place
@@ -427,142 +544,45 @@ def _difference(  # noqa: C901, PLR0912, PLR0915
     oz, oy, ox = origin
     ny = a.shape[1] - ay
     nx = a.shape[2] - ax
-    cell_y0 = oy // cell
-    cell_x0 = ox // cell
-    cell_z0 = oz // cell
-    row_squares = np.zeros(nx)
-    row_sums = np.zeros((5, nx))
-    scratch_a = np.empty(nx, a.dtype)
-    scratch_b = np.empty(nx, a.dtype)
-    scratch_squares = np.zeros(nx)
-    scratch_sums = np.zeros((5, nx))
+    band = np.zeros(nx), np.zeros((5, nx)), np.zeros(nx, np.int64)
+    row_squares, row_sums, counted = band
+    scratch = np.empty(nx, a.dtype), np.empty(nx, a.dtype)
+    # What a row that lacks voxels adds to its cells has been added; its moments alone are wanted.
+    unused_squares, unused_sums = np.zeros(nx), np.zeros((5, nx))
     row = np.zeros(12)
-    shown_squares = 0.0
-    counted = np.zeros(nx, np.int64)
-    n = 0
-    differing = 0
-    worst = -1.0
-    worst_at = -1
-    bad_first = -1
-    bad_a = 0
-    bad_b = 0
-    moved = 0
-    marked = 0
-    low_a = np.inf
-    high_a = -np.inf
-    low_b = np.inf
-    high_b = -np.inf
+    floats[5] = -1.0
+    floats[6] = floats[8] = np.inf
+    floats[7] = floats[9] = -np.inf
+    ints[2] = ints[6] = -1
     for plane in range(first, stop):
         z = oz + plane - first
-        cz = z // cell - cell_z0
+        cz = z // cell - oz // cell
         for line in range(ny):
             y = oy + line
-            cy = y // cell - cell_y0
+            cy = y // cell - oy // cell
             here = (z * shape[1] + y) * shape[2] + ox
-            row_a = a[plane, line + ay, ax:]
-            row_b = b[plane, line + ay, ax:]
-            row_u = bits_a[plane, line + ay, ax:]
-            row_v = bits_b[plane, line + ay, ax:]
-            changed = 0
-            finite = 0
-            for x in range(nx):
-                different = int(row_u[x] != row_v[x])
-                changed += different
-                along_x[x] += different
-                finite += int(np.isfinite(row_a[x]) and np.isfinite(row_b[x]))
+            row_a, row_b = a[plane, line + ay, ax:], b[plane, line + ay, ax:]
+            row_u, row_v = bits_a[plane, line + ay, ax:], bits_b[plane, line + ay, ax:]
+            changed, finite = _compare(row_a, row_b, row_u, row_v, along_x)
             if changed:
-                differing += changed
+                ints[1] += changed
                 along_z[plane - first] += changed
                 along_y[line] += changed
-                if marked < marks.shape[0]:
-                    for x in range(nx):
-                        if row_u[x] != row_v[x] and marked < marks.shape[0]:
-                            marks[marked] = here + x
-                            marked += 1
+                ints[7] = _mark(row_u, row_v, here, marks, ints[7])
             if finite == nx:
                 _row(row_a, row_b, row_squares, row_sums, shown, row)
-                for x in range(nx):
-                    counted[x] += 1
+                counted += 1
             else:
-                k = 0
-                for x in range(nx):
-                    fine_a = np.isfinite(row_a[x])
-                    fine_b = np.isfinite(row_b[x])
-                    if fine_a and fine_b:
-                        scratch_a[k] = row_a[x]
-                        scratch_b[k] = row_b[x]
-                        k += 1
-                        error = np.float64(row_b[x]) - np.float64(row_a[x])
-                        row_squares[x] += error * error
-                        row_sums[0, x] += row_a[x]
-                        row_sums[1, x] += row_b[x]
-                        row_sums[2, x] += np.float64(row_a[x]) * np.float64(row_a[x])
-                        row_sums[3, x] += np.float64(row_b[x]) * np.float64(row_b[x])
-                        row_sums[4, x] += np.float64(row_a[x]) * np.float64(row_b[x])
-                        counted[x] += 1
-                    else:
-                        bad_a += not fine_a
-                        bad_b += not fine_b
-                        # Infinity must stay the same infinity; any NaN is a NaN.
-                        same = row_a[x] == row_b[x] or (np.isnan(row_a[x]) and np.isnan(row_b[x]))
-                        if not same:
-                            moved += 1
-                            if bad_first < 0:
-                                bad_first = here + x
+                k = _take_finite((row_a, row_b), here, scratch, band, ints)
                 if k:
-                    _row(
-                        scratch_a[:k], scratch_b[:k], scratch_squares[:k], scratch_sums, shown, row
-                    )
+                    _row(scratch[0][:k], scratch[1][:k], unused_squares, unused_sums, shown, row)
             if finite:
-                # Chan, Golub and LeVeque (1983): join the row's moments to those so far.
-                total = n + finite
-                da = row[0] - floats[0]
-                db = row[1] - floats[1]
-                share = finite / total
-                weight = n * share
-                floats[0] += da * share
-                floats[1] += db * share
-                floats[2] += row[2] + da * da * weight
-                floats[3] += row[3] + db * db * weight
-                floats[4] += row[4] + da * db * weight
-                n = total
-                shown_squares += row[11]
+                _join(floats, ints, row, finite)
                 squares_z[plane - first] += row[10]
                 squares_y[line] += row[10]
-                if row[5] > worst:
-                    worst = row[5]
-                    for x in range(nx):
-                        error = abs(np.float64(row_b[x]) - np.float64(row_a[x]))
-                        if error == worst:
-                            worst_at = here + x
-                            break
-                low_a = min(low_a, row[6])
-                high_a = max(high_a, row[7])
-                low_b = min(low_b, row[8])
-                high_b = max(high_b, row[9])
+                if row[5] > floats[5]:
+                    floats[5] = row[5]
+                    ints[2] = here + _place_of(row_a, row_b, row[5])
             if (y + 1) % cell == 0 or line == ny - 1:
-                for x in range(nx):
-                    cx = (ox + x) // cell - cell_x0
-                    squares[cz, cy, cx] += row_squares[x]
-                    squares_x[x] += row_squares[x]
-                    voxels[cz, cy, cx] += counted[x]
-                    row_squares[x] = 0.0
-                    counted[x] = 0
-                for i in range(5):
-                    for x in range(nx):
-                        cell_sums[i, cz, cy, (ox + x) // cell - cell_x0] += row_sums[i, x]
-                        row_sums[i, x] = 0.0
-    floats[5] = worst
-    floats[6] = low_a
-    floats[7] = high_a
-    floats[8] = low_b
-    floats[9] = high_b
-    floats[10] = shown_squares
-    ints[0] = n
-    ints[1] = differing
-    ints[2] = worst_at
-    ints[3] = bad_a
-    ints[4] = bad_b
-    ints[5] = moved
-    ints[6] = bad_first
-    ints[7] = marked
+                cells = squares[cz, cy], voxels[cz, cy], cell_sums[:, cz, cy]
+                _put_into_cells(ox, cell, band, squares_x, cells)
