@@ -15,7 +15,7 @@ Subset = Annotated[
     int | None,
     typer.Option(
         metavar="EDGE",
-        help="Of a file: a box of at most so many voxels a side near its centre.  "
+        help="Of a file: a box of at most EDGE voxels a side, near the centre.  "
         "[256 of a large file]",
     ),
 ]
