@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from cryoet_bench.quality.catalogue import CATALOGUE
 from cryoet_bench.quality.check import Check, Verdict, worst
+from cryoet_bench.quality.qc.answer import AXES
 from cryoet_bench.quality.qc.continuity import continuity
 from cryoet_bench.quality.qc.kernels import BLOCK
 from cryoet_bench.quality.qc.survey import ArrayLike, Survey
 from cryoet_bench.quality.thresholds import LIMITS, Limits
 
 Array = npt.NDArray[Any]
-AXES = "zyx"
 # Fewer voxels than this say nothing about a block.
 _FEW = 512
 # With more neighbours than this equal, one exact value is the background of the volume.
