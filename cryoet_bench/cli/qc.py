@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -183,25 +184,13 @@ def _many(
     kept = [target.path for target in targets.values() if not target.is_printed]
     page = targets.get(tables.PAGE)
     places = Places.beside(kept, None if page is None or page.is_printed else page.path)
-    verdicts = []
-    with progress.bar() as bar:
-        task = bar.add_task("examining", total=len(sources))
-        if own:
-            judged = f"Judged by your limits: {in_words(limits)}"
-            bar.console.print(judged, markup=False, soft_wrap=True)
-
-        def done(source: str, row: Row) -> None:
-            verdicts.append(row["verdict"])
-            told = f"{row['use']:12} {source}" + (f": {row['message']}" if row["message"] else "")
-            told += f" [{row['rule']}]" if own and row.get("rule") else ""
-            bar.console.print(told, markup=False, style=COLOURS[row["verdict"]], soft_wrap=True)
-            bar.advance(task)
-
-        try:
+    own_limits = f"Judged by your limits: {in_words(limits)}" if own else ""
+    try:
+        with _shown(len(sources), own_limits) as done:
             rows = examine_all(sources, places, limits=limits, scheduler=scheduler, done=done)
-        except KeyboardInterrupt:
-            say("interrupted" + ("; what is finished is kept, rerun to resume" if kept else ""))
-            raise typer.Exit(INTERRUPTED) from None
+    except KeyboardInterrupt:
+        say("interrupted" + ("; what is finished is kept, rerun to resume" if kept else ""))
+        raise typer.Exit(INTERRUPTED) from None
     writers = {
         tables.PARQUET: tables.write_parquet,
         tables.CSV: tables.write_csv,
@@ -209,6 +198,7 @@ def _many(
     }
     for kind, target in targets.items():
         writers[kind](rows, target)
+    verdicts = [row["verdict"] for row in rows if row["obs_level"] == 0]
     if kept:
         printed = len(kept) < len(targets)
         where = ", ".join(str(path) for path in kept)
@@ -218,3 +208,20 @@ def _many(
         raise typer.Exit(NOT_DONE)
     if "fail" in verdicts:
         raise typer.Exit(FINDING)
+
+
+@contextmanager
+def _shown(count: int, own_limits: str) -> Iterator[Callable[[str, Row], None]]:
+    """Yield what prints the row of each volume as it is finished, above a bar."""
+    with progress.bar() as bar:
+        task = bar.add_task("examining", total=count)
+        if own_limits:
+            bar.console.print(own_limits, markup=False, soft_wrap=True)
+
+        def done(source: str, row: Row) -> None:
+            line = f"{row['use']:12} {source}" + (f": {row['message']}" if row["message"] else "")
+            line += f" [{row['rule']}]" if own_limits and row.get("rule") else ""
+            bar.console.print(line, markup=False, style=COLOURS[row["verdict"]], soft_wrap=True)
+            bar.advance(task)
+
+        yield done
