@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cryoet_bench import variables
+from cryoet_bench import files, variables
+
+if TYPE_CHECKING:
+    from tests.measured import Once
 
 pytest_plugins = ["tests.measured"]
 
@@ -36,6 +41,35 @@ def settings() -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the slow tests first, so that no worker waits for one at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the tests of a file in one process: what its fixtures make is made once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    # What -n chooses by itself; another --dist is the user's own.
+    return LoadFileScheduling(config, log) if config.getoption("dist") == "load" else None
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """What makes a folder once for all processes of a run, and returns it."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def make_once(name: str, make: Callable[[Path], None]) -> Path:
+        folder = root / name
+        with files.locked(root / f"{name}.lock"):
+            if not (folder / "made").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                (folder / "made").touch()
+        return folder
+
+    return make_once
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

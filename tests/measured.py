@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from cryoet_bench.measure.run import Campaign
 from cryoet_bench.record.record import Record
 from cryoet_bench.timeline.revisions import Revision, Revisions
 from tests import toy
+
+Once = Callable[[str, Callable[[Path], None]], Path]
+"""Makes a folder of a name where there is none yet, and returns it."""
 
 FACTS = {
     "name": "phantom-10A",
@@ -39,13 +43,16 @@ def last_two(root: Path) -> list[Revision]:
 
 
 @pytest.fixture(scope="session")
-def measured_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = toy.make(tmp_path_factory.mktemp("toy") / "project")
+def measured_once(once: Once) -> Path:
+    return once("toy", _measure) / "project"
+
+
+def _measure(folder: Path) -> None:
+    root = toy.make(folder / "project")
     os.environ["TOY_LOG"] = str(root / "log")
     with contextlib.chdir(root):
         Record.of(root).describe_tomogram(FACTS)
         list(campaign(root).measure(last_two(root)))
-    return root
 
 
 @pytest.fixture

@@ -13,7 +13,10 @@ import pytest
 from cryoet_bench.changes.confirmation import Verdict
 from cryoet_bench.record.record import Record
 from cryoet_bench.site import build
+from cryoet_bench.timeline.releases import load
+from cryoet_bench.timeline.revisions import Revisions
 from tests import synthetic
+from tests.measured import Once
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOSTILE = "=1+1 <script>window.hacked=1<\u2028script>"
@@ -35,6 +38,7 @@ CONFIRMED: tuple[tuple[str, str, str, Verdict, float], ...] = (
     ("zarr-3.1.6", "zarr-3.2.0", "read.Codecs.time_volume", "equivalent", 1.0),
     ("zarr-3.2.1", "zarr-3.3.0", "write.Codecs.time_volume", "undecided", 1.2),
 )
+PUBLISHED = Path("published", "under", "a path")
 REASON = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
 
 
@@ -62,9 +66,16 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def built(once: Once) -> Built:
     """The site of all releases on one machine, and of two on another with a hostile name."""
-    root = tmp_path_factory.mktemp("site")
+    root = once("site", _build)
+    record = Record(root / "results")
+    revisions = Revisions(load(), root / "timeline")
+    cases = record.cases(list(revisions.by_commit.values()))
+    return Built(root / PUBLISHED, record, cases)
+
+
+def _build(root: Path) -> None:
     revisions = synthetic.timeline(root / "timeline")
     every = revisions.releases()
     record = Record(root / "results")
@@ -73,10 +84,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         synthetic.confirm(record, *one)
     facts = synthetic.FACTS | {"name": HOSTILE, "source": "file"}
     synthetic.make(record, every[-2:], machine=HOSTILE, facts=facts, steps=(), reason=REASON)
-    folder = root / "published" / "under" / "a path"
-    folder.mkdir(parents=True)
-    build.build(record, revisions, folder)
-    return Built(folder, record, record.cases(list(revisions.by_commit.values())))
+    (root / PUBLISHED).mkdir(parents=True)
+    build.build(record, revisions, root / PUBLISHED)
 
 
 class Reader:
