@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cryoet_bench.cli import app, progress
+from cryoet_bench.cli import app
 from cryoet_bench.cli import bench as command
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import output
@@ -153,19 +153,6 @@ def test_help_teaches_with_examples() -> None:
     result = CliRunner().invoke(app, ["bench", "--help"])
     assert result.exit_code == 0
     assert "scripts/bench --since zarr-3.0.8" in result.output
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (1, "5 s"),
-        (62, "60 s"),
-        (300, "5 min"),
-        (9000, "2.5 h"),
-    ],
-)
-def test_a_duration_in_words(seconds: float, words: str) -> None:
-    assert progress.duration(seconds) == words
 
 
 @pytest.mark.parametrize(
