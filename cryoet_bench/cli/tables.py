@@ -75,16 +75,15 @@ def tomogram_in_words(facts: Mapping[str, Any]) -> str:
 
 def print_values(console: Console, found: Findings) -> None:
     """Print what the newest measured revision gives: codecs and layouts by size and time."""
-    from cryoet_bench.record.overview import overview
+    from cryoet_bench.record.overview import overviews
 
     passed = found.cases[found.cases["status"] == "passed"]
     newest = [one for one in found.revisions if one.name in set(passed["revision"])][-1]
-    for title, values in overview(passed[passed["revision"] == newest.name], found.facts):
-        table = _table(str(values.index.name), numbers=list(values.columns))
-        for name, row in values.iterrows():
-            cells = [value_in_words(row[c], _unit(c)) for c in values.columns]
-            table.add_row(escape(str(name)), *cells)
-        console.print(f"\n{title}, {newest.label}", markup=False)
+    for one in overviews(passed[passed["revision"] == newest.name], found.facts):
+        table = _table(one.names, numbers=one.headings)
+        for name, cells in one.rows.items():
+            table.add_row(escape(name), *cells)
+        console.print(f"\n{one.title}, {newest.label}", markup=False)
         console.print(table)
 
 
@@ -176,17 +175,12 @@ def print_changes(
         )
 
 
-def _unit(column: str) -> str:
-    """Return the unit that stands in brackets after a column's heading."""
-    return column.partition(" [")[2].rstrip("]")
-
-
 def _table(*words: str, numbers: Sequence[str] = ()) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in words:
         table.add_column(heading)
     for heading in numbers:
-        table.add_column(heading.partition(" [")[0], justify="right")
+        table.add_column(heading, justify="right")
     return table
 
 

@@ -11,13 +11,35 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Overview:
+    """A table of one revision.
+
+    Attributes
+    ----------
+    title : str
+        What the ways of storing have in common.
+    names : str
+        What the name of a row consists of.
+    headings : list of str
+        Of the columns.
+    rows : mapping of str to list of str
+        By the name of a way of storing, the best ratio first: its values with their units.
+    """
+
+    title: str
+    names: str
+    headings: list[str]
+    rows: Mapping[str, list[str]]
+
+
+@dataclass(frozen=True)
 class _Column:
     """A column of an overview: a benchmark, and which of its cases belong to a row.
 
     Attributes
     ----------
-    heading : str
-        With its unit in brackets.
+    heading, unit : str
+        The unit stands with each value where the heading does not name it.
     benchmark : str
         asv's name.
     before : str
@@ -25,23 +47,24 @@ class _Column:
     """
 
     heading: str
+    unit: str
     benchmark: str
     before: str = ""
 
 
 _CODECS = (
-    _Column("bytes/voxel", "size.Codecs.track_bytes_per_voxel"),
-    _Column("write [seconds]", "write.Codecs.time_volume"),
-    _Column("read [seconds]", "read.Codecs.time_volume"),
+    _Column("bytes/voxel", "", "size.Codecs.track_bytes_per_voxel"),
+    _Column("write", "seconds", "write.Codecs.time_volume"),
+    _Column("read", "seconds", "read.Codecs.time_volume"),
 )
 _LAYOUTS = (
-    _Column("bytes/voxel", "size.Layouts.track_bytes_per_voxel"),
-    _Column("files", "size.Layouts.track_objects"),
-    _Column("write [seconds]", "write.Layouts.time_volume"),
-    _Column("read [seconds]", "read.Layouts.time_volume"),
+    _Column("bytes/voxel", "", "size.Layouts.track_bytes_per_voxel"),
+    _Column("files", "", "size.Layouts.track_objects"),
+    _Column("write", "seconds", "write.Layouts.time_volume"),
+    _Column("read", "seconds", "read.Layouts.time_volume"),
 )
 _ACCESS = tuple(
-    _Column(f"{pattern} [seconds]", "read.Patterns.time_read", f"{pattern}, ")
+    _Column(pattern, "seconds", "read.Patterns.time_read", f"{pattern}, ")
     for pattern in ("slice-xy", "slice-xz", "slice-yz", "boxes-64")
 )
 _OVERVIEWS = {
@@ -51,7 +74,7 @@ _OVERVIEWS = {
 }
 
 
-def overview(cases: pd.DataFrame, facts: Mapping[str, Any]) -> Iterator[tuple[str, pd.DataFrame]]:
+def overviews(cases: pd.DataFrame, facts: Mapping[str, Any]) -> Iterator[Overview]:
     """Yield the tables of one revision: codecs, layouts and access patterns by size and time.
 
     Parameters
@@ -59,35 +82,33 @@ def overview(cases: pd.DataFrame, facts: Mapping[str, Any]) -> Iterator[tuple[st
     cases : pandas.DataFrame
         The passed cases of one revision, from `Record.cases`.
     facts : mapping
-        Of the tomogram.
-
-    Yields
-    ------
-    title : str
-        Of the table.
-    values : pandas.DataFrame
-        A row a way of storing; the compression ratio is derived from the stored bytes.
+        Of the tomogram; the compression ratio is derived from the stored bytes.
     """
     import numpy as np  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
 
     itemsize = np.dtype(facts["dtype"]).itemsize
-    for (title, rows), columns in _OVERVIEWS.items():
+    for (title, names), columns in _OVERVIEWS.items():
         found = {}
         for column in columns:
             own = cases[
                 (cases["benchmark"] == column.benchmark)
                 & cases["case"].str.startswith(column.before)
             ]
-            names = own["case"].str.removeprefix(column.before)
-            found[column.heading] = pd.Series(own["value"].to_numpy(), index=names)
-        values = pd.DataFrame(found).dropna(how="all").dropna(axis=1, how="all").rename_axis(rows)
+            index = own["case"].str.removeprefix(column.before)
+            found[column.heading] = pd.Series(own["value"].to_numpy(), index=index)
+        values = pd.DataFrame(found).dropna(how="all").dropna(axis=1, how="all")
         if values.empty:
             continue
         if "bytes/voxel" in values:
             values.insert(0, "ratio", (itemsize / values["bytes/voxel"]).round(4))
             values = values.sort_values("ratio", ascending=False)
-        yield title, values
+        units = {column.heading: column.unit for column in columns}
+        rows = {
+            str(name): [value_in_words(row[h], units.get(h, "")) for h in values.columns]
+            for name, row in values.iterrows()
+        }
+        yield Overview(title, names, list(values.columns), rows)
 
 
 def value_in_words(value: float | None, unit: str) -> str:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cryoet_bench.changes.finding import Finding
-from cryoet_bench.record.overview import overview
+from cryoet_bench.record.overview import Overview, overviews
 from cryoet_bench.site.sheet import Sheet
 from cryoet_bench.site.verdict import ARRIVALS, known
 from cryoet_bench.timeline.revisions import Revision, Revisions
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -72,11 +69,11 @@ class Part:
         return self._of("undecided")
 
     @property
-    def overviews(self) -> Iterator[tuple[str, pd.DataFrame]]:
+    def overviews(self) -> Iterator[Overview]:
         """Its values, a table each for codecs, layouts and access patterns."""
         cases = self.sheet.cases
         own = cases[(cases["revision"] == self.revision.name) & (cases["status"] == "passed")]
-        return overview(own, self.sheet.facts) if self.sheet.facts else iter(())
+        return overviews(own, self.sheet.facts) if self.sheet.facts else iter(())
 
     @property
     def _findings(self) -> list[Finding]:

@@ -111,8 +111,6 @@ FILTERS = {
     "hardware": hardware,
     "slug": slug,
     "value": value_in_words,
-    "unit": lambda heading: heading.partition(" [")[2].rstrip("]"),
-    "heading": lambda heading: heading.partition(" [")[0],
     "day": lambda date: f"{date:%Y-%m-%d}",
     "month": lambda date: f"{date:%B %Y}",
     "pull_request": pull_request,

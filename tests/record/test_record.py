@@ -11,7 +11,7 @@ import pytest
 from cryoet_bench.errors import InputError
 from cryoet_bench.record.benchmark import Benchmark
 from cryoet_bench.record.journal import Journal, Measured, Round
-from cryoet_bench.record.overview import overview
+from cryoet_bench.record.overview import overviews
 from cryoet_bench.record.record import Record, Series, coverage, failures, history
 from cryoet_bench.timeline.repository import build
 from cryoet_bench.timeline.revisions import Revisions
@@ -130,11 +130,12 @@ def test_the_reference_machine_stands_beside_this_one(
 def test_the_overview_derives_the_ratio(record: Record, revisions: Revisions) -> None:
     newest = revisions.last(1)[0]
     cases = record.cases([newest])
-    ((title, table),) = overview(cases, {"dtype": "float32"})
-    assert title == "By codec, in 64-cubes"
-    assert table.index.tolist() == ["zstd, v2", "none, v2"], "the best ratio first"
-    assert table["ratio"].tolist() == [pytest.approx(4 / 3.3, abs=1e-4), 1.0]
-    assert table["read [seconds]"].tolist() == [pytest.approx(0.020), pytest.approx(0.010)]
+    (found,) = overviews(cases, {"dtype": "float32"})
+    assert found.title == "By codec, in 64-cubes"
+    assert found.headings == ["ratio", "bytes/voxel", "read"]
+    # Four bytes a voxel, of which 3.3 are stored; the best ratio first.
+    assert found.rows == {"zstd, v2": ["1.212", "3.3", "20 ms"], "none, v2": ["1", "4", "10 ms"]}
+    assert list(found.rows) == ["zstd, v2", "none, v2"]
 
 
 @pytest.mark.parametrize("text", ["{", "[1", "\x00"])
