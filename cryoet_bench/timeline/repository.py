@@ -157,7 +157,9 @@ def git(path: Path, *arguments: str, stdin: bytes | None = None) -> str:
         )  # fmt: skip
     except FileNotFoundError as error:
         if not path.is_dir():
-            raise InputError(f"there is no timeline repository at {path}: build it") from error
+            raise InputError(
+                f"there is no timeline at {path}: run 'cryoet-bench timeline build'"
+            ) from error
         raise InputError("git is not installed: install git 2.29 or later") from error
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip() or "no such revision"

@@ -5,6 +5,7 @@ Standard library only: asv's own interpreter imports this.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from collections.abc import Iterable, Mapping
@@ -18,7 +19,6 @@ from cryoet_bench.timeline import repository
 from cryoet_bench.timeline.releases import MAIN, TRACKED, Release, Timeline, moves
 
 _BRANCH = re.compile(rf"{repository.CANDIDATES}/({'|'.join(TRACKED)})-(.+)-([0-9a-f]{{8}})")
-_COMMIT = re.compile(r"[0-9a-f]{4,40}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +143,8 @@ class Revisions:
         ----------
         names : iterable of str
             Tags (``zarr-3.1.0``), also written ``zarr 3.1.0`` or ``zarr==3.1.0``; branches of
-            candidates, with or without ``candidate/``; labels; commit hashes or how they begin.
+            candidates, with or without ``candidate/``; labels; and what else git calls a commit of
+            the timeline: hashes or how they begin, branches of lines, ``zarr-3.1.0~1``.
 
         Raises
         ------
@@ -160,10 +161,8 @@ class Revisions:
         for spelled in (wanted, re.sub(r"\s*==\s*|\s+", "-", wanted, count=1)):
             if spelled in self._by_name:
                 return self._by_name[spelled]
-        if _COMMIT.fullmatch(wanted):
-            begun = [commit for commit in self.by_commit if commit.startswith(wanted)]
-            if len(begun) == 1:
-                return self.by_commit[begun[0]]
+        with contextlib.suppress(InputError, KeyError):
+            return self.by_commit[repository.head(self.path, wanted)]
         raise self._unknown(name)
 
     def before(self, revision: Revision) -> Revision | None:

@@ -15,7 +15,7 @@ from typing import Any
 import asv.main
 import pytest
 from asv import util
-from asv.commands import check, compare, continuous, publish, rm, run, setup, show
+from asv.commands import compare, continuous, find, publish, rm, run, show
 from asv.config import Config
 from asv.environment import get_environments
 from asv.machine import Machine
@@ -144,6 +144,15 @@ def configuration(**changes: Any) -> Config:
     return Config.from_json(facts | changes)
 
 
+def asv_ends(arguments: str, monkeypatch: pytest.MonkeyPatch) -> int | str | None:
+    """Run a command of asv as from a shell, and return its exit code."""
+    Path("asv.conf.json").write_text(json.dumps(vars(configuration())))
+    monkeypatch.setattr(sys, "argv", ["asv", *arguments.split()])
+    with pytest.raises(SystemExit) as ended:
+        asv.main.main()
+    return ended.value.code
+
+
 def asv_run(conf: Config, commits: str | None = None, **options: Any) -> int:
     return run.Run.run(conf, range_spec=commits, **options) or 0
 
@@ -243,20 +252,30 @@ class TestAsv:
         assert asv_run(configuration(), "zarr-2.1..zarr-2.2", bench=["version"]) == 0
         assert results(configuration()) == {"zarr-2.2": {"version": [2.2]}}
 
-    @pytest.mark.parametrize("command", [check.Check, setup.Setup])
+    @pytest.mark.parametrize("command", ["check", "setup", "find main^! version"])
     def test_what_moves_the_environment_waits_its_turn(
-        self, command: Any, timeline: Timeline
+        self,
+        command: str,
+        timeline: Timeline,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
-        plugin.setup()
-        with (
-            turn.measuring("scripts/bench"),
-            pytest.raises(util.UserError, match="measuring already: scripts/bench since"),
-        ):
-            command.run(configuration())
+        with turn.measuring("scripts/bench"):
+            assert asv_ends(command, monkeypatch) == 2
+        assert "measuring already: scripts/bench since" in caplog.text
 
-    def test_setup_is_a_success(self, timeline: Timeline) -> None:
-        plugin.setup()
-        assert setup.Setup.run(configuration(), parallel=1) is None, "asv exits with it"
+    def test_setup_is_a_success(self, timeline: Timeline, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert asv_ends("setup", monkeypatch) == 0
+
+    def test_find_measures_into_the_record(
+        self,
+        timeline: Timeline,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        assert asv_ends("find main track_version", monkeypatch) == 0
+        assert "<zarr-2.1>" in capsys.readouterr().out.rpartition("Greatest regression found")[2]
+        assert rounds("zarr-2.3", "tiny.track_version") == [(1, "asv find", False)]
 
     def test_show_names_a_revision_that_is_not_there(self, timeline: Timeline) -> None:
         plugin.setup()
@@ -601,15 +620,16 @@ def test_damaged_timeline_is_one_sentence(
 
 
 @pytest.mark.parametrize(
-    "command", ["run TAGS", "publish", "show nosuch", "continuous main nosuch", "rm nosuch=1"]
-)
+    "command",
+    [
+        "run TAGS", "run main^! --bench nosuch", "publish", "show nosuch", "rm", "rm nosuch=1",
+        "continuous main nosuch", "compare main", "find main^! nosuch",
+    ],
+)  # fmt: skip
 def test_what_cannot_be_done_ends_with_2(
     timeline: Timeline, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Path("asv.conf.json").write_text(json.dumps(vars(configuration())))
-    monkeypatch.setattr(sys, "argv", ["asv", *command.split()])
-    with pytest.raises(SystemExit, match="2"):
-        asv.main.main()
+    assert asv_ends(command, monkeypatch) == 2
 
 
 def test_what_was_not_foreseen_is_one_sentence(
@@ -618,11 +638,8 @@ def test_what_was_not_foreseen_is_one_sentence(
     def fail(*_: Any) -> None:
         raise RuntimeError("of another kind")
 
-    Path("asv.conf.json").write_text(json.dumps(vars(configuration())))
     monkeypatch.setattr(commands, "_State", fail)
-    monkeypatch.setattr(sys, "argv", ["asv", "show"])
-    with pytest.raises(SystemExit, match="2"):
-        asv.main.main()
+    assert asv_ends("show", monkeypatch) == 2
     (said,) = (one.message for one in caplog.records if one.levelname == "ERROR")
     assert "this was not foreseen, RuntimeError: of another kind; please report it at" in said
     assert "with what --verbose prints" in said
@@ -631,7 +648,7 @@ def test_what_was_not_foreseen_is_one_sentence(
 def test_asv_has_what_the_adapter_leans_on() -> None:
     """The private names of asv that the adapter stands in for, found where it expects them."""
     commands.take_charge()
-    assert run.Results is commands._Recorded
+    assert run.Results is find.Results is commands._Recorded
     assert run.environment.get_environments is commands._get_environments
     names = {"run", "find", "discover", "get_environments", "continuous", "preview", "rm"}
     names |= {"check", "setup", "profile", "show", "get_hashes_from_range"}

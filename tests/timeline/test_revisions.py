@@ -154,6 +154,15 @@ class TestQuery:
     def test_spellings_of_a_candidate(self, spelled: str, revisions: Revisions) -> None:
         assert revisions.named([spelled]) == revisions.candidates()
 
+    def test_what_git_calls_them(self, revisions: Revisions) -> None:
+        newest = revisions.releases("main")[-1]
+        assert revisions.find("main") == newest
+        assert revisions.find("zarr-2") == revisions.releases("zarr-2")[-1]
+        assert revisions.find("main~1") == revisions.before(newest)
+        for name in ("main~99", "^main", "--all", "HEAD:README", ""):
+            with pytest.raises(InputError, match="no release or candidate named"):
+                revisions.find(name)
+
     def test_commits(self, revisions: Revisions) -> None:
         for revision in [*revisions.releases(), *revisions.candidates()]:
             assert revisions.by_commit[revision.commit] is revision

@@ -69,7 +69,7 @@ def take_charge() -> None:
         run=run.Run.run.__func__,
         find=find.Find.run.__func__,
         check=check.Check.run.__func__,
-        setup=setup.Setup.run.__func__,
+        setup=setup.Setup.run_from_conf_args.__func__,
         profile=asv_profiling.Profile.run.__func__,
         show=show.Show.run.__func__,
         continuous=continuous.Continuous.run.__func__,
@@ -80,10 +80,11 @@ def take_charge() -> None:
         get_hashes_from_range=Git.get_hashes_from_range,
     )
     run.Run.run = classmethod(_run)
-    run.Results = _Recorded
-    find.Find.run = classmethod(_measuring("asv find", _original["find"]))
+    find.Find.run = classmethod(_find)
+    run.Results = find.Results = _Recorded
     check.Check.run = classmethod(_measuring("asv check", _original["check"]))
-    setup.Setup.run = classmethod(_measuring("asv setup", _setup))
+    # asv find calls Setup.run itself, when it is its turn already.
+    setup.Setup.run_from_conf_args = classmethod(_measuring("asv setup", _setup))
     asv_profiling.Profile.run = classmethod(_measuring("asv profile", _original["profile"]))
     show.Show.run = classmethod(_show)
     continuous.Continuous.run = classmethod(_continuous)
@@ -109,7 +110,10 @@ def _concluding(original: Any) -> Any:
 
     def run_from_conf_args(cls: Any, conf: Any, args: Any) -> Any:
         with concluded():
-            return original(cls, conf, args)
+            code = original(cls, conf, args)
+        judges = issubclass(cls, (compare.Compare, continuous.Continuous))
+        # asv ends with 1 where nothing matches, too, and here that is the code of a finding.
+        return conclusion.NOT_DONE if code and not judges else code
 
     return run_from_conf_args
 
@@ -177,23 +181,39 @@ def _run(cls: Any, /, conf: Any, range_spec: Any = None, **options: Any) -> Any:
             f"the conditions of a measurement are fixed, so {', '.join(sorted(foreign))} cannot "
             f"be set: --attribute takes {', '.join(sorted(_ATTRIBUTES | _SAMPLING))}"
         )
+    quick = bool(options.get("quick"))
+    changed = sorted(attributes & _SAMPLING)
+    origin = " ".join(["asv run", *["--quick"] * quick, *[f"-a {name}" for name in changed]])
+    named = options.pop("machine", None)
+    with _recording(conf, named, origin, quick=quick or bool(changed)) as name:
+        # What the record of another machine has is new here: NEW and EXISTING are this one's.
+        run.get_existing_hashes = lambda results: asv_results.get_existing_hashes(
+            f"{results}/{name}"
+        )
+        return _original["run"](cls, conf, range_spec, machine=name, **options)
+
+
+def _find(cls: Any, /, conf: Any, *arguments: Any, **options: Any) -> Any:
+    """Search as ``asv find`` does, into the record."""
+    with _recording(conf, options.pop("machine", None), "asv find") as name:
+        return _original["find"](cls, conf, *arguments, machine=name, **options)
+
+
+@contextmanager
+def _recording(
+    conf: Any, machine_name: str | None, origin: str, *, quick: bool = False
+) -> Iterator[str]:
+    """Let asv measure into the record, alone on this machine; yield the machine's name there."""
     with in_asvs_words():
         state = _State(conf)
-        name = machine.identify(state.record, options.pop("machine", None))
+        name = machine.identify(state.record, machine_name)
         machine.introduce(name)
-        quick = bool(options.get("quick"))
-        changed = sorted(attributes & _SAMPLING)
-        origin = " ".join(["asv run", *["--quick"] * quick, *[f"-a {name}" for name in changed]])
-        _Recorded.begin(state, name, origin, quick=quick or bool(changed))
-        with turn.measuring(f"asv run in {Path.cwd()}"):
+        _Recorded.begin(state, name, origin, quick=quick)
+        with turn.measuring(f"{origin} in {Path.cwd()}"):
             _resolve_tomogram(conf)
             state.write()
-            # What the record of another machine has is new here: NEW and EXISTING are this one's.
-            run.get_existing_hashes = lambda results: asv_results.get_existing_hashes(
-                f"{results}/{name}"
-            )
             try:
-                return _original["run"](cls, conf, range_spec, machine=name, **options)
+                yield name
             finally:
                 state.write()
 
@@ -209,9 +229,9 @@ def _measuring(what: str, original: Callable[..., Any]) -> Callable[..., Any]:
     return measure
 
 
-def _setup(cls: Any, /, *arguments: Any, **options: Any) -> None:
+def _setup(cls: Any, /, *arguments: Any) -> None:
     """Make the environment; asv would end with what its method returns as the exit code."""
-    _original["setup"](cls, *arguments, **options)
+    _original["setup"](cls, *arguments)
 
 
 def _show(cls: Any, /, conf: Any, commit: str | None = None, **options: Any) -> Any:
@@ -402,7 +422,9 @@ def _continuous(
     taken = {"factor", "split", "only_changed", "sort", "use_stats"}
     kept = {name: value for name, value in options.items() if name not in taken}
     result = run.Run.run(conf, range_spec=[after.commit, before.commit], **kept)
-    return result or _judge(before, after, conf, options.get("machine"))
+    if result:
+        return conclusion.NOT_DONE
+    return _judge(before, after, conf, options.get("machine"))
 
 
 def _compare(
