@@ -42,7 +42,6 @@ from pathlib import Path
 import numpy as np
 
 from cryoet_bench.changes import confirm, history, moves
-from cryoet_bench.changes.comparison import is_same
 from cryoet_bench.changes.confirmation import Confirmation, Ledger
 from cryoet_bench.changes.proposals import SUSPICIOUS
 from cryoet_bench.changes.steps import DISTURBED
@@ -251,7 +250,7 @@ def exact(of: Campaign, known: Copies) -> dict[Copy, float]:
             usual = next((by_copy[one] for one in harmless if one != copy), None)
             touched = not copy.place or re.search(PLACES[copy.place].counted, _name(name, case))
             if usual is not None and touched:
-                same = is_same(usual, value, of.suite[name].tolerance)
+                same = of.suite[name].is_same(usual, value)
                 size = 0.0 if same else abs(math.log(value / usual))
                 moved[copy] = max(moved.get(copy, 0.0), size)
     return moved

@@ -3,8 +3,8 @@
     python -m evaluations.exact_twice [--tier full] [RELEASE ...]
 
 Measures all exact benchmarks of every release twice, apart from the record, and prints for each
-release how many values were identical, and how many within the tolerance that their benchmark
-states. A rerun resumes. Exits with 1 when a value differs by more, or has another outcome.
+release how many values were identical, and how many the same as far as they are reproducible. A
+rerun resumes. Exits with 1 when a value differs by more, or has another outcome.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cryoet_bench.measure.plan import Selection
 from cryoet_bench.measure.run import Campaign
 from cryoet_bench.record.benchmark import words
 from cryoet_bench.record.record import Record
-from cryoet_bench.record.summary import relative_difference, repeats
+from cryoet_bench.record.summary import differences, relative_difference, repeats
 from cryoet_bench.tomogram.sources import obtain
 from cryoet_bench.variables import tomogram_name
 from evaluations.recorded import ROOT
@@ -51,7 +51,7 @@ def main() -> int:
         for name, cases in chosen_cases.items()
         if not arguments.skip or not name.startswith(f"{arguments.skip}.")
     }
-    print("| release | values | identical | within tolerance (largest) | different |")
+    print("| release | values | identical | the same (largest) | different |")
     print("|---|---|---|---|---|", flush=True)
     compared = different = 0
     with contextlib.chdir(ROOT):
@@ -59,22 +59,24 @@ def main() -> int:
             for _ in campaign.measure([revision]):
                 pass
             journal = campaign.journal(revision)
-            pairs = {
-                f"{name} {words(case)}": (campaign.suite[name].tolerance, *every[-2:])
-                for name in campaign.chosen
-                for case, every in repeats(campaign.suite[name], journal).items()
-            }
+            benchmarks = [campaign.suite[name] for name in campaign.chosen]
             apart = {
-                name: relative_difference(one, other) for name, (_, one, other) in pairs.items()
+                (benchmark.name, case): relative_difference(*every[-2:])
+                for benchmark in benchmarks
+                for case, every in repeats(benchmark, journal).items()
+            }
+            beyond = {
+                (benchmark.name, case): size
+                for benchmark in benchmarks
+                for case, size in differences(benchmark, journal).items()
             }
             moved = {name: size for name, size in apart.items() if size}
-            beyond = {name: size for name, size in moved.items() if size > pairs[name][0]}
             largest = max((s for n, s in moved.items() if n not in beyond), default=0.0)
-            row = f"{len(pairs)} | {len(pairs) - len(moved)} | {len(moved) - len(beyond)}"
+            row = f"{len(apart)} | {len(apart) - len(moved)} | {len(moved) - len(beyond)}"
             print(f"| {revision.label} | {row} ({largest:.3%}) | {len(beyond)} |", flush=True)
-            for name, size in beyond.items():
-                print(f"  {name}: {size:.3%} apart", flush=True)
-            compared, different = compared + len(pairs), different + len(beyond)
+            for (name, case), size in beyond.items():
+                print(f"  {name} {words(case)}: {size:.3%} apart", flush=True)
+            compared, different = compared + len(apart), different + len(beyond)
     if not compared:
         print("nothing could be measured twice", file=sys.stderr)
         return 2

@@ -1,8 +1,8 @@
 """Two revisions against each other: every case, its ratio, and what stands out.
 
-Exact metrics have no noise: any difference is real, beyond the ``tolerance`` that a benchmark
-states for what it counts. Times are compared by the one estimate of each and the noise of their
-rounds, each of which is a fresh process with a level of its own.
+Exact metrics have no noise: any difference is real, beyond what a few of them cannot reproduce.
+Times are compared by the one estimate of each and the noise of their rounds, each of which is a
+fresh process with a level of its own.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _compare_case(
     if verdict is None and benchmark.is_timed and before and after:
         verdict, bounds = _judge_times(before.levels, after.levels, noise[benchmark.family])
     elif verdict is None:
-        verdict = _judge_exact(old or 0.0, new or 0.0, benchmark.tolerance)
+        verdict = _judge_exact(benchmark, old or 0.0, new or 0.0)
     reasons = [one.reason for one in (after, before) if one and one.reason]
     return Change(
         benchmark=benchmark.name,
@@ -163,15 +163,10 @@ def _judge_times(
     return "same", (low, high)
 
 
-def _judge_exact(before: float, after: float, tolerance: float) -> Verdict:
-    if is_same(before, after, tolerance):
+def _judge_exact(benchmark: Benchmark, before: float, after: float) -> Verdict:
+    if benchmark.is_same(before, after):
         return "same"
     return "worse" if after > before else "better"
-
-
-def is_same(before: float, after: float, tolerance: float) -> bool:
-    """Tell whether two counted values are the same; some are reproducible to a tolerance only."""
-    return abs(after - before) <= tolerance * abs(before)
 
 
 def _prominence(change: Change) -> tuple[int, float, str, str]:

@@ -7,14 +7,15 @@ cannot be used is named and counted instead.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cryoet_bench.changes.finding import Skipped
 from cryoet_bench.errors import InputError
 from cryoet_bench.record.benchmark import Benchmark, Case
-from cryoet_bench.record.journal import Journal, Outcome
+from cryoet_bench.record.journal import Journal, Measured, Outcome
 from cryoet_bench.record.record import Record, Series
+from cryoet_bench.record.summary import repeats
 from cryoet_bench.timeline.revisions import Revision
 
 Values = Mapping[str, Outcome]
@@ -127,20 +128,34 @@ def _take(
     suite: str,
     benchmarks: Mapping[str, Benchmark],
 ) -> None:
-    impossible = 0
+    impossible = doubtful = 0
     for benchmark in benchmarks.values():
         standing = journal.outcomes(benchmark)
+        repeated = {} if benchmark.is_timed else repeats(benchmark, journal, suite)
         for case, outcome in journal.outcomes(benchmark, suite).items():
             if outcome.status == "failed" != standing[case].status:
                 continue  # a failure stands until the case is measured again, by any suite
             if not _is_possible(benchmark, outcome):
                 impossible += 1
                 continue
+            counting = _once(outcome)
+            if not _is_reproduced(benchmark, repeated.get(case, ())):
+                doubtful += 1
+                counting = replace(outcome, rounds=())  # it works, and has no value to compare
             cases = history.outcomes.setdefault((benchmark.name, suite), {})
-            cases.setdefault(case, {})[revision] = _once(outcome)
+            cases.setdefault(case, {})[revision] = counting
     if impossible:
         reason = "impossible values"
         history.skipped.append(Skipped(what=revision, reason=reason, count=impossible))
+    if doubtful:
+        reason = "exact values that were not the same twice"
+        history.skipped.append(Skipped(what=revision, reason=reason, count=doubtful))
+
+
+def _is_reproduced(benchmark: Benchmark, every: Sequence[Measured]) -> bool:
+    """Tell whether the last two measurements of an exact value agree, as far as both have one."""
+    values = [one.value for one in every[-2:] if isinstance(one.value, float)]
+    return len(values) < 2 or benchmark.is_same(*values)
 
 
 def _once(outcome: Outcome) -> Outcome:

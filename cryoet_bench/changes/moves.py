@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from cryoet_bench.changes import steps
 from cryoet_bench.changes.companions import RESTATED
-from cryoet_bench.changes.comparison import CONFIDENCE, is_same
+from cryoet_bench.changes.comparison import CONFIDENCE
 from cryoet_bench.changes.finding import Kind
 from cryoet_bench.changes.history import History, Values
 from cryoet_bench.changes.subject import Named, values
@@ -230,7 +230,7 @@ def _exact_moves(
             if not moves.begin(after, benchmark, case):
                 continue
             old, new = known[before.name], known[after.name]
-            if not is_same(old, new, benchmark.tolerance):
+            if not benchmark.is_same(old, new):
                 kind = kind_of(benchmark, worse=new > old)
                 yield Move(benchmark, case, before, after, between, kind, old, new)
 

@@ -167,7 +167,7 @@ def compare_arms(subject: Subject, benchmarks: Iterable[Benchmark], journal: Jou
             if benchmark.is_timed:
                 spreads.append(Spread(benchmark.name, case, one, other))
                 rounds = max(rounds, len(arms[0]))
-            elif abs(one - other) > benchmark.tolerance * abs(one):
+            elif not benchmark.is_same(one, other):
                 changed.append(f"{benchmark.name}({words(case)})")
     if not spreads:
         raise InputError(

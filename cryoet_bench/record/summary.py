@@ -88,27 +88,47 @@ def summarize(series: Series, journal: Journal, suite: Iterable[Benchmark]) -> S
     )
 
 
-def repeats(benchmark: Benchmark, journal: Journal) -> dict[Case, list[Measured]]:
-    """Return all measurements of each case that was measured more than once."""
+def repeats(
+    benchmark: Benchmark, journal: Journal, suite: str | None = None
+) -> dict[Case, list[Measured]]:
+    """Return all measurements of each case that was measured more than once.
+
+    Parameters
+    ----------
+    benchmark : Benchmark
+        Which.
+    journal : Journal
+        Of one revision.
+    suite : str, optional
+        Only what the suite of this checksum measured.
+    """
     found: dict[Case, list[Measured]] = {}
     for entry in journal.rounds:
-        if (entry.benchmark, entry.version) == (benchmark.name, benchmark.version):
+        if (entry.benchmark, entry.version) == (benchmark.name, benchmark.version) and (
+            suite is None or suite == journal.suite_of(entry)
+        ):
             for measured in entry.cases:
                 found.setdefault(measured.case, []).append(measured)
     return {case: every for case, every in found.items() if len(every) > 1}
 
 
 def differences(benchmark: Benchmark, journal: Journal) -> dict[Case, float]:
-    """Return by how much exact values differ that should not: beyond the benchmark's tolerance.
+    """Return by how much exact values differ that are not the same, in the last two measurements.
 
-    The difference of the last two measurements relative to the earlier one; infinite where only
-    one of them has a value.
+    The difference is relative to the earlier one; infinite where only one of them has a value.
     """
-    found = {
+    return {
         case: relative_difference(*every[-2:])
         for case, every in repeats(benchmark, journal).items()
+        if not is_repeated(benchmark, *every[-2:])
     }
-    return {case: value for case, value in found.items() if value > benchmark.tolerance}
+
+
+def is_repeated(benchmark: Benchmark, one: Measured, other: Measured) -> bool:
+    """Tell whether two measurements of an exact value came to the same."""
+    if one.status != other.status:
+        return False
+    return one.value is None or other.value is None or benchmark.is_same(one.value, other.value)
 
 
 def relative_difference(one: Measured, other: Measured) -> float:

@@ -203,6 +203,18 @@ def test_a_count_may_state_its_tolerance(tmp_path: Path, after: float, verdict: 
     assert change.verdict == verdict
 
 
+@pytest.mark.parametrize(("after", "verdict"), [(486, "same"), (472, "same"), (485, "worse")])
+def test_a_wait_that_was_over_early_is_no_change_of_calls(
+    tmp_path: Path, after: float, verdict: str
+) -> None:
+    old = journal(tmp_path / "old", SIZE, [{"a": Measured((), "passed", 479.0)}])
+    new = journal(tmp_path / "new", SIZE, [{"a": Measured((), "passed", after)}])
+    (change,) = compare([Benchmark(SIZE | {"tolerance": 0.01, "unit": "calls"})], old, new)
+    assert change.verdict == verdict
+    (change,) = compare([Benchmark(SIZE | {"tolerance": 0.01})], old, new)
+    assert change.verdict == ("better" if after < 479 else "worse")
+
+
 def test_failures_and_gaps_are_told_apart(tmp_path: Path) -> None:
     passed = Measured((), "passed", 1.0)
     failed = Measured((), "failed", reason="ValueError: no")

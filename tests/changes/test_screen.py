@@ -105,6 +105,17 @@ def test_exact_values_are_compared_by_equality_or_their_tolerance(invented: Inve
     assert calls.interval is None
 
 
+def test_an_exact_value_that_was_not_the_same_twice_proves_nothing(invented: Invented) -> None:
+    values = exact({})
+    values["zarr-3.5"] += [[100.0] * 7 + [140.0]]
+    invented.measure(REQUESTS, values)
+    screening = invented.screen()
+    assert not screening.findings
+    (skipped,) = screening.skipped
+    assert (skipped.what, skipped.count) == ("zarr-3.5", 1)
+    assert skipped.reason == "exact values that were not the same twice"
+
+
 def test_a_time_is_told_with_the_exact_metric_that_explains_it(invented: Invented) -> None:
     invented.measure(READ, times({"zarr-3.6": SHARDED}))
     invented.measure(CALLS, exact({"zarr-3.6": [1, 1, 1, 6.0] * 2}))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import Future, wait
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,24 @@ def test_python_calls_of_all_threads() -> None:
     # The action itself, the lambda and 150 calls; how threads start and wait is left out.
     assert 152 <= counting.python_calls(action) <= 160
     assert counting.python_calls(action) == counting.python_calls(action)
+
+
+def test_a_wait_that_was_over_early_is_seven_calls_fewer() -> None:
+    """The chance that `Benchmark.is_same` knows of."""
+
+    def calls(*, early: bool) -> int:
+        def action() -> None:
+            future: Future[None] = Future()
+            timer = threading.Timer(0.05, future.set_result, [None])
+            timer.start()
+            if early:
+                timer.join()
+            wait([future])
+            timer.join()
+
+        return counting.python_calls(action)
+
+    assert calls(early=False) - calls(early=True) == 7
 
 
 def test_traced_peak_is_what_is_held_at_once() -> None:
