@@ -39,7 +39,7 @@ def body(report: dict[str, Any], judgement: dict[str, Any]) -> str:
         "reason": judgement["reason"],
         "reproduce": judgement["command"],
     }
-    lines = [f"{name}: {one}" for name, one in facts.items() if one not in {None, ""}]
+    lines = [f"{name}: {one}" for name, one in facts.items() if one is not None and one != ""]
     shown = [re.sub(r"[^\x20-\x7e]+", " ", line.replace("`", "'"))[:500] for line in lines]
     return "\n".join(["The nightly gate confirms:", "", "```", *shown, "```", ""])
 

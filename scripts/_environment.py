@@ -28,6 +28,18 @@ class SetupError(Exception):
     """The environment cannot be made; the message says why and what to do."""
 
 
+def require(program: str, *, tools: bool = False) -> Path:
+    """Return what `prepare` does, or end the program with one sentence."""
+    try:
+        return prepare(tools=tools)
+    except SetupError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted; run it again to go on", file=sys.stderr)
+        sys.exit(130)
+
+
 def prepare(root: Path = ROOT, *, tools: bool = False) -> Path:
     """Return the folder of the environment's commands, making or updating the environment first.
 

@@ -31,7 +31,8 @@ def test_each_regression_has_one_issue_of_plain_words(tmp_path: Path) -> None:
         "judgements": [
             {**known, "verdict": "fails", "title": "Open a volume", "case": "array, v2",
              "reason": "Boom: ```\n@everyone $(rm -rf /)"},
-            {**known, "verdict": "slower", "title": "Read `x` @all", "case": "v3", "reason": ""},
+            {**known, "verdict": "slower", "title": "Read `x` @all", "case": "v3", "reason": "",
+             "ratio": 1.2, "interval": [1.1, 1.3]},
             {**known, "verdict": "faster", "title": "Write", "case": "v3", "reason": ""},
         ],
     }  # fmt: skip
@@ -48,6 +49,7 @@ def test_each_regression_has_one_issue_of_plain_words(tmp_path: Path) -> None:
         ["issue", "create", "--title"],
     ]
     assert calls[3][0][3] == "zarr: Read x all: slower (v3)"
+    assert "ratio: 1.2\ninterval: [1.1, 1.3]\nreproduce: x\n" in acted[1][1]
     body = acted[0][1]
     assert body.count("```") == 2, "what was said stays inside the code"
     assert "@everyone" not in body.partition("```")[0] + body.rpartition("```")[2]

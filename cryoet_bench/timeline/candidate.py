@@ -101,7 +101,8 @@ def _content(package: str, lines: Sequence[str]) -> tuple[str, str]:
 def _requirement(spec: str, wheels: Path, resolver: Resolver) -> tuple[str, str]:
     """Return the package and the requirement that a spec means."""
     location = Path(spec.strip() or "no candidate").expanduser()
-    if " @ " not in spec and (location.name.endswith(_ARCHIVES) or location.is_dir()):
+    is_requirement = " @ " in spec or "://" in spec
+    if not is_requirement and (location.name.endswith(_ARCHIVES) or location.is_dir()):
         return _local(location, spec, wheels, resolver)
     short = _SHORT.fullmatch(spec.strip())
     text = f"{short[1].lower()}=={short[2]}" if short else spec

@@ -30,6 +30,13 @@ _SIGNS = re.compile(
     r"|name resolution|network (?:connectivity )?(?:is|was) disabled",
     re.IGNORECASE,
 )
+_GIT = re.compile(r"Git operation failed.*?^\s*fatal: (.+?)$", re.DOTALL | re.MULTILINE)
+# Of what is not there uv says that git failed to fetch it, as without a network.
+_REFUSALS = re.compile(
+    r"couldn't find remote ref|not our ref|does not appear to be a git repository|not found"
+    r"|could not read username|authentication failed|returned error",
+    re.IGNORECASE,
+)
 
 
 class UnreachableError(InputError):
@@ -238,11 +245,16 @@ def _run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> 
 
 def is_offline(said: str) -> bool:
     """Tell whether uv or pip failed because the package index was out of reach."""
+    of_git = _GIT.search(said)
+    if of_git and _REFUSALS.search(of_git[1]):
+        return False
     return _SIGNS.search(said) is not None
 
 
 def cause(said: str) -> str:
     """Return the cause that uv or pip names for a failure, in one line and without hints."""
+    if of_git := _GIT.search(said):
+        return f"git says: {of_git[1]}"
     told, _, log = re.sub(r"\n *hint: .*", "", said, flags=re.DOTALL).partition("[std")
     mark = re.compile(r"^(?:(?:error|cause)\s*:\s*|[^\w\s]+\s+(?=[A-Z]))", re.IGNORECASE)
     lines = [mark.sub("", line.strip(), count=1) for line in told.splitlines() if line.strip()]

@@ -90,9 +90,14 @@ def variables(base: Mapping[str, str] | None = None) -> dict[str, str]:
     }
 
 
+def is_set(value: str) -> bool:
+    """Tell whether a variable of uv's switches something on, as uv reads it."""
+    return value.lower() in {"1", "t", "true", "y", "yes", "on"}
+
+
 def _of_uv_files(given: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that say what uv's configuration files say of the index."""
-    if given.get("UV_NO_CONFIG", "").lower() in {"1", "true", "yes", "on"}:
+    if is_set(given.get("UV_NO_CONFIG", "")):
         return {}
     home = Path(
         given.get("XDG_CONFIG_HOME") or Path(given.get("HOME") or "/nonexistent", ".config")

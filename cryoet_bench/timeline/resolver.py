@@ -296,6 +296,8 @@ def update(
     InputError
         There is no network, or the file is damaged.
     """
+    if installers.is_set(installers.variables().get("UV_OFFLINE", "")):
+        raise UnreachableError("uv is told to stay offline (UV_OFFLINE), so it sees no new release")
     timeline = load(path) if path.exists() else Timeline(())
     known = {release.label for release in timeline.releases}
     uploads: list[Upload] = []

@@ -199,6 +199,24 @@ def test_a_checkout_that_cannot_be_written_is_one_sentence(
         bootstrap.prepare(project)
 
 
+def test_what_stops_it_ends_the_program_with_one_sentence(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for problem, code, words in (
+        (bootstrap.SetupError("there is no room"), 2, "there is no room"),
+        (KeyboardInterrupt(), 130, "interrupted; run it again to go on"),
+    ):
+
+        def stopped(problem: BaseException = problem, **_: bool) -> Path:
+            raise problem
+
+        monkeypatch.setattr(bootstrap, "prepare", stopped)
+        with pytest.raises(SystemExit) as ended:
+            bootstrap.require("scripts/bench")
+        assert ended.value.code == code
+        assert capsys.readouterr().err == f"scripts/bench: {words}\n"
+
+
 def test_no_python_is_one_sentence(
     bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -268,6 +268,11 @@ def test_downgrade_of_the_other_package_is_named(
         ("{tmp}/empty", "holds no Python project"),
         ("{tmp}/broken", "cannot be built"),
         ("zarr @ file:///nowhere/zarr-3.0-py3-none-any.whl", "zarr"),
+        ("https://example.org/zarr-3.0-py3-none-any.whl", "a requirement such as 'zarr @"),
+        ("zarr @ git+file://{tmp}/empty@main", "git says: .* not appear to be a git repository"),
+        ("zarr @ git+file://{tmp}/.asv/timeline@nosuch", "git says: couldn't find remote ref"),
+        ("{tmp}/zarr-3.0-cp27-cp27m-win32.whl", "cannot install zarr @ file"),
+        ("{tmp}/dask-3.0-py3-none-any.whl", "of zarr or numcodecs"),
     ],
 )
 def test_what_is_no_candidate_is_one_sentence(
@@ -276,6 +281,8 @@ def test_what_is_no_candidate_is_one_sentence(
     (tmp_path / "odd.whl").touch()
     (tmp_path / "zarr-3.0-py3-none-any.whl").touch()
     (tmp_path / "zarr-3.0.tar.gz").touch()
+    for package, tag in (("zarr", "cp27-cp27m-win32"), ("dask", "py3-none-any")):
+        (tmp_path / f"{package}-3.0-{tag}.whl").write_bytes(wheel(package, "3.0")[1])
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "pyproject.toml").write_text("[build-system]\nrequires = 1\n")

@@ -275,6 +275,14 @@ class TestFaults:
             resolver.update(path, nowhere)
         assert not path.exists()
 
+    def test_what_is_cached_is_not_the_index(
+        self, uv: Resolver, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        resolver.update(path, uv)
+        monkeypatch.setenv("UV_OFFLINE", "1")
+        with pytest.raises(UnreachableError, match="told to stay offline"):
+            resolver.update(path, uv)
+
     def test_network_lost_on_the_way(self, index: Index, uv: Resolver, path: Path) -> None:
         resolver.update(path, uv)
         before = path.read_bytes()
