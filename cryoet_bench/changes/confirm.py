@@ -173,10 +173,10 @@ class Pairing:
         The folder of ``asv.conf.json``, which is also the working folder while measuring.
     record : Record
         Beside whose journals the blocks are kept.
-    machine, tomogram : str
-        Where and on what.
-    before, after : Revision
-        Which.
+    where : tuple of str
+        The machine and the tomogram.
+    revisions : tuple of Revision
+        The older one first.
     origin : str
         Who measures.
     """
@@ -217,8 +217,8 @@ class Pairing:
                 problem = laboratory.move(revision) or laboratory.import_failure()
                 if problem:
                     raise NotMeasuredError(f"{revision.label} cannot be measured: {problem}")
+            self._visits = tuple(self._begin(one) for one in self._laboratories.values())
             self._open = stack.pop_all()
-        self._visits = tuple(self._begin(one) for one in self._laboratories.values())
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -182,7 +182,9 @@ class _Times:
     ) -> None:
         self._search, self._first = search, first
         self._level = sequence.LEVEL / looks
-        budget = Budget(search.budget.left / 60 / 3)  # the rest is for the steps between
+        minutes = search.budget.left / 60 / 3  # the rest is for the steps between
+        search.tell(f"Their times are measured side by side, for {minutes:.2g} min at most.")
+        budget = Budget(minutes)
         with self._pairing(last) as pairing:
             subjects = pairing.subjects(cases, level=self._level)
             for _ in confirm.measure(pairing, subjects, budget):
@@ -243,7 +245,7 @@ class _Values:
         differing = [
             (abs(new[number] - old[number]) / (abs(old[number]) or 1.0), number)
             for number in old.keys() & new.keys()
-            if abs(new[number] - old[number]) > cases[number][0].tolerance * abs(old[number])
+            if not cases[number][0].is_same(old[number], new[number])
         ]
         if not differing:
             raise InputError(
@@ -291,7 +293,10 @@ def releases_between(revisions: Revisions, before: str, after: str) -> list[Step
         below = revisions.before(last)
         history = [*history[: history.index(below) + 1], last] if below else [last]
     if first not in history or last not in history[history.index(first) :]:
-        raise InputError(f"{first.label} does not lead to {last.label} on the line {last.line}")
+        raise InputError(
+            f"{first.label} does not lead to {last.label} on the line {last.line}: name an older "
+            "release and a newer one of its line"
+        )
     chosen = history[history.index(first) : history.index(last) + 1]
     return [
         Step(revision.label, lambda revision=revision: revision)  # type: ignore[misc]
@@ -319,8 +324,11 @@ def commits_between(
     Raises
     ------
     InputError
-        The clone has no tags of these releases.
+        One of them is no release, or the clone has no tags of them.
     """
+    for one in (before, after):
+        if one.is_candidate:
+            raise InputError(f"commits are found between two releases, and {one.label} is none")
     package = after.package
     versions = [before.release.pins[package], after.release.pins[package]]
     ends = [_tagged(clone, version) for version in versions]

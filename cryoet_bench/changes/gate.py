@@ -12,11 +12,12 @@ import re
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from cryoet_bench.changes import confirm, sequence
 from cryoet_bench.changes.comparison import Change, compare
 from cryoet_bench.changes.confirm import Budget, Pairing, Step, Subject
+from cryoet_bench.changes.reproduction import pattern_of
 from cryoet_bench.conclusion import FINDING, GOOD, NOT_DONE
 from cryoet_bench.errors import InputError
 from cryoet_bench.measure.plan import Progress, Selection
@@ -29,10 +30,7 @@ Verdict = Literal[
     "newly available", "works again", "better", "faster",
 ]  # fmt: skip
 
-_ORDER: tuple[Verdict, ...] = (
-    "loses bits", "fails", "no longer available", "worse", "slower",
-    "newly available", "works again", "better", "faster",
-)  # fmt: skip
+_ORDER: tuple[Verdict, ...] = get_args(Verdict)
 """Worst first."""
 
 _REGRESSIONS = frozenset(_ORDER[:5])
@@ -226,7 +224,10 @@ class Gate:
                 raise InputError(f"{revision.label} cannot be installed: {problem}")
         benchmarks = [exact.suite[name] for name in exact.chosen]
         journals = exact.journal(self.against), exact.journal(self.candidate)
-        changes = compare(benchmarks, *journals)
+        wanted = {(name, words(case)) for name, cases in exact.chosen.items() for case in cases}
+        changes = [
+            one for one in compare(benchmarks, *journals) if (one.benchmark, one.case) in wanted
+        ]
         self._exact = sum(one.verdict not in {"n/a", "not measured"} for one in changes)
         self._found += [_exact(one) for one in changes if one.stands_out]
 
@@ -383,7 +384,7 @@ def _question(
             benchmark.unit,
             ratio=estimate.ratio,
             interval=(estimate.low, estimate.high),
-            pattern=pattern_of(benchmark.name, ""),
+            pattern=pattern_of(benchmark.name),
         )
 
 
@@ -428,18 +429,3 @@ def _merged(found: Sequence[Judgement]) -> list[Judgement]:
                 )
             )
     return merged
-
-
-def pattern_of(benchmark: str, case: str) -> str:
-    """Return a regular expression for a case, of characters that no shell changes.
-
-    Parameters
-    ----------
-    benchmark : str
-        asv's name.
-    case : str
-        The case in words; all cases where it is empty.
-    """
-    parts = [re.sub(r"[^A-Za-z0-9_-]", ".", benchmark)]
-    parts += [re.sub(r"[^A-Za-z0-9_ -]", ".", one) for one in case.split(", ") if one]
-    return ".*".join(f"^{part}" if not n else f"\\b{part}\\b" for n, part in enumerate(parts))

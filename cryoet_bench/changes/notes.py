@@ -104,8 +104,10 @@ class Notes:
         found = sorted(self.screening.smallest.values())
         if not found:
             return f"{text} No time was measured in enough rounds to be judged."
-        sizes = f"{amount(found[0])} to {amount(found[-1])}, by question"
-        return f"{text} A change of a single time is found nine times out of ten from {sizes}, on."
+        sizes = f"{amount(found[0])} to {amount(found[-1])}, depending on the question"
+        return (
+            f"{text} Nine changes of a single time in ten are found if they are at least {sizes}."
+        )
 
 
 def gather(screening: Screening, revisions: Sequence[Revision], title: str, tomogram: str) -> Notes:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 SCRIPT = Kind("script of a report", b"# /// script")
 ISSUE = Kind("text of an issue", b"<!-- cryoet-bench report -->")
 BLOCKS = 6
+_DIGITS = 4
+"""Of a ratio after the point: a change that they do not show is not worth a report."""
 
 _NO_COMPANION = "no exact companion"
 """How a companion begins that says there is none."""
@@ -267,7 +269,11 @@ def report(finding: Finding, benchmark: Benchmark, before: Revision, after: Revi
     InputError
         There is no script for its benchmark, or the case has no ratio.
     """
-    cases = [one for one in finding.cases if one.ratio and one.benchmark == benchmark.name]
+    cases = [
+        one
+        for one in finding.cases
+        if one.ratio and round(one.ratio, _DIGITS) != 1 and one.benchmark == benchmark.name
+    ]
     if not cases:
         raise InputError(f"{finding.id} has no case with a ratio, so nothing to reproduce")
     most, deed = _first_told(benchmark, cases)
@@ -281,7 +287,7 @@ def report(finding: Finding, benchmark: Benchmark, before: Revision, after: Revi
         "file": f"{name}.py",
         "before": _listing(before.pins),
         "after": _listing(after.pins),
-        "ratio": repr(round(most.ratio or 1.0, 4)),
+        "ratio": repr(round(most.ratio or 1.0, _DIGITS)),
         "unit": _UNITS[deed.metric],
         "blocks": BLOCKS if deed.metric == "seconds" else 1,
         "work": work.strip(),

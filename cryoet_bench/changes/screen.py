@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -28,6 +27,7 @@ from cryoet_bench.changes.finding import (
     Skipped,
 )
 from cryoet_bench.changes.moves import Move, Moves
+from cryoet_bench.changes.reproduction import command, pattern_of
 from cryoet_bench.changes.steps import DISTURBED
 from cryoet_bench.changes.subject import Subject, subject
 from cryoet_bench.changes.unproposed import Key, unproposed
@@ -122,7 +122,7 @@ def _screen(
     found = moves.find(known, suite, paths, disturbed)
     verdicts, damaged = _verdicts(record, machine, tomogram)
     every = [*found.found, *unproposed(known, suite, paths, found, verdicts)]
-    findings = [_finding(together, found) for together in _together(every)]
+    findings = [_finding(together, found, tomogram) for together in _together(every)]
     findings = [_confirmed(_undone(one, findings), verdicts) for one in findings]
     causes = Causes.load()
     told = [replace(one, cause=causes.of(one), sentence=sentence.sentence(one)) for one in findings]
@@ -182,7 +182,7 @@ def _together(found: Iterable[Move]) -> Iterator[list[Move]]:
     yield from together.values()
 
 
-def _finding(found: Sequence[Move], every: Moves) -> Finding:
+def _finding(found: Sequence[Move], every: Moves, tomogram: str) -> Finding:
     first = found[0]
     benchmark, release, kind = first.benchmark, first.after, first.kind
     of_status = kind in OF_STATUS
@@ -217,7 +217,7 @@ def _finding(found: Sequence[Move], every: Moves) -> Finding:
         judged=len(found) if of_status else len(judged),
         subject=about.words,
         stored=about.stored,
-        command=_command(first),
+        command=_command(found, tomogram),
     )
     if not timed:
         return finding
@@ -262,14 +262,15 @@ def _title(found: Sequence[Move]) -> str:
     return f"{cases} of {questions}" + (f" ({reason}{others})" if reason and count else "")
 
 
-def _command(move: Move) -> str:
+def _command(found: Sequence[Move], tomogram: str) -> str:
     """Return what measures it again: the two releases beside each other."""
-    pattern = shlex.quote(f"^{re.escape(move.benchmark.name)}")
-    pair = f"{move.before.name} {move.after.name}"
-    if move.benchmark.is_timed and move.kind not in OF_STATUS:
-        return f"cryoet-bench confirm {pair} --bench {pattern}"
-    tier = "" if move.case in move.benchmark.cases_of("core") else " --tier full"
-    return f"scripts/bench {pair} --bench {pattern}{tier}"
+    first = found[0]
+    case = words(first.case) if len(found) == 1 else ""
+    compares = first.benchmark.is_timed and first.kind not in OF_STATUS
+    program = ("cryoet-bench", "confirm") if compares else ("scripts/bench",)
+    pair = first.before.name, first.after.name
+    pattern = pattern_of(first.benchmark.name, case)
+    return command(*program, *pair, tomogram=tomogram, pattern=pattern)
 
 
 def _undone(finding: Finding, findings: Iterable[Finding]) -> Finding:

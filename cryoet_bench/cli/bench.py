@@ -95,7 +95,7 @@ def bench(
     scripts/bench                               the three newest releases, on the phantom
     scripts/bench --since zarr-3.0.8 --open     everything since, and the site in a browser
     scripts/bench zarr-2.18.7 zarr-3.1.0        these two
-    scripts/bench --candidate ~/src/zarr-python unreleased code against the newest release
+    scripts/bench --candidate ~/zarr-python     unreleased code against the newest release
     scripts/bench --tomogram my_tomogram.mrc    on a tomogram of your own
     scripts/bench --bench read.Patterns         one question
     scripts/bench --rounds 10                   more rounds, to see smaller changes
@@ -103,13 +103,18 @@ def bench(
     The results are kept in results/, in a folder named after this machine.
     """
     root = checkout.project_root()
-    from cryoet_bench.measure.plan import Selection
     from cryoet_bench.measure.run import Campaign
     from cryoet_bench.record.record import Record
     from cryoet_bench.tomogram.cache import cache_dir
     from cryoet_bench.tomogram.part import parse_part
     from cryoet_bench.tomogram.sources import obtain
 
+    if sum((bool(releases), newest is not None, everything, since is not None)) > 1:
+        raise InputError(
+            "releases are chosen in several ways: keep one of their names, --releases, --all and "
+            "--since"
+        )
+    selection = checkout.selected(root, tier, pattern)
     part = parse_part(subset, region, whole)
     results = output(json_file, RESULTS, [tomogram, cache_dir()]) if json_file else None
     revisions = checkout.known_revisions(root)
@@ -133,7 +138,7 @@ def bench(
         revisions,
         str(facts["name"]),
         Record.of(root),
-        selection=Selection(tier, pattern),
+        selection=selection,
         rounds=rounds,
         retry=retry,
     )
@@ -212,15 +217,18 @@ def run(
     tables.print_values(_console, found)
     for before, after, changes in found.comparisons:
         tables.print_changes(_console, before, after, changes, verbose=verbose)
-    for visit in campaign.disturbed:
+    for stop in campaign.disturbed:
         _console.print(
-            f"Disturbed: {visit}. Something else ran on the measured core; rerun on a quiet "
-            "machine with 'cryoet-bench record discard' before it to replace these times."
+            f"Disturbed: {stop.revision.label}, round {stop.round}. Something else ran on the "
+            "measured core, so these times count only where there are no sound ones: rerun on a "
+            f"quiet machine with --rounds {stop.rounds + 1}.",
+            markup=False,
+            soft_wrap=True,
         )
     if results:
         _write_json(results, found)
     if interrupted:
-        _aside.print("Interrupted. What was measured is kept: rerun the same command to resume.")
+        _aside.print(interruption.KEPT)
         raise typer.Exit(INTERRUPTED)
     with _aside.status("Publishing the site ..."), quiet():
         folder = publish(campaign.laboratory.configuration, campaign.record, campaign.revisions)

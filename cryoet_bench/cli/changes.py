@@ -78,7 +78,7 @@ def changes(
     kind = Kind(f"list of changes ({form})", notes.MARKS.get(form, b""))
     where = output(target, kind, [root / "results"])
     revisions, record = checkout.known_revisions(root), Record.of(root)
-    machine = _machine(record, tomogram, machine)
+    machine = known_machine(record, tomogram, machine)
     facts = record.tomograms().get(tomogram)
     what = tables.tomogram_in_words(facts) if facts else tomogram
     if between:
@@ -87,9 +87,12 @@ def changes(
                 "--between compares two releases: leave out --since, --package, --line"
             )
         before, after = (revisions.find(name) for name in between)
+        if before == after:
+            raise InputError(f"{after.label} is named twice: name another release")
         cases = _compare(record, machine, tomogram, before, after)
         found = screen.between(record, revisions, machine, tomogram, before, after)
-        title = f"From {before.label} to {after.label}: what an upgrade changes"
+        way = "an upgrade" if before.date < after.date else "going back"
+        title = f"From {before.label} to {after.label}: what {way} changes"
         told = notes.gather(found, [after], title, what)
         code = int(any(case.is_regression for case in cases))
     else:
@@ -114,6 +117,9 @@ def _shown(
 ) -> list[Revision]:
     """Return the releases that were asked for, oldest first."""
     shown = revisions.releases()
+    packages = sorted({one.package for one in shown}, reverse=True)
+    if package and package not in packages:
+        raise InputError(f"no release is one of {package!r}: choose {' or '.join(packages)}")
     if line:
         shown = [one for one in revisions.releases(line) if one.line == line]
     if since:
@@ -121,25 +127,41 @@ def _shown(
         shown = [one for one in shown if one.date >= first.date]
     if package:
         shown = [one for one in shown if one.package == package]
-        if not shown:
-            raise InputError(f"no release of {package!r} is among them: choose zarr or numcodecs")
+    if not shown:
+        raise InputError(
+            "no release is left: leave out one of --since, --package and --line "
+            "('cryoet-bench timeline list' lists the releases)"
+        )
     return shown
 
 
-def _machine(record: Record, tomogram: str, name: str | None) -> str:
-    """Return the machine of a name, else this one if it measured anything, else the only one."""
-    known = sorted({one.machine for one in record.series() if one.tomogram == tomogram})
+def known_machine(record: Record, tomogram: str, name: str | None) -> str:
+    """Return the machine of a name, else this one if it measured anything, else the only one.
+
+    Raises
+    ------
+    InputError
+        Nothing was measured there, or several machines could be meant.
+    """
+    from cryoet_bench.changes.reproduction import command
+    from cryoet_bench.measure.machine import name_in
+
+    series = record.series()
+    known = sorted({one.machine for one in series if one.tomogram == tomogram})
     if not known:
-        raise InputError(f"nothing was measured on {tomogram}: run scripts/bench")
+        others = ", ".join(sorted({one.tomogram for one in series}))
+        hint = f" (but on {others})" if others else ""
+        raise InputError(
+            f"nothing was measured on {tomogram}{hint}: run "
+            f"'{command('scripts/bench', tomogram=tomogram)}'"
+        )
     if name in known:
         return name
     if name:
         raise InputError(
             f"nothing was measured on {tomogram} on {name}: choose one of {', '.join(known)}"
         )
-    from cryoet_bench.measure.machine import identify
-
-    own = identify(record)
+    own = name_in(record)
     if own not in known and len(known) > 1:
         raise InputError(
             f"this machine measured nothing on {tomogram}: choose --machine {' or '.join(known)}"
@@ -151,15 +173,21 @@ def _compare(
     record: Record, machine: str, tomogram: str, before: Revision, after: Revision
 ) -> list[Change]:
     from cryoet_bench.changes.comparison import compare
+    from cryoet_bench.changes.reproduction import command
     from cryoet_bench.record.record import Series
 
     journals = [
         record.journal(Series(machine, tomogram, revision.name)) for revision in (before, after)
     ]
+    measure = command("scripts/bench", before.name, after.name, tomogram=tomogram)
     for revision, journal in zip((before, after), journals, strict=True):
         if not journal.rounds:
             raise InputError(
-                f"{revision.label} was not measured on {tomogram} on {machine}: run "
-                f"scripts/bench {before.name} {after.name}"
+                f"{revision.label} was not measured on {tomogram} on {machine}: run '{measure}'"
             )
-    return compare(record.suite().values(), *journals)
+    found = compare(record.suite().values(), *journals)
+    if all(one.verdict == "not measured" for one in found):
+        raise InputError(
+            f"{before.label} and {after.label} have no measured case in common: run '{measure}'"
+        )
+    return found

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cryoet_bench.cli import checkout, consoles, interruption, progress
-from cryoet_bench.cli.options import Margin, Minutes, Pattern, TomogramName
+from cryoet_bench.cli.options import MARGIN, Margin, Minutes, Pattern, TomogramName
 from cryoet_bench.conclusion import INTERRUPTED, NOT_DONE
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind, output
@@ -52,7 +52,7 @@ def confirm(
         ),
     ] = False,
     minutes: Minutes = 10.0,
-    margin: Margin = "3%",
+    margin: Margin = MARGIN,
     tomogram: TomogramName = DEFAULT_TOMOGRAM,
     json_file: Annotated[
         Path | None,
@@ -90,14 +90,14 @@ def confirm(
         _pair(names, checkout.known_revisions(root), root, tomogram) if names else (None, None)
     )
     of_any_tier = "" if proposed else None
+    campaign = checkout.prepared(root, tomogram, pattern or of_finding or of_any_tier)
     with chdir(root):
-        campaign = checkout.prepared(root, tomogram, pattern or of_finding or of_any_tier)
         chosen = _chosen(campaign, pair, proposed=proposed)
         done = list(_compare_each(campaign, chosen, minutes, share))
     if verdicts:
         verdicts.write(_as_json(done))
     if done and done[-1].interrupted:
-        _aside.print("Interrupted. What was measured is kept: rerun the same command to resume.")
+        _aside.print(interruption.KEPT)
         raise typer.Exit(INTERRUPTED)
     decided = [one for two in done for one in two.found if one.verdict != "undecided"]
     if not decided:
@@ -195,6 +195,7 @@ def _pair(
 
     A single revision is compared with what it follows.
     """
+    from cryoet_bench.changes.reproduction import pattern_of
     from cryoet_bench.cli.report import known_finding
 
     if len(names) > 2:
@@ -207,14 +208,20 @@ def _pair(
     ):
         finding = known_finding(root, names[0], tomogram)
         pair = revisions.find(finding.previous), revisions.find(finding.revision)
-        return pair, f"^{re.escape(finding.benchmark)}\\b"
+        return pair, pattern_of(finding.benchmark)
     found = [revisions.find(name) for name in names]
-    if len(found) == 2:
-        return (found[0], found[1]), None
-    before = revisions.before(found[0])
+    before = found[0] if len(found) > 1 else revisions.before(found[0])
+    after = found[-1]
     if before is None:
-        raise InputError(f"{found[0].label} is the first release: there is nothing before it")
-    return (before, found[0]), None
+        raise InputError(f"{after.label} is the first release: there is nothing before it")
+    if before == after:
+        raise InputError(
+            f"{after.label} is named twice: name another release, or measure it twice with "
+            f"'cryoet-bench noise {after.name}'"
+        )
+    if before.date > after.date:
+        raise InputError(f"{before.label} is newer than {after.label}: name the older one first")
+    return (before, after), None
 
 
 def percentage(text: str) -> float:
@@ -262,19 +269,12 @@ def print_confirmations(
     undecided = [one for one in found if one.verdict == "undecided"]
     if undecided:
         console.print(f"{len(undecided)} undecided: rerun the same command to go on from here.")
-    alike = [one for one in found if one.correlation is not None and is_correlated(one)]
+    alike = sum(one.estimate.is_correlated for one in subjects if not one.problems)
     if alike:
         console.print(
-            f"{len(alike)} with blocks that follow their neighbours: the machine is not quiet, and "
+            f"{alike} with blocks that follow their neighbours: the machine is not quiet, and "
             "no verdict is given on these."
         )
-
-
-def is_correlated(one: Confirmation) -> bool:
-    """Tell whether neighbouring blocks were too alike for a verdict."""
-    from cryoet_bench.changes.sequence import Estimate
-
-    return Estimate(0.0, 0.0, 0.0, one.blocks, one.correlation).is_correlated
 
 
 def prominence(one: Confirmation) -> tuple[int, float]:

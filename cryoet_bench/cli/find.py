@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 from contextlib import chdir
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cryoet_bench.cli import checkout, consoles
+from cryoet_bench.cli import checkout, consoles, interruption
 from cryoet_bench.cli.options import Json, Minutes, TomogramName
+from cryoet_bench.conclusion import INTERRUPTED
+from cryoet_bench.errors import InputError
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryoet_bench.changes.find import Place, Step
 
 _aside = consoles.aside()
 
@@ -55,36 +62,51 @@ def find(
     def tell(words: str) -> None:
         _aside.print(words, markup=False, soft_wrap=True)
 
-    steps = releases_between(checkout.known_revisions(root), *between)
-    with chdir(root):
-        search = Search(checkout.prepared(root, tomogram, pattern), Budget(minutes), tell)
-        place = search.run(steps)
-        places = [place]
-        if clone:
-            ends = place.before.revision(), place.after.revision()
-            commits = commits_between(
-                clone, *ends, lambda spec: checkout.propose(spec, checkout.known_revisions(root))
-            )
-            places.append(search.run(commits))
-    found = [
-        {
-            "benchmark": one.benchmark.name,
-            "case": one.case,
-            "ratio": one.ratio,
-            "before": one.before.label,
-            "after": one.after.label,
-            "skipped": one.skipped,
-        }
-        for one in places
-    ]
-    if as_json:
-        typer.echo(json.dumps(found, indent=2))
-        return
-    for one in places:
-        ratio = "" if one.ratio is None else f", {one.ratio:.3g} times"
-        typer.echo(
-            f"{one.benchmark.title_of(one.case)}{ratio}: changed by {one.after.label} "
-            f"(still the same in {one.before.label})"
-        )
-        if one.skipped:
-            typer.echo(f"  or by one that could not be measured: {', '.join(one.skipped)}")
+    if clone and not clone.is_dir():
+        raise InputError(f"there is no folder {clone}: name a clone of the package's repository")
+    clone = clone and clone.resolve()
+    revisions = checkout.known_revisions(root)
+    steps = releases_between(revisions, *between)
+    search = Search(checkout.prepared(root, tomogram, pattern), Budget(minutes), tell)
+    places: list[Place] = []
+
+    def look(steps: Sequence[Step]) -> Place:
+        places.append(search.run(steps))
+        if not as_json:
+            typer.echo(_in_words(places[-1]))
+        return places[-1]
+
+    try:
+        with chdir(root):
+            place = look(steps)
+            if clone:
+                ends = place.before.revision(), place.after.revision()
+                look(commits_between(clone, *ends, lambda spec: checkout.propose(spec, revisions)))
+    except KeyboardInterrupt:
+        tell(interruption.KEPT)
+        raise typer.Exit(INTERRUPTED) from None
+    finally:  # the release is known, whatever becomes of the commits
+        if as_json:
+            typer.echo(json.dumps([_facts(one) for one in places], indent=2))
+
+
+def _in_words(place: Place) -> str:
+    ratio = "" if place.ratio is None else f", {place.ratio:.3g} times"
+    text = (
+        f"{place.benchmark.title_of(place.case)}{ratio}: changed by {place.after.label} "
+        f"(still the same in {place.before.label})"
+    )
+    if place.skipped:
+        text += f"\n  or by one that could not be measured: {', '.join(place.skipped)}"
+    return text
+
+
+def _facts(place: Place) -> dict[str, Any]:
+    return {
+        "benchmark": place.benchmark.name,
+        "case": place.case,
+        "ratio": place.ratio,
+        "before": place.before.label,
+        "after": place.after.label,
+        "skipped": place.skipped,
+    }

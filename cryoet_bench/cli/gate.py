@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import chdir
 from pathlib import Path
@@ -14,10 +13,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cryoet_bench.cli import bench, checkout, consoles, progress
+from cryoet_bench.cli import bench, checkout, consoles, interruption, progress
 from cryoet_bench.cli.confirm import follow, percentage
-from cryoet_bench.cli.options import Margin, Minutes, Pattern, TomogramName
+from cryoet_bench.cli.options import MARGIN, Margin, Minutes, Pattern, TomogramName
 from cryoet_bench.conclusion import INTERRUPTED
+from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind, outputs
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
 
@@ -37,8 +37,9 @@ def gate(
         str,
         typer.Argument(
             metavar="CANDIDATE",
-            help="Unreleased zarr or numcodecs: a checkout, a wheel, an sdist, a version, or a "
-            "requirement such as 'zarr @ git+https://…@BRANCH'.",
+            help="Unreleased zarr or numcodecs: a checkout, a wheel, an sdist, a version, a "
+            "requirement such as 'zarr @ git+https://…@BRANCH', or a candidate of 'timeline "
+            "candidate'.",
         ),
     ],
     against: Annotated[
@@ -48,7 +49,7 @@ def gate(
     minutes: Minutes = 10.0,
     tomogram: TomogramName = DEFAULT_TOMOGRAM,
     pattern: Pattern = None,
-    margin: Margin = "3%",
+    margin: Margin = MARGIN,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write JSON; - prints it.")
     ] = None,
@@ -74,6 +75,7 @@ def gate(
     """
     root = checkout.project_root()
     from cryoet_bench.changes.gate import Gate
+    from cryoet_bench.changes.reproduction import command
     from cryoet_bench.tomogram.cache import cache_dir
 
     share = percentage(margin)
@@ -83,26 +85,29 @@ def gate(
     revisions = checkout.known_revisions(root)
     if against:
         revisions.find(against)
+    checkout.selected(root, "core", pattern)
     with _aside.status("Preparing the candidate ..."):
         proposed = checkout.propose(candidate, revisions)
+    campaign = checkout.prepared(root, tomogram, pattern)
+    judged = campaign.revisions.find(proposed.name)
+    base = campaign.revisions.find(against) if against else campaign.revisions.before(judged)
+    assert base is not None  # a candidate stands on a release
+    if base == judged:
+        raise InputError(f"{judged.label} is the candidate itself: name a release for --against")
     with chdir(root):
-        campaign = checkout.prepared(root, tomogram, pattern)
-        judged = campaign.revisions.find(proposed.name)
-        base = campaign.revisions.find(against) if against else campaign.revisions.before(judged)
-        assert base is not None  # a candidate stands on a release
         found = Gate(campaign, base, judged, minutes, share)
         interrupted = _run(found)
     outcome = found.outcome()
-    command = ["cryoet-bench", "gate", candidate, "--against", base.name]
-    if tomogram != DEFAULT_TOMOGRAM:
-        command += ["--tomogram", tomogram]
-    reproduce = shlex.join(command)
+    options = ["--margin", margin] if margin != MARGIN else []
+    reproduce = command(
+        "cryoet-bench", "gate", candidate, "--against", base.name, *options, tomogram=tomogram
+    )
     for kind, target in written.items():
         render = as_json if kind == JSON else as_markdown
         target.write(render(outcome, reproduce))
     _print(outcome, reproduce)
     if interrupted:
-        _aside.print("Interrupted. What was measured is kept: rerun the same command to resume.")
+        _aside.print(interruption.KEPT)
         raise typer.Exit(INTERRUPTED)
     raise typer.Exit(outcome.exit_code)
 

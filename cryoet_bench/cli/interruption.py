@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import NoReturn
 
+KEPT = "Interrupted. What was measured is kept: rerun the same command to resume."
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

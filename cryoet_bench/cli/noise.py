@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from cryoet_bench.cli import checkout, consoles
+from cryoet_bench.cli import checkout, consoles, interruption
 from cryoet_bench.cli.options import Pattern, Tier, TomogramName
 from cryoet_bench.conclusion import FINDING, INTERRUPTED
 from cryoet_bench.files import Kind, Output, output
@@ -51,12 +50,12 @@ def noise(
     an exact value was not the same in both arms.
     """
     root = checkout.project_root()
-    from cryoet_bench.measure.plan import Selection
     from cryoet_bench.measure.run import Campaign
     from cryoet_bench.record.record import Record
     from cryoet_bench.tomogram.cache import cache_dir
     from cryoet_bench.tomogram.sources import obtain
 
+    selection = checkout.selected(root, tier, pattern)
     figures = output(json_file, FIGURES, [tomogram, cache_dir()]) if json_file else None
     revisions = checkout.known_revisions(root)
     chosen = revisions.find(release) if release else revisions.last(1)[0]
@@ -66,7 +65,7 @@ def noise(
         revisions,
         str(facts["name"]),
         Record(root / ".asv" / "noise"),
-        selection=Selection(tier, pattern),
+        selection=selection,
         rounds=_ARMS * rounds,
         exact_rounds=_ARMS,
         arms=_ARMS,
@@ -95,7 +94,7 @@ def run(campaign: Campaign, revision: Revision, tier: Tier, figures: Output | No
     if figures and figures.is_printed:
         _console.stderr = True
     if measure(campaign, [revision]):
-        _console.print("Interrupted. What was measured is kept: rerun the command to resume.")
+        _console.print(interruption.KEPT)
         raise typer.Exit(INTERRUPTED)
     subject = Subject(revision.name, campaign.tomogram, tier)
     benchmarks = [campaign.suite[name] for name in campaign.chosen]
@@ -103,7 +102,7 @@ def run(campaign: Campaign, revision: Revision, tier: Tier, figures: Output | No
     if figures:
         figures.write(as_json(found))
     kept = keep(found, Record.of(campaign.root).own / campaign.machine)
-    shutil.rmtree(campaign.record.own)
+    campaign.journal(revision).path.unlink()
     _print(found)
     _console.print(f"The figures are in {kept}.", soft_wrap=True)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import typer
@@ -32,9 +33,20 @@ Pattern = Annotated[
     str | None,
     typer.Option("--bench", metavar="REGEX", help="Only benchmarks that match.  [core]"),
 ]
+
+
+def _finite(minutes: float) -> float:
+    if not math.isfinite(minutes):
+        raise typer.BadParameter(f"{minutes} is no time: give minutes such as 10")
+    return minutes
+
+
 Minutes = Annotated[
-    float, typer.Option(min=0.1, help="How long it may take, installation included.")
+    float,
+    typer.Option(min=0.1, callback=_finite, help="How long it may take, installation included."),
 ]
 Margin = Annotated[str, typer.Option(help="The difference that does not matter.")]
+MARGIN = "3%"
+"""What it is unless the user says otherwise."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cryoet_bench.cli import checkout, consoles
+from cryoet_bench.cli import checkout, consoles, interruption
 from cryoet_bench.cli.options import Json, Tier
 from cryoet_bench.conclusion import FINDING, INTERRUPTED
 from cryoet_bench.errors import InputError
@@ -83,7 +84,7 @@ def record(
                 origin="cryoet-bench record",
             )
             if measure(campaign, every):
-                _console.print("Interrupted. Rerun 'cryoet-bench record' to resume.")
+                _console.print(interruption.KEPT)
                 raise typer.Exit(INTERRUPTED)
     found = _print_summaries(known)
     if any(one.exact_differing for one in found if one.series.machine == campaign.machine):
@@ -152,12 +153,12 @@ def discard(
 
     Nothing is erased: the journal in results/ keeps the rounds, marked as discarded.
     """
-    from cryoet_bench.measure.machine import identify
+    from cryoet_bench.measure.machine import name_in
     from cryoet_bench.record.record import Record
 
     root = checkout.project_root()
     record, revision = Record.of(root), checkout.known_revisions(root).find(release)
-    machine = identify(record)
+    machine = name_in(record)
     journals = [
         record.journal(series)
         for series in record.series()
@@ -167,7 +168,10 @@ def discard(
     names = _matching({entry.benchmark for j in journals for entry in j.rounds}, pattern)
     count = sum(entry.benchmark in names for j in journals for entry in j.rounds)
     if not count:
-        raise InputError(f"nothing of {revision.label} was measured here that matches")
+        raise InputError(
+            f"nothing of {revision.label} was measured on {machine} that matches: "
+            "'cryoet-bench record list' shows what was"
+        )
     if not yes:
         typer.confirm(f"Discard {count} rounds of {revision.label}?", abort=True)
     for journal in journals:
@@ -188,20 +192,20 @@ def submit(
     Example: cryoet-bench record submit
     """
     from cryoet_bench.measure import suite
-    from cryoet_bench.measure.machine import identify
+    from cryoet_bench.measure.machine import name_in
     from cryoet_bench.record.record import REFERENCE, Record
     from cryoet_bench.record.submission import pack
 
     root = checkout.project_root()
     known = Record.of(root)
     releases = [one.name for one in checkout.known_revisions(root).releases()]
-    machine = machine or identify(known)
+    machine = machine or name_in(known)
     packed = pack(known, machine, DEFAULT_TOMOGRAM, releases, suite.digest(root))
-    folder = REFERENCE / machine
+    folder = root / REFERENCE / machine
     typer.echo(
         f"Packed {len(packed.series)} releases into {folder} ({packed.size / 1e6:.1f} MB); left "
         f"out {len(packed.left)} candidates or other tomograms.\n"
-        f"Next: cryoet-bench record check {folder}"
+        f"Next: {shlex.join(['cryoet-bench', 'record', 'check', str(folder)])}"
     )
 
 
@@ -232,6 +236,8 @@ def check(
     named = folders or sorted(path for path in committed.own.glob("*") if path.is_dir())
     if not named:
         raise InputError(f"there is no record in {committed.own}: name the folder of a machine")
+    if absent := [path for path in named if not path.is_dir()]:
+        raise InputError(f"there is no folder {absent[0]}: name that of a machine, as in record/")
     rules = Rules(
         {one.name: one for one in checkout.known_revisions(root).releases()},
         committed.suite(),

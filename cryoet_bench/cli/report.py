@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,7 +30,8 @@ def report(
     ] = Path(),
     tomogram: Annotated[str, typer.Option(help="Measured on which tomogram.")] = DEFAULT_TOMOGRAM,
     machine: Annotated[
-        str | None, typer.Option(help="Whose record; this machine's if none is named.")
+        str | None,
+        typer.Option(help="Measured on which machine; this one, else the reference machine."),
     ] = None,
 ) -> None:
     """Write the script and the issue that report a finding upstream.
@@ -59,7 +61,7 @@ def report(
     issue = output(out / f"{made.name}.md", reporting.ISSUE)
     script.write(made.script)
     issue.write(made.issue)
-    typer.echo(f"uv run {script.path}")
+    typer.echo(shlex.join(["uv", "run", str(script.path)]))
     typer.echo(f"The text of an issue for {found.package} is in {issue.path}.")
 
 
@@ -71,12 +73,13 @@ def known_finding(root: Path, name: str, tomogram: str, machine: str | None = No
     InputError
         There is none; close ids are named.
     """
+    from cryoet_bench.changes.reproduction import command
     from cryoet_bench.changes.screen import screen
-    from cryoet_bench.measure.machine import identify
+    from cryoet_bench.cli.changes import known_machine
     from cryoet_bench.record.record import Record
 
     record = Record.of(root)
-    where = machine or identify(record)
+    where = known_machine(record, tomogram, machine)
     screening = screen(record, checkout.known_revisions(root), where, tomogram)
     known = {one.id: one for one in screening.findings}
     if name not in known:
@@ -84,6 +87,6 @@ def known_finding(root: Path, name: str, tomogram: str, machine: str | None = No
         hint = f"; did you mean {' or '.join(close)}?" if close else ":"
         raise InputError(
             f"there is no finding {name!r} on {tomogram} on {where}{hint} "
-            "'cryoet-bench changes --json' lists them"
+            f"'{command('cryoet-bench', 'changes', '--json', tomogram=tomogram)}' lists them"
         )
     return known[name]

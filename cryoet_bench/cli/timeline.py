@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shlex
 from typing import Annotated, Any
 
 import typer
@@ -161,4 +160,4 @@ def candidate(
     typer.echo(f"{made.label} stands on {made.release.label}, branch {made.name}")
     if made.moved:
         typer.echo(f"moved with it: {', '.join(made.moved)}")
-    typer.echo(f"To judge it: scripts/bench --candidate {shlex.quote(spec)}")
+    typer.echo(f"To judge it: cryoet-bench gate {made.name}")

@@ -42,14 +42,19 @@ def identify(record: Record, name: str | None = None) -> str:
     name : str, optional
         What it is called, in place of what asv knows or the host's name.
     """
+    found = name_in(record, name)
+    if not record.machine(found):
+        record.describe_machine(found, facts())
+    return found
+
+
+def name_in(record: Record, name: str | None = None) -> str:
+    """Return the name that this machine has in the record, or will have once it measures."""
     wanted = name or asv_name()
     present = facts()
     for candidate in (wanted, *(f"{wanted}-{number}" for number in range(2, 100))):
         known = record.machine(candidate)
-        if not known:
-            record.describe_machine(candidate, present)
-            return candidate
-        if all(known.get(key) == present[key] for key in _DECIDING):
+        if not known or all(known.get(key) == present[key] for key in _DECIDING):
             return candidate
     raise InputError(
         f"there are a hundred machines named {wanted} in the record: give this one another name "

@@ -71,8 +71,8 @@ class Campaign:
         Who measures.
     not_installed : dict of str to str
         Why revisions could not be measured at all, by name; they are tried again next time.
-    disturbed : list of str
-        Visits that stayed disturbed, in words.
+    disturbed : list of Stop
+        Whose visits stayed disturbed.
     """
 
     root: Path
@@ -87,7 +87,7 @@ class Campaign:
     shuffled: bool = False
     origin: str = "scripts/bench"
     not_installed: dict[str, str] = field(default_factory=dict)
-    disturbed: list[str] = field(default_factory=list)
+    disturbed: list[Stop] = field(default_factory=list)
 
     @cached_property
     def machine(self) -> str:
@@ -191,7 +191,7 @@ class Campaign:
                 return
             journal.disturb(visit, slower)
             if attempt == REPEATS or broken or not timed:
-                self.disturbed.append(f"{revision.label}, round {stop.round}")
+                self.disturbed.append(stop)
                 return
             work = timed  # exact values have no noise, so they stand
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cryoet_bench.changes.gate import Gate, Judgement, Outcome, Sensitivity, pattern_of
+from cryoet_bench.changes.gate import Gate, Judgement, Outcome, Sensitivity
 from cryoet_bench.cli.gate import as_json, as_markdown, summary
 from cryoet_bench.measure.plan import Selection
 from tests.measured import campaign, last_two
@@ -91,14 +91,3 @@ def test_a_case_that_leans_to_slower_is_no_good_end(outcome: Outcome) -> None:
     )
     assert replace(open_, leaning=0).exit_code == 0
     assert replace(open_, judgements=outcome.judgements).exit_code == 1
-
-
-def test_a_pattern_finds_its_case_alone() -> None:
-    selected = pattern_of("read.Patterns.time_read", "slice-xy, cube-64 v2")
-    assert re.search(selected, "read.Patterns.time_read('slice-xy', 'cube-64 v2')")
-    assert not re.search(selected, "read.Patterns.time_read('slice-xy', 'cube-64 v3')")
-    assert not re.search(selected, "read.Patterns.time_read('slice-xz', 'cube-64 v2')")
-    assert re.search(pattern_of("read.Codecs.time_volume", ""), "read.Codecs.time_volume('x')")
-    assert not re.search(r"[^A-Za-z0-9_ .*^\\-]", selected), (
-        "nothing that a shell changes in quotes"
-    )

@@ -138,6 +138,8 @@ def test_an_interruption_shows_what_there_is_and_how_to_resume(
         (["zarr-0.0.1"], "named 'zarr-0.0.1'"),
         (["--since", "zarr-99"], "named 'zarr-99'"),
         (["--line", "nowhere"], "nowhere"),
+        (["zarr-3.4.2", "--all"], "chosen in several ways: keep one"),
+        (["--bench", "nothing-of-that-name"], "no benchmark matches 'nothing-of-that-name'"),
         (["--tomogram", "nothing-of-that-name"], "nothing-of-that-name"),
         (["--candidate", "requests==2"], "'requests==2' is no candidate"),
     ],

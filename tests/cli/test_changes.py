@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -91,6 +92,25 @@ def test_an_upgrade_is_told_net() -> None:
     table = run("--between", "zarr-3.2", "zarr-3.11")
     assert "zarr 3.11 against zarr 3.2" in table.output
     assert "2x more requests in zarr 3.11 than in zarr 3.2" in " ".join(table.output.split())
+    back = run("--between", "zarr-3.11", "zarr-3.2", "--format", "md")
+    assert "# From zarr 3.11 to zarr 3.2: what going back changes" in back.output
+
+
+def test_to_look_at_the_record_changes_nothing(checkout: Path) -> None:
+    before = sorted(checkout.rglob("*"))
+    assert run().exit_code == 0
+    assert sorted(checkout.rglob("*")) == before
+
+
+def test_a_report_is_of_the_machine_that_is_shown(tmp_path: Path) -> None:
+    groups = json.loads(run("--json").output)["groups"]
+    (slower,) = [one for group in groups for one in group["findings"] if one["kind"] == "slower"]
+    folder = tmp_path / "my reports"
+    folder.mkdir()
+    result = CliRunner().invoke(app, ["report", slower["id"], "--out", str(folder)])
+    program, doing, script = shlex.split(result.output.splitlines()[0])
+    assert (program, doing) == ("uv", "run")
+    assert Path(script).read_text("utf-8").startswith("# /// script")
 
 
 @pytest.mark.parametrize(
@@ -99,9 +119,14 @@ def test_an_upgrade_is_told_net() -> None:
         (("--format", "pdf"), "there is no format 'pdf': choose table, md, html, json, atom"),
         (("--since", "zarr-9"), "no release or candidate named 'zarr-9'"),
         (("--line", "zarr-9"), "the timeline has no line 'zarr-9'"),
-        (("--package", "numpy"), "no release of 'numpy' is among them"),
+        (("--package", "numpy"), "no release is one of 'numpy': choose zarr"),
+        (("--line", "main", "--since", "zarr-2.9"), "no release is left: leave out one of"),
         (("--machine", "mars"), f"on mars: choose one of {MACHINE}"),
-        (("--tomogram", "mine"), "nothing was measured on mine"),
+        (
+            ("--tomogram", "mine"),
+            "on mine (but on phantom-10A): run 'scripts/bench --tomogram mine'",
+        ),
+        (("--between", "zarr-3.1", "zarr-3.1"), "zarr 3.1 is named twice"),
         (("--between", "zarr-3.0", "zarr-3.1", "--line", "main"), "leave out --since"),
         (("--between", "zarr-3.0", "zarr-9"), "no release or candidate named 'zarr-9'"),
         (("-o", "x.txt"), "a table is printed"),

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -13,27 +11,8 @@ from typer.testing import CliRunner, Result
 from cryoet_bench.cli import app
 from cryoet_bench.errors import InputError
 from cryoet_bench.record.record import CONFIRMATIONS
-from cryoet_bench.timeline.revisions import Revisions
-from cryoet_bench.tomogram import sources
-from tests import toy
-from tests.measured import FACTS
 
-
-@dataclass
-class Facts:
-    """A tomogram of which only its facts are asked."""
-
-    facts: dict[str, Any]
-
-
-@pytest.fixture(autouse=True)
-def checkout(measured: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let the command take the toy project for its checkout."""
-    revisions = Revisions(toy.TIMELINE, measured / ".asv" / "timeline")
-    monkeypatch.setattr("cryoet_bench.cli.checkout.project_root", lambda: measured)
-    monkeypatch.setattr("cryoet_bench.cli.checkout.known_revisions", lambda _: revisions)
-    monkeypatch.setattr(sources, "obtain", lambda _: Facts(FACTS))
-    return measured
+pytestmark = pytest.mark.usefixtures("checkout")
 
 
 def run(*arguments: str) -> Result:
@@ -68,3 +47,17 @@ def test_nothing_to_measure_is_said() -> None:
         run()
     with pytest.raises(InputError, match="proposes nothing"):
         run("--proposed", "--bench", "track_bytes")
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["zarr-3.1.0"], "zarr 3.1.0 is the first release"),
+        (["zarr-3.1.1", "zarr 3.1.1"], "is named twice.*'cryoet-bench noise zarr-3.1.1'"),
+        (["zarr-3.1.1", "zarr-3.1.0"], "zarr 3.1.1 is newer than zarr 3.1.0: name the older one"),
+        (["zarr-3.1.1", "--bench", "nothing"], "no benchmark matches 'nothing'"),
+    ],
+)
+def test_what_would_be_read_wrongly_is_refused(names: list[str], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        run(*names)

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from cryoet_bench import cli
 from cryoet_bench.cli import app
 from cryoet_bench.errors import InputError
-from cryoet_bench.timeline.revisions import Revisions
-from tests import toy
-from tests.measured import FACTS, campaign, last_two
+from tests.measured import campaign, last_two
 from tests.test_documents import blocks
 
-
-@pytest.fixture(autouse=True)
-def checkout(measured: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let the commands take the toy project for their checkout."""
-    revisions = Revisions(toy.TIMELINE, measured / ".asv" / "timeline")
-    monkeypatch.setattr("cryoet_bench.cli.checkout.project_root", lambda: measured)
-    monkeypatch.setattr("cryoet_bench.cli.checkout.known_revisions", lambda _: revisions)
-    return measured
-
-
-@dataclass
-class Facts:
-    """A tomogram of which only its facts are asked."""
-
-    facts: dict[str, Any]
+pytestmark = pytest.mark.usefixtures("checkout")
 
 
 def run(*arguments: str) -> str:
@@ -59,23 +43,20 @@ def test_what_is_discarded_is_measured_again(checkout: Path) -> None:
     assert mine.journal(before).outcomes(mine.suite["volume.Volume.time_read"])
 
 
-def test_the_history_is_measured_packed_and_checked(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_history_is_measured_packed_and_checked(checkout: Path) -> None:
     """The commands of docs/record.md, with fewer rounds."""
     shown = [line for block in blocks("docs/record.md") for line in block]
     assert [line.removeprefix("cryoet-bench ") for line in shown] == [
         "record", "record list", "record submit", "record check",
     ]  # fmt: skip
-    monkeypatch.setattr("cryoet_bench.tomogram.sources.obtain", lambda _: Facts(FACTS))
     printed = run("record", "--tier", "core", "--rounds", "1")
     assert all(name in printed for name in ("zarr-3.1.0", "numcodecs-0.16.2", "zarr-3.1.1"))
     rows = json.loads(run("record", "list", "--json"))
     assert [row["exact_differing"] for row in rows] == [0, 0, 0]
     assert all(row["exact_twice"] for row in rows)
     said = run("record", "submit")
-    assert "Packed 3 releases into record/" in said
-    folder = checkout / said.rpartition(" ")[2].strip()
+    assert f"Packed 3 releases into {checkout}/record/" in said
+    folder = Path(said.rpartition(" ")[2].strip())
     found = CliRunner().invoke(app, ["record", "check", str(folder), "--json"])
     assert found.exit_code == 1
     (sentences,) = json.loads(found.output).values()
@@ -83,18 +64,22 @@ def test_the_history_is_measured_packed_and_checked(
     assert all("visit.project.commit" in one for one in sentences), "the toy is no git checkout"
 
 
-def test_the_user_is_asked_first(checkout: Path) -> None:
+@pytest.mark.parametrize("answer", ["n\n", ""])
+def test_the_user_is_asked_first(
+    checkout: Path, answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before, _ = last_two(checkout)
-    result = CliRunner().invoke(app, ["record", "discard", before.name], input="n\n")
-    assert result.exit_code == 1
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    with pytest.raises(InputError, match="nothing was done"):
+        cli._run(["record", "discard", before.name])
     assert campaign(checkout).journal(before).rounds
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["zarr-3.1.0"], "nothing of zarr 3.1.0 was measured here"),
-        (["zarr-3.1.1", "--bench", "nothing"], "nothing of zarr 3.1.1 was measured here"),
+        (["zarr-3.1.0"], "nothing of zarr 3.1.0 was measured on"),
+        (["zarr-3.1.1", "--bench", "nothing"], "nothing of zarr 3.1.1 was measured on"),
         (["zarr-3.1.1", "--bench", "("], "is not a regular expression"),
         (["zarr-9"], "named 'zarr-9'"),
     ],

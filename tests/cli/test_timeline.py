@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cryoet_bench.cli import app, main
+from cryoet_bench.cli import app, checkout, main
 from cryoet_bench.timeline import environment, releases, repository, resolver
 from cryoet_bench.timeline.resolver import BEGINNING, Resolver
 from tests.package_index import Index, serve
@@ -92,10 +92,12 @@ def test_from_nothing_to_a_candidate(project: Index, tmp_path: Path) -> None:
     assert said == [
         f"{label} stands on numcodecs 0.12, branch candidate/zarr-3.0rc1-{digest}",
         "moved with it: numcodecs 0.12 to 0.11",
-        "To judge it: scripts/bench --candidate zarr==3.0rc1",
+        f"To judge it: cryoet-bench gate candidate/zarr-3.0rc1-{digest}",
     ]
     path = tmp_path / repository.LOCATION
     assert "zarr==3.0rc1" in repository.requirements(path, f"candidate/zarr-3.0rc1-{digest}")
+    known = checkout.known_revisions(tmp_path)
+    assert checkout.propose(f"candidate/zarr-3.0rc1-{digest}", known).label == label
 
 
 @pytest.mark.parametrize(

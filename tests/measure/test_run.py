@@ -208,7 +208,7 @@ def test_a_disturbed_visit_is_repeated_and_then_recorded_as_such(measured: Path)
     (measured / "busy").touch()
     mine = campaign(measured, rounds=3)
     list(mine.measure([newest]))
-    assert mine.disturbed == ["zarr 3.1.1, round 3"]
+    assert [(one.revision.label, one.round) for one in mine.disturbed] == [("zarr 3.1.1", 3)]
     found = journal(measured, newest)
     assert len(found.disturbed) == 3, "once, and repeated twice"
     # The sound rounds of before count, the disturbed ones do not.
