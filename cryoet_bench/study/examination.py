@@ -195,7 +195,8 @@ def _autocorrelation(original: Array, stored: Array) -> dict[str, float]:
 
     Zero is white: an error that later averaging removes. As Z-checker reports it (Tao et al. 2019).
     """
-    error = stored.astype(np.float64) - original.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # infinity that is kept
+        error = stored.astype(np.float64) - original.astype(np.float64)
     error = np.where(np.isfinite(error), error, 0)
     error -= error.mean()
     power = float(np.mean(error**2))

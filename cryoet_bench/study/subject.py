@@ -169,6 +169,7 @@ def _box(volume: Volume, source: str, edge: int, folder: Path) -> Subject:
     region = Part(edge=edge).place(volume, source)
     box = readable(lambda: read_box(volume.array, region), source)
     box = np.ascontiguousarray(box, box.dtype.newbyteorder("="))
+    _require_content(box, format_region(region), source)
     z, y, x = volume.array.shape
     subject = Subject(
         name=volume.name.encode(errors="backslashreplace").decode(),  # a file's name may be any
@@ -191,6 +192,18 @@ def _box(volume: Volume, source: str, edge: int, folder: Path) -> Subject:
             why = error.strerror or "the disk is full"  # numpy does not say so
             raise InputError(f"{source}: cannot write its box to {folder}: {why}") from error
     return subject
+
+
+def _require_content(box: npt.NDArray[Any], region: str, source: str) -> None:
+    """Raise InputError where all voxels are alike: how they are compressed says nothing."""
+    known = box[np.isfinite(box)]
+    if known.size and known.min() < known.max():
+        return
+    held = f"voxels of {known[0]:g}" if known.size else "NaN and infinity"
+    raise InputError(
+        f"the box {region} of {source} holds {held} alone, which says nothing of the volume: "
+        "'cryoet-bench tomogram add FILE --region Z,Y,X' names a part of it that can be studied"
+    )
 
 
 def is_labels(box: npt.NDArray[Any]) -> bool:

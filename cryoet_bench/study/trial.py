@@ -130,7 +130,10 @@ class Stored:
 
             rounded = numcodecs.BitRound(keepbits=self.configuration.kept_bits).encode(values)
             values = np.asarray(rounded).view(values.dtype).reshape(values.shape)
-        return self.lossy.encode(values) if self._is_scaled else values
+        if not self._is_scaled:
+            return values
+        # Half precision has no room for the arithmetic.
+        return self.lossy.encode(np.asarray(values, np.result_type(values, np.float32)))
 
     def decoded(self, values: Array) -> Array:
         """Return the values that a reader gets."""

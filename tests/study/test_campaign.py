@@ -202,7 +202,7 @@ def test_a_source_that_has_changed_is_named(tmp_path: Path) -> None:
     source, matrix = place(tmp_path)
     plan = campaign.prepare([str(source)], read(str(matrix)), tmp_path / "out")
     with ledger.opened(plan.folder, plan.facts()):
-        np.save(source, np.zeros((24, 24, 24), "f4"))
+        np.save(source, -np.load(source))
     with pytest.raises(InputError, match=r"different voxels of .*v\.npy"):
         campaign.prepare([str(source)], read(str(matrix)), tmp_path / "out")
 
@@ -332,6 +332,14 @@ def test_what_cannot_be_read_is_reported_and_the_rest_goes_on(tmp_path: Path) ->
     )
     assert [subject.name for subject in plan.subjects] == ["v.npy"]
     assert list(plan.unreadable) == [str(tmp_path / "bad.mrc")]
+
+
+@pytest.mark.parametrize("value", [0, 3.5, np.nan])
+def test_a_box_of_one_value_is_not_judged(tmp_path: Path, value: float) -> None:
+    source, matrix = place(tmp_path)
+    np.save(source, np.full((24, 24, 24), value, "f4"))
+    with pytest.raises(InputError, match="alone, which says nothing of the volume"):
+        campaign.prepare([str(source)], read(str(matrix)), tmp_path / "out")
 
 
 def test_nothing_is_left_of_a_study_of_nothing(tmp_path: Path) -> None:

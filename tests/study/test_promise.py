@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cryoet_bench.study.configuration import Configuration, Voxel
 from cryoet_bench.study.promise import Promise
+from cryoet_bench.study.trial import Stored
 
 VALUES = np.array([0.0, 1.0, -2.0, 4.0], "f4")
 
@@ -49,6 +52,14 @@ def test_the_bound_is_where_it_is_said(
         assert not broken
     if abs(factor) > 1.001:
         assert f"{len(values)} voxel" in broken
+
+
+@pytest.mark.parametrize("voxel", ["int8", "int16", "uint16"])
+def test_half_precision_is_scaled_within_the_bound(voxel: Voxel) -> None:
+    volume = np.random.default_rng(1).normal(3, 2, (8, 8, 8)).astype("f2")
+    stored = Stored.of(volume, Configuration(codec="none", chunks=(8, 8, 8), voxel=voxel), None)
+    copy = stored.decoded(stored.encoded())
+    assert stored.promise.broken_by(volume, copy) == ""
 
 
 def test_losses_add_up() -> None:
