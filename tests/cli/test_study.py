@@ -172,6 +172,7 @@ def test_advice_from_an_unfinished_study_says_so(tmp_path: Path) -> None:
     assert "1 have no times" in run("recommend", tmp_path / "s").stdout
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_workers_and_all_in_one_sentence(tmp_path: Path) -> None:
     levels = ", ".join(map(str, range(1, 10)))
     source, matrix = place(tmp_path, matrix=TINY.replace("level = 5", f"level = [{levels}]"))
