@@ -137,22 +137,11 @@ def _exactly(found: Gate) -> Iterator[Progress]:
 
 
 def _print(outcome: Outcome, reproduce: str) -> None:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("verdict", "benchmark", "case", "ratio", "interval", "reproduce with"):
-        table.add_column(heading, justify="right" if heading in {"ratio", "interval"} else "left")
-    for one in outcome.judgements[:_SHOWN]:
-        cells = [one.verdict, one.title, one.case, _ratio(one), _interval(one)]
-        table.add_row(*map(escape, cells), escape(f"--bench '{one.pattern}'"))
     _console.print(f"\n{outcome.candidate.label} against {outcome.against.label}", markup=False)
     if outcome.candidate.moved:
         _console.print(f"Moved with it: {', '.join(outcome.candidate.moved)}.", markup=False)
     if outcome.judgements:
-        _console.print(table)
-        for reason in _reasons(outcome):
-            _console.print(f"  {reason}", markup=False, soft_wrap=True)
-        _console.print(f"To reproduce one: {reproduce} --bench …", markup=False, soft_wrap=True)
-    if len(outcome.judgements) > _SHOWN:
-        _console.print(f"{len(outcome.judgements) - _SHOWN} more are in the JSON file.")
+        _print_judgements(outcome, reproduce)
     _console.print(summary(outcome), markup=False, soft_wrap=True)
     sensitivity = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("times of", "cases", "blocks", "found in all", "found in one"):
@@ -162,6 +151,26 @@ def _print(outcome: Outcome, reproduce: str) -> None:
     if outcome.sensitivity:
         _console.print("The smallest slowdown that would have been found:")
         _console.print(sensitivity)
+
+
+def _print_judgements(outcome: Outcome, reproduce: str) -> None:
+    shown = outcome.judgements[:_SHOWN]
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("verdict", "benchmark", "case", "ratio", "interval"):
+        table.add_column(heading, justify="right" if heading in {"ratio", "interval"} else "left")
+    for one in shown:
+        cells = [one.verdict, one.title, one.case, _ratio(one), _interval(one)]
+        table.add_row(*map(escape, cells))
+    _console.print(table)
+    for reason in _reasons(outcome):
+        _console.print(f"  {reason}", markup=False, soft_wrap=True)
+    # Below the table, since a command that a column breaks into lines cannot be copied.
+    told = f"To reproduce one: {reproduce} with, in the order of the table,"
+    _console.print(told, markup=False, soft_wrap=True)
+    for one in shown:
+        _console.print(f"  --bench '{one.pattern}'", markup=False, soft_wrap=True)
+    if len(outcome.judgements) > _SHOWN:
+        _console.print(f"{len(outcome.judgements) - _SHOWN} more are in the JSON file.")
 
 
 def summary(outcome: Outcome) -> str:
