@@ -63,7 +63,7 @@ class Process:
         Raises
         ------
         InputError
-            The process could not go on for want of something, which is no answer.
+            The process was told to end, or could not go on for want of something.
         """
         process = self._running()
         try:
@@ -79,6 +79,8 @@ class Process:
             return answer
         code = process.wait()
         self._stop()
+        if code in {trial.TOLD_TO_END, -signal.SIGTERM}:
+            raise InputError("a measured process was told to end: rerun to resume")
         self._errors.seek(0)
         printed = self._errors.read().strip().splitlines()
         last = printed[-1] if printed else "nothing was printed"

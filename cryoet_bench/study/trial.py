@@ -49,6 +49,9 @@ ACCESS = {
 }
 """What a study calls the patterns of `READS`."""
 
+TOLD_TO_END = 128 + signal.SIGTERM
+"""Exit code of a process that was asked to end, as shells have it."""
+
 _WHOLE = "read"
 """A read of all voxels, alongside them."""
 
@@ -339,7 +342,7 @@ def _failed(error: Exception) -> dict[str, Any]:
 def main() -> None:
     """Answer requests until there are no more, or until the process is told to end."""
     # As an exception, so that folders and servers go with it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TOLD_TO_END))
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)  # what a codec's library prints is no answer
         for line in sys.stdin:

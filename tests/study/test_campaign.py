@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -185,6 +186,17 @@ def test_a_process_is_out_of_reach_of_ctrl_c_and_ends_when_told(unbroken: Path) 
         assert running.poll() is None
     assert running.poll() is not None
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set(), "this process hears of it"
+
+
+def test_a_process_that_was_told_to_end_has_not_failed(unbroken: Path) -> None:
+    plan = campaign.prepare(
+        [str(unbroken / "v.npy")], read(str(unbroken / "matrix.toml")), unbroken / "out"
+    )
+    request = next(plan.tasks()).request("timed", store="local")
+    with process.Process() as asked:
+        threading.Timer(0.2, asked._running().terminate).start()
+        with pytest.raises(InputError, match="told to end: rerun to resume"):
+            asked.ask(request)
 
 
 def test_a_source_that_is_gone_is_not_needed_any_more(unbroken: Path) -> None:
