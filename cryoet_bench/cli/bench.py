@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import chdir, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cryoet_bench.cli import checkout, consoles, interruption, progress
+from cryoet_bench.cli.findings import Findings, findings
 from cryoet_bench.cli.options import PartRegion, Subset, Tier, Whole
 from cryoet_bench.conclusion import INTERRUPTED
 from cryoet_bench.errors import InputError
@@ -19,9 +20,6 @@ from cryoet_bench.files import Kind, Output, output
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from cryoet_bench.changes.comparison import Change
     from cryoet_bench.measure.plan import Progress
     from cryoet_bench.measure.run import Campaign
     from cryoet_bench.timeline.revisions import Revision, Revisions
@@ -160,28 +158,6 @@ def _bases(revisions: Revisions, proposed: Sequence[Revision]) -> list[Revision]
     return [one for one in bases if one]
 
 
-@dataclass(frozen=True)
-class Findings:
-    """What a run knows at its end, or when it was interrupted.
-
-    Attributes
-    ----------
-    facts : dict
-        Of the tomogram.
-    revisions : list of Revision
-        Those that were asked for, oldest first.
-    cases : pandas.DataFrame
-        From `Record.cases`.
-    comparisons : list of (Revision, Revision, list of Change)
-        Each measured revision against the one before it.
-    """
-
-    facts: dict[str, Any]
-    revisions: list[Revision]
-    cases: pd.DataFrame
-    comparisons: list[tuple[Revision, Revision, list[Change]]]
-
-
 def run(
     campaign: Campaign,
     chosen: list[Revision],
@@ -236,32 +212,6 @@ def run(
         f"\nThe site is in {folder}; look at it with: scripts/bench --open", soft_wrap=True
     )
     return found
-
-
-def findings(campaign: Campaign, chosen: Sequence[Revision], facts: dict[str, Any]) -> Findings:
-    """Return what is known of some revisions on this machine."""
-    from cryoet_bench.changes.comparison import compare
-
-    cases = campaign.record.cases(chosen, machine=campaign.machine, tomogram=campaign.tomogram)
-    wanted = set(cases.loc[cases["status"] == "passed", "revision"])
-    measured = [revision for revision in chosen if revision.name in wanted]
-    benchmarks = [campaign.suite[name] for name in campaign.chosen]
-    comparisons = []
-    for after in measured:
-        before = _before(after, measured, campaign.revisions)
-        if before:
-            journals = campaign.journal(before), campaign.journal(after)
-            comparisons.append((before, after, compare(benchmarks, *journals)))
-    return Findings(facts, list(chosen), cases, comparisons)
-
-
-def _before(after: Revision, measured: Sequence[Revision], revisions: Revisions) -> Revision | None:
-    """Return the measured revision that another is compared with: the nearest that it follows."""
-    known = {revision.name: revision for revision in measured}
-    before = revisions.before(after)
-    while before and before.name not in known:
-        before = revisions.before(before)
-    return before and known[before.name]
 
 
 def measure(campaign: Campaign, chosen: list[Revision]) -> bool:

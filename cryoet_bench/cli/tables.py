@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cryoet_bench.changes.comparison import Change
     from cryoet_bench.changes.finding import Group
     from cryoet_bench.changes.notes import Notes
-    from cryoet_bench.cli.bench import Findings
+    from cryoet_bench.cli.findings import Findings
     from cryoet_bench.timeline.revisions import Revision
 
 _SHOWN = 25

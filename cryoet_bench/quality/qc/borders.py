@@ -11,7 +11,8 @@ import numpy.typing as npt
 from cryoet_bench.quality.qc import padding as pad
 from cryoet_bench.quality.qc.frame import spread
 from cryoet_bench.quality.qc.padding import Padding
-from cryoet_bench.quality.qc.sweep import Sums, Sweeper
+from cryoet_bench.quality.qc.sums import Sums
+from cryoet_bench.quality.qc.sweep import Sweeper
 from cryoet_bench.volume.boxes import Box, Voxels, read_box
 
 Array = npt.NDArray[Any]

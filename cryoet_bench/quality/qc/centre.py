@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from cryoet_bench.quality.qc.frame import Histogram
 from cryoet_bench.quality.qc.robust import MAD_TO_SIGMA
-from cryoet_bench.quality.qc.sweep import HOT_ROOM, Collected, Sums, Sweeper, merged
+from cryoet_bench.quality.qc.sums import Sums
+from cryoet_bench.quality.qc.sweep import HOT_ROOM, Collected, Sweeper, merged
 from cryoet_bench.quality.thresholds import OUTLIER_SIGMA
 
 Array = npt.NDArray[Any]

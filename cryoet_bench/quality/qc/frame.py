@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.qc.kernels import BINS
 from cryoet_bench.quality.qc.robust import MAD_TO_SIGMA
-
-if TYPE_CHECKING:
-    from cryoet_bench.quality.qc.sweep import Sums
+from cryoet_bench.quality.qc.sums import Sums
 
 Array = npt.NDArray[Any]
 

@@ -23,7 +23,8 @@ from cryoet_bench.quality.qc.copies import Copy
 from cryoet_bench.quality.qc.frame import Frame, Histogram, corrected, misframed, of_pilot, sample
 from cryoet_bench.quality.qc.padding import Padding
 from cryoet_bench.quality.qc.robust import MAD_TO_SIGMA
-from cryoet_bench.quality.qc.sweep import Progress, Sums, Sweeper
+from cryoet_bench.quality.qc.sums import Sums
+from cryoet_bench.quality.qc.sweep import Progress, Sweeper
 from cryoet_bench.quality.qc.tiles import Tiles
 from cryoet_bench.volume.boxes import Box, Voxels
 from cryoet_bench.volume.region import middle

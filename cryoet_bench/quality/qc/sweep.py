@@ -19,7 +19,6 @@ from cryoet_bench.quality.qc import padding as pad
 from cryoet_bench.quality.qc.copies import Copy, Samples, copies, sampled, spacing
 from cryoet_bench.quality.qc.frame import Frame, working_dtype
 from cryoet_bench.quality.qc.kernels import (
-    BINS,
     BLOCK,
     accumulate,
     beside_largest,
@@ -27,6 +26,7 @@ from cryoet_bench.quality.qc.kernels import (
     plane_product,
 )
 from cryoet_bench.quality.qc.padding import Padding
+from cryoet_bench.quality.qc.sums import Sums
 from cryoet_bench.quality.qc.tiles import Tiles, scaled, tile, tile_edge
 from cryoet_bench.volume.boxes import (
     Box,
@@ -45,45 +45,6 @@ HOT_ROOM = 1000
 # Values within these shares of the range, from an end of it, are at that end, or on that side.
 RANGE_END, RANGE_SIDE = 0.08, 0.4
 Progress = Callable[[float], None]
-
-
-@dataclass
-class Sums:
-    """What the first sweep accumulates over a box or a whole volume."""
-
-    z: Array
-    y: Array
-    x: Array
-    powers: Array
-    special: Array
-    products: Array
-    low: Array
-    high: Array
-    slice_low: Array
-    slice_high: Array
-    histogram: Array
-    dtype: np.dtype[Any]
-    bits: int = 0
-    padded: int = 0
-    corners: dict[tuple[bool, bool, bool], Array] = field(default_factory=dict)
-    compared: Array = field(default_factory=lambda: np.zeros(2, np.int64))
-
-    @classmethod
-    def empty(cls, shape: Sequence[int], grid: Sequence[int], dtype: np.dtype[Any]) -> Sums:
-        """Return sums of no voxels."""
-        depth, height, width = shape
-        return cls(
-            z=np.zeros((3, depth)), y=np.zeros((3, height)), x=np.zeros((3, width)),
-            powers=np.zeros(2), special=np.zeros(3, np.int64), products=np.zeros(depth),
-            low=np.full(grid, np.inf), high=np.full(grid, -np.inf),
-            slice_low=np.full(depth, np.inf), slice_high=np.full(depth, -np.inf),
-            histogram=np.zeros(BINS, np.int64), dtype=dtype,
-        )  # fmt: skip
-
-    @property
-    def count(self) -> int:
-        """Finite voxels."""
-        return int(self.z[0].sum())
 
 
 @dataclass(frozen=True)
