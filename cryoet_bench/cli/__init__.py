@@ -5,7 +5,7 @@ cryoet-bench qc my_tomogram.mrc                       is this volume sound?
 cryoet-bench verify my_tomogram.mrc my_copy.zarr      did storing it hurt it?
 cryoet-bench study my_tomogram.mrc                    which codec and chunks to write?
 cryoet-bench changes                                  what did each release change?
-cryoet-bench gate ~/src/zarr-python                   is this branch slower?
+cryoet-bench gate ~/zarr-python                       is this branch slower?
 
 Exit codes: 0 good, 1 a finding, 2 could not be done.
 """

@@ -43,7 +43,7 @@ def find(
 
     \b
     cryoet-bench find 'codec.Chunk.time_decode.*blosclz' --between numcodecs-0.12.1 numcodecs-0.15.1
-    cryoet-bench find read.Opening --between zarr-2.18.7 zarr-3.0.8 --clone ~/src/zarr-python
+    cryoet-bench find read.Opening --between zarr-2.18.7 zarr-3.0.8 --clone ~/zarr-python
 
     Of several cases, the one that changed most between the two is followed. Every step is decided
     as 'cryoet-bench confirm' decides; what cannot be measured is skipped and named. Rerun it to go

@@ -61,7 +61,7 @@ def gate(
     """Judge unreleased zarr or numcodecs against a release.
 
     \b
-    cryoet-bench gate ~/src/zarr-python
+    cryoet-bench gate ~/zarr-python
     cryoet-bench gate dist/numcodecs-0.17.2-cp312-cp312-linux_x86_64.whl --minutes 5
     cryoet-bench gate 'zarr @ git+https://github.com/zarr-developers/zarr-python@main'
     cryoet-bench gate . --against zarr-3.4.2 --markdown comment.md --json gate.json

@@ -145,7 +145,7 @@ def candidate(
 
     \b
     cryoet-bench timeline candidate zarr==3.5.0rc1
-    cryoet-bench timeline candidate ~/src/zarr-python
+    cryoet-bench timeline candidate ~/zarr-python
     cryoet-bench timeline candidate dist/numcodecs-0.18.0-cp312-cp312-linux_x86_64.whl
     cryoet-bench timeline candidate dist/zarr-3.5.0.tar.gz
     cryoet-bench timeline candidate "zarr @ git+https://github.com/zarr-developers/zarr-python"
