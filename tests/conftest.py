@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from tests.measured import Once
 
 pytest_plugins = ["tests.measured"]
+
+# Where it is set, each of the many processes that tests start compiles all that it imports, which
+# takes several seconds.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "tomograms"
 
