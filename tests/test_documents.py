@@ -24,9 +24,6 @@ from cryoet_bench.tomogram.phantom import PHANTOMS, make
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ["README.md", "docs/timeline.md", "docs/measuring.md", "docs/quality.md"]
 SERVERS = {"asv preview"}
-PUBLISHES_THE_RECORD = "scripts/bench"
-"""The first of the commands that publish the site: it shows all that the checkout brings, and the
-others what was measured here alone, which takes half as long."""
 INSTALL = re.compile(r"pip install '?cryoet-bench(?P<extra>\[\w+\])?'?")
 SPACING = 10.012
 SUITE = '''
@@ -110,8 +107,6 @@ def test_the_documents_commands(clone: Path) -> None:
                     assert _serves(command, clone), f"{document}: {command}"
                 else:
                     _run(document, command, clone, clone.parent / folder / "bin")
-                if command == PUBLISHES_THE_RECORD:
-                    shutil.rmtree(clone / "record")
     assert (clone / "qc.html").stat().st_size > 10_000
     assert (clone / "verify.html").stat().st_size > 10_000
     assert (clone / ".asv" / "html" / "index.html").exists()
