@@ -4,10 +4,10 @@
 
 Three volumes (the real microtubule where it is at hand, and two phantoms), each treated in every
 way below. Limits were chosen while looking at the microtubule and at seeds 311, 312, 510, 511, 520,
-521, 710, 711, 730, 731, 800, 801 and 900 to 905; what seeds 910, 911, 920 and 921 gave was seen,
-and nothing was changed for it. The wanted answer stands beside each kind: nothing, or the findings
-of which any may be named in a warning, and nothing else. What a volume says untreated it may say
-treated, too. Exits with 1 where a check fails or something else is named.
+521, 710, 711, 730, 731, 800, 801, 900 to 905, 930 and 931; what seeds 910, 911, 920, 921, 940 and
+941 gave was seen, and nothing was changed for it. The wanted answer stands beside each kind:
+nothing, or the findings of which any may be named in a warning, and nothing else. What a volume
+says untreated it may say treated, too. Exits with 1 where a check fails or something else is named.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from cryoet_bench.tomogram.sources import open_volume
 
 Array = npt.NDArray[Any]
 Treatment = Callable[[Array], Array]
-FIRST_SEED = 930
+FIRST_SEED = 950
 REAL = Path(__file__).resolve().parents[2] / "shared" / "tomograms" / "13pf_MT.tif"
 
 # The names by which a warning may call a kind.

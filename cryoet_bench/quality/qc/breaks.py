@@ -24,6 +24,8 @@ _LEAST = 0.1
 _NOISES = 6.5
 _END = 2
 _AGREED = 0.72
+# What exceeds its limit by this factor is beyond doubt, however few of the tiles agree.
+_CERTAIN = 1.5
 # Neighbouring slices that are as alike as this change so smoothly that only much is sudden.
 ALIKE, _SMOOTH = 0.97, 3.0
 # Fewer slices than this have no spread of their own.
@@ -155,7 +157,11 @@ def _whole(item: Break, planes: Planes) -> bool:
                 p for p in range(pair - 4, pair + 5) if abs(p - pair) > 1 and 0 <= p < size - 1
             ]
             rise = level[pair] - np.median(level[around], axis=0)
-            return bool(robust.median(rise) > 0.3 * item.excess)
+            if not robust.median(rise) > 0.3 * item.excess:
+                return False
+            # A particle in a thin volume may be enough to go a little beyond the limit.
+            risen = np.mean(rise[np.isfinite(rise)] > 0)
+            return bool(risen > _AGREED or item.excess > _CERTAIN * item.limit)
         mean = planes.total / planes.voxels
         level = mean
         if item.kind in {"scale", "scaled slice"}:

@@ -175,11 +175,18 @@ def stripes(tiles: Tiles, array: Voxels) -> list[Stripe]:
 def _in_one_slice(stripe: Stripe, level: Array) -> bool:
     """Tell whether rows are rough in one slice: a bead's or an edge's go on in those two aside.
 
-    The slices beside it do not tell: their own roughness is a difference from its rows.
+    The slices beside it do not tell: their own roughness is a difference from its rows. Where a
+    volume was enlarged, rough rows move on by one from slice to slice.
     """
-    planes = [stripe.plane, stripe.plane - 2, stripe.plane + 2]
-    here, *aside = (_rise(level[z], stripe.rows) for z in planes if 0 <= z < len(level))
-    return not any(rise > _ASIDE * here for rise in aside)
+    here = _rise(level[stripe.plane], stripe.rows)
+    first, stop = stripe.rows
+    return not any(
+        _rise(level[z], (first + shift, stop + shift)) > _ASIDE * here
+        for z in (stripe.plane - 2, stripe.plane + 2)
+        if 0 <= z < len(level)
+        for shift in (-1, 0, 1)
+        if first + shift >= 0
+    )
 
 
 def _rise(level: Array, rows: tuple[int, int]) -> float:

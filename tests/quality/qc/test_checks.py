@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy import ndimage
 
 from cryoet_bench.quality.qc import examine, inspect
 from cryoet_bench.quality.qc.checks import half_set_ratio
 from cryoet_bench.quality.thresholds import LIMITS
+from cryoet_bench.tomogram.phantom import PHANTOMS, make
 from cryoet_bench.tomogram.sources import open_volume
 from evaluations.defects import OF_VOLUMES, Defect
 
@@ -149,6 +151,15 @@ def test_rows_that_are_rough_in_one_place_are_not_damaged(clean: Array) -> None:
     part[40, 50:53, 20:50] += noise[:, :30]
     assert examine(whole)["lines"].finding == "damaged-rows"
     assert examine(part)["lines"].finding == ""
+
+
+def test_a_thin_or_an_enlarged_volume_has_no_slice_or_row_from_elsewhere() -> None:
+    # Of all that were tried, the phantom in which a particle and the grid of an enlargement
+    # look most like damage.
+    volume = make(PHANTOMS["phantom-10A"], seed=931).data
+    assert examine(volume[:44], voxel_spacing=10.0).findings == []
+    enlarged = ndimage.zoom(volume[:48, :64, :64], 2, order=1)
+    assert "damaged-rows" not in examine(enlarged, voxel_spacing=5.0).findings
 
 
 @pytest.mark.parametrize("shape", [(40, 1, 1), (1, 40, 1), (1, 1, 40)])
