@@ -21,6 +21,7 @@ pytest_plugins = ["tests.measured"]
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 REAL_DATA = Path(__file__).parents[2] / "shared" / "tomograms"
 
 
@@ -56,6 +57,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     # What -n chooses by itself; another --dist is the user's own.
     return LoadFileScheduling(config, log) if config.getoption("dist") == "load" else None
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """One for all tests of a process, which playwright asks for."""
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium to look at the pages with")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield found
+        found.close()
 
 
 @pytest.fixture(scope="session")

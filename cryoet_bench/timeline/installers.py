@@ -81,6 +81,7 @@ def variables(base: Mapping[str, str] | None = None) -> dict[str, str]:
         kept.setdefault(name, value)
     return kept | {
         "UV_NO_CONFIG": "1",
+        "UV_NO_WRAP": "1",  # what it says is searched for the cause
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         # Sources are the same bytes wherever they are checked out.

@@ -12,11 +12,11 @@ import sys
 import time
 import types
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import sync_playwright
 from typer.testing import CliRunner, Result
 
 from cryoet_bench.cli import app
@@ -26,7 +26,6 @@ from tests.study import synthetic
 from tests.study.studies import TINY, place
 
 RUNNER = CliRunner()
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def run(*arguments: object) -> Result:
@@ -88,31 +87,25 @@ def test_the_code_to_paste_writes_what_was_measured(
         assert json.loads(one["code"]["metadata"])["shape"] == [24, 24, 24]
 
 
-def test_the_page_sorts_filters_and_needs_no_network(finished: Path) -> None:
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium to look at the page with")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page(viewport={"width": 390, "height": 800})
-        asked: list[str] = []
-        errors: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto((finished / "study.html").as_uri())
-        page.wait_for_selector("figure svg")
-        ratio = page.locator("thead button").nth(1)
-        ratio.click()
-        cells = [float(t) for t in page.locator("tbody tr td:nth-child(2)").all_inner_texts()]
-        assert cells == sorted(cells)
-        ratio.click()
-        cells = [float(t) for t in page.locator("tbody tr td:nth-child(2)").all_inner_texts()]
-        assert cells == sorted(cells, reverse=True)
-        page.fill(".filter", "lz4|none")
-        assert page.locator("tbody tr:visible").count() == 2
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        browser.close()
+def test_the_page_sorts_filters_and_needs_no_network(finished: Path, browser: Any) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    asked: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((finished / "study.html").as_uri())
+    page.wait_for_selector("figure svg")
+    ratio = page.locator("thead button").nth(1)
+    ratio.click()
+    cells = [float(t) for t in page.locator("tbody tr td:nth-child(2)").all_inner_texts()]
+    assert cells == sorted(cells)
+    ratio.click()
+    cells = [float(t) for t in page.locator("tbody tr td:nth-child(2)").all_inner_texts()]
+    assert cells == sorted(cells, reverse=True)
+    page.fill(".filter", "lz4|none")
+    assert page.locator("tbody tr:visible").count() == 2
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()
     assert not errors
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,6 @@ from cryoet_bench.timeline.revisions import Revisions
 from tests import synthetic
 from tests.measured import Once
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOSTILE = "=1+1 <script>window.hacked=1<\u2028script>"
 MORE = (
     synthetic.Step("zarr-3.2.0", "cost.Reads.track_requests", 1.5, "whole"),
@@ -49,20 +47,6 @@ class Built:
     folder: Path
     record: Record
     cases: Any
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium to look at the pages with")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="session")

@@ -217,6 +217,7 @@ class TestSettings:
             "UV_NATIVE_TLS": "1",
             "UV_CACHE_DIR": "/mine",
             "UV_NO_CONFIG": "1",
+            "UV_NO_WRAP": "1",
         }
 
     def test_an_index_of_pips_files_is_used(

@@ -222,5 +222,5 @@ def test_unknown_revision(path: Path) -> None:
 
 
 def test_no_repository(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no timeline repository"):
+    with pytest.raises(InputError, match="there is no timeline at"):
         repository.head(tmp_path / "absent")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from cryoet_bench.quality.report import (
 )
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>taken()</script> | $\\frac$"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="module")
@@ -47,32 +45,27 @@ def report() -> Report:
     )
 
 
-def test_the_page_in_a_browser_without_network(report: Report, tmp_path: Path) -> None:
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium to look at the report with")
-    from playwright.sync_api import sync_playwright
-
+def test_the_page_in_a_browser_without_network(
+    report: Report, tmp_path: Path, browser: Any
+) -> None:
     write_html(report, tmp_path / "report.html")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_context(offline=True).new_page()
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto((tmp_path / "report.html").as_uri())
-        assert page.locator("h1").inner_text().startswith(HOSTILE[:20])
-        assert page.locator("h1 .verdict").inner_text() == "fail"
-        assert "taken" not in page.title().split(":")[-1]
-        assert page.locator("script, main img[src='x']").count() == 0
-        rows = page.locator("section").first.locator("tbody tr")
-        assert rows.count() == len(report.checks)
-        assert "1 voxels are NaN" in rows.first.inner_text()
-        for title in ("Orthoslices", "Histogram", "Slice profiles", "Power spectrum"):
-            picture = page.get_by_alt_text(title)
-            assert picture.evaluate("image => image.complete && image.naturalWidth > 500")
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        browser.close()
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((tmp_path / "report.html").as_uri())
+    assert page.locator("h1").inner_text().startswith(HOSTILE[:20])
+    assert page.locator("h1 .verdict").inner_text() == "fail"
+    assert "taken" not in page.title().split(":")[-1]
+    assert page.locator("script, main img[src='x']").count() == 0
+    rows = page.locator("section").first.locator("tbody tr")
+    assert rows.count() == len(report.checks)
+    assert "1 voxels are NaN" in rows.first.inner_text()
+    for title in ("Orthoslices", "Histogram", "Slice profiles", "Power spectrum"):
+        picture = page.get_by_alt_text(title)
+        assert picture.evaluate("image => image.complete && image.naturalWidth > 500")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    context.close()
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
 
 
