@@ -64,6 +64,8 @@ class _Levels:
         Whether the metric has noise.
     tolerance : numpy.ndarray
         Relative difference within which two exact values of a case are the same.
+    wait : numpy.ndarray
+        The one difference of two counts of a case that is chance.
     """
 
     values: Floats
@@ -71,6 +73,7 @@ class _Levels:
     noise: Noise
     timed: bool
     tolerance: Floats
+    wait: Floats
 
 
 class Pairs:
@@ -159,6 +162,7 @@ def _levels(
             noise=pooled(series),
             timed=any(benchmark.is_timed for benchmark in own),
             tolerance=np.array([benchmark.tolerance for benchmark, _ in cases]),
+            wait=np.array([benchmark.wait for benchmark, _ in cases], float),
         )
     return found
 
@@ -170,7 +174,10 @@ def _table(levels: _Levels) -> list[list[Pair | None]]:
     shared = ~np.isnan(steps)
     count = shared.sum(axis=2)
     mean = np.where(shared, steps, 0.0).sum(axis=2) / np.maximum(count, 1)
-    moved = (shared & (np.abs(np.expm1(steps)) > levels.tolerance + 1e-12)).any(axis=2)
+    exact = np.exp(levels.values)
+    apart = np.abs(exact[None, :, :] - exact[:, None, :])
+    same = (np.abs(np.expm1(steps)) <= levels.tolerance + 1e-12) | np.isclose(apart, levels.wait)
+    moved = (shared & ~same).any(axis=2)
 
     def pair(old: int, new: int) -> Pair | None:
         if not count[old, new]:

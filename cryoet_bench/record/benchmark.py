@@ -83,10 +83,15 @@ class Benchmark:
         """The relative difference that an exact value may have between two runs."""
         return float(self.description.get("tolerance", 0.0))
 
+    @property
+    def wait(self) -> int:
+        """The one difference of two counts that is chance; 0 where none is."""
+        return _WAIT if self.unit == "calls" else 0
+
     def is_same(self, one: float, other: float) -> bool:
         """Tell whether two exact values are the same, as far as they are reproducible."""
         apart = abs(other - one)
-        return apart <= self.tolerance * abs(one) or (self.unit == "calls" and apart == _WAIT)
+        return apart <= self.tolerance * abs(one) or apart == self.wait
 
     @property
     def rounds(self) -> int:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cryoet_bench.changes.aspects import ASPECTS, facets, format_of
-from cryoet_bench.changes.pairs import Pairs
+from cryoet_bench.changes.pairs import Pairs, _Levels, _table
 from cryoet_bench.record.estimate import estimate, interval, pooled
 from cryoet_bench.record.record import Record, Series
 from cryoet_bench.timeline.revisions import Revision
@@ -60,6 +61,13 @@ def test_noise_is_the_same(pairs: Pairs) -> None:
     pair = pairs.compare(_facet("read-v2"), "zarr-2.18.6", "zarr-2.18.7")
     assert pair is not None
     assert pair.verdict == "same"
+
+
+def test_a_wait_that_was_over_early_is_no_change_of_calls() -> None:
+    calls = np.log([[479.0], [486.0], [472.0], [487.0]])
+    own = _Levels(calls, [1] * 4, pooled([]), False, np.array([0.01]), np.array([7.0]))
+    found = [one.verdict for one in _table(own)[0] if one]
+    assert found == ["same", "same", "same", "worse"]
 
 
 def test_what_one_release_lacks_is_not_compared(pairs: Pairs) -> None:
