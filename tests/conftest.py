@@ -59,9 +59,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return LoadFileScheduling(config, log) if config.getoption("dist") == "load" else None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """One for all tests of a process, which playwright asks for."""
+    """One for the tests of a file: while it is there, playwright's event loop runs."""
     if CHROMIUM is None:
         pytest.skip("there is no chromium to look at the pages with")
     from playwright.sync_api import sync_playwright

@@ -1,4 +1,4 @@
-"""A browser, and the site of a made-up record, built once."""
+"""The site of a made-up record, built once, and what reads it in a browser."""
 
 from __future__ import annotations
 
