@@ -11,6 +11,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from cryoet_bench.cli import consoles
 from cryoet_bench.cli.options import Json
 from cryoet_bench.conclusion import FINDING
 from cryoet_bench.errors import InputError
@@ -106,7 +107,7 @@ def search(
     from cryoet_bench.tomogram.portal import Search
     from cryoet_bench.tomogram.portal import search as ask
 
-    with Console(stderr=True).status("asking the portal"):
+    with consoles.aside().status("asking the portal"):
         found = ask(
             Search(
                 dataset=dataset,
@@ -150,7 +151,7 @@ def connect(as_json: Json = False) -> None:
     """
     from cryoet_bench.tomogram.portal import connection
 
-    with Console(stderr=True).status("asking the portal"):
+    with consoles.aside().status("asking the portal"):
         parts = connection.check()
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(it) for it in parts], indent=2))

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
+from cryoet_bench.cli import consoles
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, ProgressColumn
 
 _EVERY = 30.0  # seconds: within a stage, a line is printed no sooner
@@ -45,7 +46,7 @@ def bar(*columns: ProgressColumn) -> Progress:
     """
     from rich import progress
 
-    console = Console(stderr=True, highlight=False, emoji=False)
+    console = consoles.aside()
     usual = (
         progress.TextColumn("{task.description}", markup=False),  # a file's name is no markup
         progress.BarColumn(),
@@ -65,7 +66,7 @@ def shown[Step](status: Callable[[Step], Status]) -> Iterator[Callable[[Step], N
     """Yield what shows a step of a measurement, as `status` puts it."""
     from rich import progress
 
-    console = Console(stderr=True, highlight=False)
+    console = consoles.aside()
     if not console.is_terminal:
         yield _printed(status, console)
         return

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cryoet_bench import extras
-from cryoet_bench.cli import progress
+from cryoet_bench.cli import consoles, progress
 from cryoet_bench.cli.verdicts import COLOURS
 from cryoet_bench.conclusion import FINDING, INTERRUPTED, NOT_DONE, say
 from cryoet_bench.errors import InputError
@@ -91,7 +91,7 @@ def qc(
 def _found(sources: list[str]) -> list[str]:
     """Return the sources, each folder that is no Zarr replaced by the volumes in it."""
     found = []
-    console = Console(stderr=True, highlight=False, emoji=False)
+    console = consoles.aside()
     for source in sources:
         path = Path(source).expanduser()
         if not source:

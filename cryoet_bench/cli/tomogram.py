@@ -11,7 +11,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from cryoet_bench.cli import portal
+from cryoet_bench.cli import consoles, portal
 from cryoet_bench.cli.options import Json, PartRegion, Subset, Whole
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def info(
     """
     from cryoet_bench.tomogram import sources
 
-    with Console(stderr=True).status(f"reading {name}"):
+    with consoles.aside().status(f"reading {name}"):
         tomogram = sources.recall(name)
         facts = _facts(tomogram)
     if as_json:
@@ -129,7 +129,7 @@ def add(
     from cryoet_bench.tomogram.part import parse_part
 
     part = parse_part(subset, region, whole)
-    with Console(stderr=True).status(f"reading {file}"):
+    with consoles.aside().status(f"reading {file}"):
         tomogram = sources.add(file, level=level, part=part, stem=name, voxel_spacing=voxel_spacing)
         facts = _facts(tomogram)
     if as_json:
