@@ -90,10 +90,11 @@ def update() -> None:
     Example: cryoet-bench timeline update
     """
     from cryoet_bench.timeline import releases, resolver
+    from cryoet_bench.timeline import update as updates
 
     found = resolver.find_resolver()
     with _aside.status("Looking for releases") as status:
-        done = resolver.update(releases.DATA, found, status.update)
+        done = updates.update(releases.DATA, found, status.update)
     compared = "; ".join(
         f"{package}: {len(versions)} version{'s' * (len(versions) > 1)}"
         for package, versions in done.versions.items()

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from cryoet_bench.cli import app, checkout, main
 from cryoet_bench.timeline import environment, releases, repository, resolver
-from cryoet_bench.timeline.resolver import BEGINNING, Resolver
+from cryoet_bench.timeline.resolver import Resolver
+from cryoet_bench.timeline.update import BEGINNING
 from tests.package_index import Index, serve
 
 

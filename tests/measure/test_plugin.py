@@ -29,7 +29,8 @@ from cryoet_bench.measure.asv.environment import ROOT, ReleaseEnvironment
 from cryoet_bench.record.record import Record
 from cryoet_bench.timeline import environment, installers, releases, repository
 from cryoet_bench.timeline.releases import Companion, Timeline
-from cryoet_bench.timeline.resolver import BEGINNING, Resolver, update
+from cryoet_bench.timeline.resolver import Resolver
+from cryoet_bench.timeline.update import BEGINNING, update
 from tests.package_index import CODE, Index, serve
 
 DAY = timedelta(days=1)

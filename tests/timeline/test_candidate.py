@@ -16,8 +16,9 @@ import pytest
 from cryoet_bench.errors import InputError
 from cryoet_bench.timeline import candidate, environment, releases, repository
 from cryoet_bench.timeline.releases import Timeline
-from cryoet_bench.timeline.resolver import BEGINNING, Resolver, update
+from cryoet_bench.timeline.resolver import Resolver
 from cryoet_bench.timeline.revisions import Revisions
+from cryoet_bench.timeline.update import BEGINNING, update
 from tests.package_index import CODE, Index, serve, wheel
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.timeline import installers, resolver
+from cryoet_bench.timeline import installers
 from cryoet_bench.timeline.environment import Environment
-from cryoet_bench.timeline.resolver import BEGINNING, Resolver
+from cryoet_bench.timeline.resolver import Resolver
+from cryoet_bench.timeline.update import BEGINNING, update
 from tests.package_index import Index, serve
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
@@ -153,10 +154,10 @@ class TestSettings:
         uv = installers.find_uv()
         assert uv
         found = Resolver(uv, sys.executable, index.options)
-        resolver.update(tmp_path / "one.toml", found)
+        update(tmp_path / "one.toml", found)
         for name, value in hostile.items():
             monkeypatch.setenv(name, value)
-        resolver.update(tmp_path / "two.toml", found)
+        update(tmp_path / "two.toml", found)
         assert (tmp_path / "one.toml").read_bytes() == (tmp_path / "two.toml").read_bytes()
 
     def test_what_says_where_packages_come_from_is_kept(self) -> None:
