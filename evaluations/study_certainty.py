@@ -20,8 +20,9 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.record.estimate import variance
 from cryoet_bench.study import ledger
 from cryoet_bench.study.ledger import Entry, Ledger
-from cryoet_bench.study.recommendation import Demand, recommend, use_cases
-from cryoet_bench.study.tables import Results, results
+from cryoet_bench.study.recommendation import Demand, recommend
+from cryoet_bench.study.results import Results, results
+from cryoet_bench.study.uses import use_cases
 
 BAR = 0.15
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cryoet_bench.study import campaign
 from cryoet_bench.study.matrix import Matrix
-from cryoet_bench.study.tables import results
+from cryoet_bench.study.results import results
 
 LEAST_SAVED, LEAST_FASTER = 0.995, 3.0
 TOMOGRAM = "phantom-10A"

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from cryoet_bench.study import campaign
 from cryoet_bench.study.matrix import Matrix
-from cryoet_bench.study.tables import results
+from cryoet_bench.study.results import results
 
 BAR = 0.02
 TOMOGRAM = "phantom-4.99A"

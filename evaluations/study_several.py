@@ -20,9 +20,9 @@ from rich.table import Table
 
 from cryoet_bench.study import campaign
 from cryoet_bench.study.matrix import Matrix
-from cryoet_bench.study.recommendation import use_cases
-from cryoet_bench.study.tables import results
+from cryoet_bench.study.results import results
 from cryoet_bench.study.transfer import transfer
+from cryoet_bench.study.uses import use_cases
 from cryoet_bench.tomogram.segmentation import segment
 from cryoet_bench.tomogram.sources import obtain
 

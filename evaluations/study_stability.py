@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 
 from cryoet_bench.study import campaign, matrix
-from cryoet_bench.study.recommendation import Demand, recommend, use_cases
-from cryoet_bench.study.tables import results
+from cryoet_bench.study.recommendation import Demand, recommend
+from cryoet_bench.study.results import results
+from cryoet_bench.study.uses import use_cases
 
 BAR = 3
 TOMOGRAM = "phantom-10A"

@@ -80,13 +80,14 @@ def recommend(
     """
     extras.require("pandas")
     from cryoet_bench.quality.fidelity.profiles import profile_named
-    from cryoet_bench.study import advice, cost, ledger, recommendation
-    from cryoet_bench.study.tables import results
+    from cryoet_bench.study import advice, cost, ledger, uses, whole
+    from cryoet_bench.study.recommendation import Demand
+    from cryoet_bench.study.results import results
 
     if store is not None:
-        recommendation.require_store(store)
-    demand = recommendation.Demand(
-        use=recommendation.use_named(use, recommendation.read_use_cases(weights)),
+        whole.require_store(store)
+    demand = Demand(
+        use=uses.use_named(use, uses.read_use_cases(weights)),
         store=store,
         min_fsc=min_fsc,
         profile=profile and profile_named(profile).name,

@@ -82,10 +82,14 @@ def study(
     out: Annotated[
         Path | None, typer.Option(help="Folder for all results; rerun to resume.")
     ] = None,
-    count: Annotated[
+    volumes: Annotated[
         int,
         typer.Option(
-            min=1, max=MOST_VOLUMES, help="Volumes of this size in the collection, for costs."
+            "--volumes",
+            "--count",
+            min=1,
+            max=MOST_VOLUMES,
+            help="Volumes of this size in the collection, for costs.",
         ),
     ] = 1,
     price: PriceName = "s3-standard",
@@ -98,7 +102,7 @@ def study(
 
     \b
     cryoet-bench study my_tomogram.mrc
-    cryoet-bench study my_tomogram.mrc --count 2000 --price-per-TB-month 23
+    cryoet-bench study my_tomogram.mrc --volumes 2000 --price-per-TB-month 23
     cryoet-bench study a.mrc b.zarr --matrix focused --access xy-slices,subtomograms
 
     A box of each volume is measured: sizes, requests and fidelity exactly, times in interleaved
@@ -108,7 +112,7 @@ def study(
     """
     for module in ("pandas", "pyarrow", "altair", "vl_convert"):
         extras.require(module)
-    from cryoet_bench.study import campaign, cost, overview, tables
+    from cryoet_bench.study import campaign, cost, files, overview, results
     from cryoet_bench.study import matrix as matrices
 
     wanted = _chosen(matrices.read(matrix), access, repeats)
@@ -130,9 +134,9 @@ def study(
 
                 ledger = campaign.run(plan, scheduler=scheduler, progress=tell, warn=say)
             progress.tell("Page and tables", 0, 1)
-            found = tables.results(ledger)
-            seen = overview.overview(found, paid, count=count, excluded=plan.excluded())
-            written = overview.write(seen, folder)
+            found = results.results(ledger)
+            seen = overview.overview(found, paid, volumes=volumes, excluded=plan.excluded())
+            written = files.write(seen, folder)
         except KeyboardInterrupt:
             say(f"interrupted; all results so far are in {folder}, rerun to resume")
             raise typer.Exit(INTERRUPTED) from None

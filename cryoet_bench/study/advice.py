@@ -14,8 +14,8 @@ from cryoet_bench.study.cost import Bill, Collection, Price
 from cryoet_bench.study.recommendation import Demand, Recommendation, recommend
 
 if TYPE_CHECKING:
+    from cryoet_bench.study.results import Results
     from cryoet_bench.study.subject import Subject
-    from cryoet_bench.study.tables import Results
 
 
 _CENT = 0.01  # dollars: of less nothing is saved

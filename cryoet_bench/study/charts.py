@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from cryoet_bench.study.configuration import Configuration
     from cryoet_bench.study.overview import Overview
+    from cryoet_bench.study.results import Results
     from cryoet_bench.study.subject import Subject
-    from cryoet_bench.study.tables import Results
 
 # PNG's magic, and what vl-convert begins an SVG with; the folder of plots holds nothing else.
 PNG = Kind("plot of a study", b"\x89PNG", binary=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cryoet_bench.study.results import Results
     from cryoet_bench.study.subject import Subject
-    from cryoet_bench.study.tables import Results
 
 COLUMNS = {
     "ratio": "ratio",

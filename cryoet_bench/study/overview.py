@@ -1,28 +1,21 @@
-"""What a study says: a sheet for each tomogram, notes on all, and the files they go to."""
+"""What a study says: a sheet for each tomogram, and notes on all."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryoet_bench.files import Kind, output
 from cryoet_bench.measure.controls import LIMIT
-from cryoet_bench.study import figures, scaling, tables
+from cryoet_bench.study import figures, scaling
 from cryoet_bench.study.campaign import ATTEMPTS
 from cryoet_bench.study.cost import Price
-from cryoet_bench.study.recommendation import use_cases
 from cryoet_bench.study.sheet import Sheet, sheet
 from cryoet_bench.study.transfer import Transfer, transfer
+from cryoet_bench.study.uses import use_cases
 
 if TYPE_CHECKING:
-    from cryoet_bench.study.tables import Results
-
-PAGE = Kind("page of a study", b"<title>cryoet-bench study")
-REPORT = Kind("report of a study", b"<!-- cryoet-bench study -->")
-ADVICE = Kind("recommendations of a study", b'"format": "cryoet-bench-recommendations"')
+    from cryoet_bench.study.results import Results
 
 
 @dataclass(frozen=True)
@@ -51,7 +44,7 @@ class Overview:
 
 
 def overview(
-    found: Results, price: Price, *, count: int = 1, excluded: Mapping[str, int] | None = None
+    found: Results, price: Price, *, volumes: int = 1, excluded: Mapping[str, int] | None = None
 ) -> Overview:
     """Return what a study says.
 
@@ -61,12 +54,12 @@ def overview(
         What was measured.
     price : Price
         What costs rest on.
-    count : int
-        Volumes in the collection.
+    volumes : int
+        In the collection.
     excluded : mapping of str to int
         How many combinations of the matrix each rule left out.
     """
-    sheets = tuple(sheet(found, subject, price, count) for subject in found.subjects)
+    sheets = tuple(sheet(found, subject, price, volumes) for subject in found.subjects)
     notes = []
     if excluded:
         total = sum(excluded.values())
@@ -104,30 +97,3 @@ def _controls(found: Results) -> str:
         f"{len(slower)} trials in fresh processes: {spread}the controls of {disturbed} were still "
         f"off after {ATTEMPTS} attempts."
     )
-
-
-def write(seen: Overview, folder: Path) -> list[Path]:
-    """Write tables, page, report, plots and recommendations into a study's folder.
-
-    Raises
-    ------
-    InputError
-        A file of that name is none of a study's; it stays as it is.
-    """
-    from cryoet_bench.study import charts, page  # noqa: PLC0415
-
-    written = tables.write(seen.results, folder)
-    drawn = charts.charts(seen)
-    facts = [advice.facts() for one in seen.sheets for advice in one.advice]
-    content = {"format": "cryoet-bench-recommendations", "recommendations": facts}
-    texts = {
-        "study.html": (PAGE, page.page(seen, drawn)),
-        "study.md": (REPORT, page.report(seen, drawn)),
-        "recommendations.json": (ADVICE, json.dumps(content, indent=1) + "\n"),
-    }
-    for name, (kind, text) in texts.items():
-        target = output(folder / name, kind)
-        target.write(text)
-        written.append(target.path)
-    written += charts.write(drawn, folder / "plots")
-    return written

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cryoet_bench.quality.report.writers import markdown_cell
 from cryoet_bench.study.comparison import HEADINGS
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def _rendered(template: str, seen: Overview, drawn: list[Chart], **more: Any) ->
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["cell"] = markdown_cell
     return environment.get_template(template).render(
         seen=seen,
         title=", ".join(sheet.subject.name for sheet in seen.sheets),

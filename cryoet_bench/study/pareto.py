@@ -11,8 +11,8 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cryoet_bench.study.results import Results
     from cryoet_bench.study.subject import Subject
-    from cryoet_bench.study.tables import Results
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

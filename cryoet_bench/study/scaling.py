@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cryoet_bench.study.results import Results
     from cryoet_bench.study.subject import Subject
-    from cryoet_bench.study.tables import Results
 
 _GROWING = {"read_s": "read", "write_s": "write", "stored_bytes": "store"}
 

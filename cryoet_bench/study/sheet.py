@@ -13,14 +13,15 @@ from cryoet_bench.study.advice import Advice, advise_on, bill_of
 from cryoet_bench.study.comparison import Pair, compared
 from cryoet_bench.study.cost import Collection, Price
 from cryoet_bench.study.pareto import front_shares
-from cryoet_bench.study.recommendation import Demand, use_cases
+from cryoet_bench.study.recommendation import Demand
 from cryoet_bench.study.subject import Subject
+from cryoet_bench.study.uses import use_cases
 from cryoet_bench.study.whole import STORES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cryoet_bench.study.tables import Results
+    from cryoet_bench.study.results import Results
 
 _BEFORE = {
     "configuration": "codec, level, shuffle and loss; chunks and shards; format of Zarr",
@@ -116,10 +117,10 @@ class Sheet:
         return f"{subject.name} ({', '.join(words)})"
 
 
-def sheet(found: Results, subject: Subject, price: Price, count: int) -> Sheet:
+def sheet(found: Results, subject: Subject, price: Price, volumes: int) -> Sheet:
     """Return what a study found on a tomogram, and what so many volumes like it cost."""
     rows = found.of(subject)
-    collection = Collection(volumes=count)
+    collection = Collection(volumes=volumes)
     advice = []
     for case in use_cases().values():
         try:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.study.recommendation import Demand, Recommendation, UseCase, recommend
+from cryoet_bench.study.recommendation import Demand, Recommendation, recommend
+from cryoet_bench.study.uses import UseCase
 
 if TYPE_CHECKING:
-    from cryoet_bench.study.tables import Results
+    from cryoet_bench.study.results import Results
 
 
 @dataclass(frozen=True)

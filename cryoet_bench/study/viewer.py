@@ -13,8 +13,8 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.study.campaign import BOXES
 from cryoet_bench.study.examination import Task
 from cryoet_bench.study.process import ask_once
+from cryoet_bench.study.results import Results
 from cryoet_bench.study.subject import Subject
-from cryoet_bench.study.tables import Results
 
 
 def show(found: Results, pairs: Sequence[tuple[str, str]]) -> None:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from cryoet_bench.errors import InputError
 from cryoet_bench.harness.s3 import Way
 from cryoet_bench.storage.concurrency import CONCURRENCY
 from cryoet_bench.storage.layouts import Shape
@@ -33,6 +34,12 @@ _PLANES = {
     "slabs": (0,),
 }
 """The axes across which an access cuts the volume."""
+
+
+def require_store(name: str) -> None:
+    """Raise InputError unless a store of that name is known."""
+    if name not in STORES:
+        raise InputError(f"there is no store {name!r}: choose {' or '.join(STORES)}")
 
 
 def objects(configuration: Configuration, shape: Shape) -> int:

@@ -40,7 +40,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "bad.mrc").write_text("no volume")
     result = run(
         "study", source, folder / "bad.mrc", "--matrix", matrix, "--out", folder / "out",
-        "--count", 2000, "--price-per-TB-month", 23,
+        "--volumes", 2000, "--price-per-TB-month", 23,
     )  # fmt: skip
     assert result.exit_code == 2, "one of the two could not be read"
     assert "blosc-zstd-5-byteshuffle-7bits 12 v3" in result.stdout

@@ -20,16 +20,10 @@ from cryoet_bench.study.advice import advise
 from cryoet_bench.study.ledger import Ledger
 from cryoet_bench.study.matrix import Block, Matrix
 from cryoet_bench.study.pareto import front, shares
-from cryoet_bench.study.recommendation import (
-    Demand,
-    UseCase,
-    decide,
-    read_use_cases,
-    recommend,
-    use_cases,
-)
-from cryoet_bench.study.tables import results
+from cryoet_bench.study.recommendation import Demand, decide, recommend
+from cryoet_bench.study.results import results
 from cryoet_bench.study.transfer import transfer
+from cryoet_bench.study.uses import UseCase, read_use_cases, use_cases
 from tests.study import synthetic
 
 POINTS = arrays.arrays(

@@ -19,7 +19,8 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.harness import turn
 from cryoet_bench.study import campaign, ledger, process, trial
 from cryoet_bench.study.matrix import read
-from cryoet_bench.study.tables import measurements, results
+from cryoet_bench.study.results import results
+from cryoet_bench.study.tables import measurements
 from tests.study.studies import LIARS, TINY, place
 
 ROOT = Path(__file__).parents[2]

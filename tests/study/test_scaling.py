@@ -10,9 +10,11 @@ import pytest
 from cryoet_bench.study import advice, campaign, cost, scaling
 from cryoet_bench.study.ledger import Ledger
 from cryoet_bench.study.matrix import read
-from cryoet_bench.study.recommendation import Demand, use_cases
+from cryoet_bench.study.recommendation import Demand
+from cryoet_bench.study.results import Results, results
 from cryoet_bench.study.subject import Subject
-from cryoet_bench.study.tables import Results, configurations, results
+from cryoet_bench.study.tables import configurations
+from cryoet_bench.study.uses import use_cases
 from tests.study import synthetic
 from tests.study.studies import TINY, place
 

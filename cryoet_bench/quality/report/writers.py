@@ -222,16 +222,16 @@ def _checked(target: Path | Output, form: Form, report: Report) -> Output:
 def markdown(report: Report) -> str:
     """Return a summary in Markdown: the verdict and a table of checks."""
     lines = [
-        f"# {_markdown_cell(report.title)}: {report.verdict}",
+        f"# {markdown_cell(report.title)}: {report.verdict}",
         "",
-        *([_markdown_cell(report.answer), ""] if report.answer else []),
+        *([markdown_cell(report.answer), ""] if report.answer else []),
         "| check | verdict | value | threshold | meaning |",
         "|---|---|---|---|---|",
     ]
     lines += [
         "| "
         + " | ".join(
-            _markdown_cell(cell)
+            markdown_cell(cell)
             for cell in (
                 check.title,
                 check.verdict,
@@ -317,7 +317,8 @@ def _literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _markdown_cell(text: str) -> str:
+def markdown_cell(text: str) -> str:
+    """Return a text as one line of Markdown in which nothing is markup."""
     escaped = text.replace("\\", "\\\\")
     for mark in "|`*_[]<>":
         escaped = escaped.replace(mark, f"\\{mark}")
