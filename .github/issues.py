@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 LABEL = "nightly regression"
-REGRESSIONS = {"loses bits", "fails", "no longer available", "worse", "slower"}
 MOST = 20
 
 
@@ -56,7 +55,7 @@ def main(path: str) -> None:
     """Bring the issues up to one report."""
     report = json.loads(Path(path).read_text("utf-8"))
     package = "zarr" if str(report["candidate"]).startswith("candidate/zarr-") else "numcodecs"
-    regressions = [one for one in report["judgements"] if one["verdict"] in REGRESSIONS]
+    regressions = [one for one in report["judgements"] if one["is_regression"]]
     gh("label", "create", LABEL, "--force", "--color", "B60205")
     listed = gh("issue", "list", "--label", LABEL, "--limit", "500", "--json", "number,title")
     known = {one["title"]: str(one["number"]) for one in json.loads(listed)}

@@ -41,8 +41,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cryoet_bench.changes import confirm, history, moves
+from cryoet_bench.changes import history, moves
 from cryoet_bench.changes.confirmation import Confirmation, Ledger
+from cryoet_bench.changes.pairing import Budget, Pairing, timed
 from cryoet_bench.changes.proposals import SUSPICIOUS
 from cryoet_bench.changes.steps import DISTURBED
 from cryoet_bench.cli import checkout
@@ -81,7 +82,7 @@ def measure(minutes: float) -> None:
     """Measure candidates in an order drawn by lot until the time is up."""
     known = list(candidates(ROOT, FOLDER).items())
     random.Random(2026).shuffle(known)
-    budget = confirm.Budget(minutes)
+    budget = Budget(minutes)
     parts = [(CASES, [one for _, one in some]) for some in itertools.batched(known, 8)]
     parts.append((INSTRUCTIONS, [one for copy, one in known if copy.has_instructions]))
     for number, (pattern, some) in enumerate(parts, 1):
@@ -94,20 +95,18 @@ def measure(minutes: float) -> None:
 
 def confirm_all(minutes: float) -> None:
     """Measure candidates side by side with their release until the time is up."""
-    budget, of, known = confirm.Budget(minutes), campaign(), candidates(ROOT, FOLDER)
+    budget, of, known = Budget(minutes), campaign(), candidates(ROOT, FOLDER)
     for copy, cases in agenda(of, known):
         before = of.revisions.before(known[copy])
         assert before is not None
-        where = of.machine, of.tomogram
-        pairing = confirm.Pairing(ROOT, of.record, where, (before, known[copy]), "evaluations")
-        subjects = pairing.subjects((of.suite[name], case) for name, case in cases)
-        if all(not subject.is_open for subject in subjects):
+        pairing = Pairing(of, (before, known[copy]), "evaluations")
+        paired = pairing.cases((of.suite[name], case) for name, case in cases)
+        if not any(one.is_open for one in paired):
             continue
         with pairing:
-            one = confirm.Budget(min(5.0, budget.left / 60))
-            for step in confirm.measure(pairing, subjects, one):
-                print(f"\r{copy.name}: {step.decided} of {step.subjects}   ", end="", flush=True)
-            pairing.conclude(subjects)
+            for block in pairing.decide(paired, Budget(min(5.0, budget.left / 60))):
+                print(f"\r{copy.name}: {block.decided} of {block.cases}   ", end="", flush=True)
+            pairing.conclude(paired)
         if not budget.left:
             return
 
@@ -119,13 +118,13 @@ def agenda(of: Campaign, known: Copies) -> Iterator[tuple[Copy, list[tuple[str, 
     for one, is_proposed in zip(tried, screened(of, known, tried, 0.0), strict=True):
         if is_proposed:
             proposed[one.copy].append((one.benchmark, one.case))
-    timed = [(one.name, case) for one, case in confirm.timed(of.chosen, of.suite)]
+    every = [(one.name, case) for one, case in timed(of)]
     planted = [copy for copy in known if copy.place]
     harmless = [copy for copy in known if not copy.place]
     for copy in random.Random(2027).sample(planted, len(planted)):
-        yield copy, [one for one in timed if covers(copy, *one)]
+        yield copy, [one for one in every if covers(copy, *one)]
     yield from ((copy, proposed[copy]) for copy in harmless if proposed[copy])
-    yield from ((copy, timed) for copy in harmless)
+    yield from ((copy, every) for copy in harmless)
 
 
 def covers(copy: Copy, benchmark: str, case: Case) -> bool:

@@ -22,8 +22,8 @@ from contextlib import chdir
 from pathlib import Path
 
 from cryoet_bench.changes import sequence
-from cryoet_bench.changes.confirm import Budget, Pairing
 from cryoet_bench.changes.confirmation import Block, Ledger, Pair
+from cryoet_bench.changes.pairing import Budget, Pairing
 from cryoet_bench.cli.checkout import known_revisions
 from cryoet_bench.measure.plan import Selection
 from cryoet_bench.measure.run import Campaign
@@ -67,11 +67,10 @@ def measure(minutes: float) -> None:
         for case in cases
     ]
     budget = Budget(minutes)
-    where = campaign.machine, campaign.tomogram
-    with Pairing(ROOT, campaign.record, where, (newest, newest), "evaluations") as pairing:
-        subjects = pairing.subjects(chosen)
+    with Pairing(campaign, (newest, newest), "evaluations") as pairing:
+        cases = pairing.cases(chosen)
         while budget.left > 5:
-            pairing.measure(min(subjects, key=lambda one: len(one.blocks)))
+            pairing.measure(min(cases, key=lambda one: len(one.blocks)))
 
 
 def confirmation(

@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from cryoet_bench.changes.scope import Scope
 from cryoet_bench.changes.screen import screen
 from cryoet_bench.cli.checkout import known_revisions
 from cryoet_bench.record.record import Record
@@ -32,7 +33,7 @@ def main() -> int:
 
 
 def _judge(record: Record, machine: str) -> int:
-    screening = screen(record, known_revisions(ROOT), machine, DEFAULT_TOMOGRAM)
+    screening = screen(Scope(record, known_revisions(ROOT), machine, DEFAULT_TOMOGRAM))
     timed = [one for one in screening.findings if one.timed]
     print(f"{machine}\n\n| release | question | ratio | verdict |\n|---|---|---|---|")
     for one in timed:

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cryoet_bench.changes.scope import Scope
 from cryoet_bench.changes.screen import screen
 from cryoet_bench.record.benchmark import Benchmark
 from cryoet_bench.record.journal import Measured, Round, Visit
@@ -122,7 +123,7 @@ def report(root: Path) -> int:
     """Screen the record, print what it took, and return 1 when a bar is missed."""
     revisions = Revisions(timeline(), root / "timeline")
     before, busy = time.perf_counter(), time.process_time()
-    found = screen(Record(root / "results"), revisions, MACHINE, TOMOGRAM)
+    found = screen(Scope(Record(root / "results"), revisions, MACHINE, TOMOGRAM))
     seconds, busy = time.perf_counter() - before, time.process_time() - busy
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     size = sum(path.stat().st_size for path in (root / "results").rglob("*.jsonl"))

@@ -24,7 +24,10 @@ if "list" in sys.argv:
 def test_each_regression_has_one_issue_of_plain_words(tmp_path: Path) -> None:
     (tmp_path / "gh").write_text(GH.format(python=sys.executable))
     (tmp_path / "gh").chmod(0o755)
-    known = {"ratio": None, "interval": None, "before": None, "after": None, "command": "x"}
+    known = {
+        "ratio": None, "interval": None, "before": None, "after": None, "command": "x",
+        "is_regression": True,
+    }  # fmt: skip
     report = {
         "candidate": "candidate/zarr-git-1a2b3c4d",
         "against": "zarr-3.4.2",
@@ -33,7 +36,8 @@ def test_each_regression_has_one_issue_of_plain_words(tmp_path: Path) -> None:
              "reason": "Boom: ```\n@everyone $(rm -rf /)"},
             {**known, "verdict": "slower", "title": "Read `x` @all", "case": "v3", "reason": "",
              "ratio": 1.2, "interval": [1.1, 1.3]},
-            {**known, "verdict": "faster", "title": "Write", "case": "v3", "reason": ""},
+            {**known, "verdict": "faster", "title": "Write", "case": "v3", "reason": "",
+             "is_regression": False},
         ],
     }  # fmt: skip
     (tmp_path / "gate.json").write_text(json.dumps(report))

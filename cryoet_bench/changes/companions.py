@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from cryoet_bench.changes import sentence
 from cryoet_bench.changes.finding import Layer
+from cryoet_bench.changes.moves import Move, Moves
 from cryoet_bench.changes.subject import FORMATS, Named, values
-
-if TYPE_CHECKING:
-    from cryoet_bench.changes.moves import Move, Moves
+from cryoet_bench.record.benchmark import words
+from cryoet_bench.record.overview import value_in_words
 
 _NONE_MOVED = "no exact companion moved"
 _NONE_MEASURED = "no exact companion was measured"
@@ -156,9 +154,6 @@ COMPANIONS: dict[str, tuple[Companion, ...]] = {
 """The exact metrics of each time, those first that explain most."""
 
 
-RESTATED = frozenset({"size.Codecs.track_fraction_of_raw"})
-"""Metrics that say in another unit what the one beside them says."""
-
 _CODECS = {
     "read.Layouts": "blosc-zstd-5", "write.Layouts": "blosc-zstd-5",
     "read.Types": "blosc-zstd-5", "write.Types": "blosc-zstd-5",
@@ -188,8 +183,18 @@ def explain(found: Sequence[Move], every: Moves) -> str:
             if case in wanted and _explains(move, found[0])
         ]
         if moved:
-            return sentence.exact_move(max(moved, key=lambda move: abs(move.size)))
+            return _in_words(max(moved, key=lambda move: abs(move.size)))
     return _NONE_MOVED if measured else _NONE_MEASURED
+
+
+def _in_words(move: Move) -> str:
+    """Return how an exact metric moved: ``Python calls of a read 3,585 to 19,779 (whole)``."""
+    where = f" ({words(move.case)})" if move.case else ""
+    unit = move.benchmark.unit
+    before, after = (
+        value_in_words(one, unit).removesuffix(f" {unit}") for one in (move.old, move.new)
+    )
+    return f"{move.benchmark.title} {before} to {after}{where}"
 
 
 def _explains(exact: Move, timed: Move) -> bool:

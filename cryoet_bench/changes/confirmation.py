@@ -20,6 +20,9 @@ from cryoet_bench.record.estimate import estimate
 from cryoet_bench.record.journal import Visit, lines
 from cryoet_bench.record.record import Record
 
+Key = tuple[str, str, str, Case]
+"""The older revision, the newer one, the benchmark and the case of a confirmation."""
+
 Verdict = Literal["changed", "equivalent", "undecided"]
 Samples = tuple[tuple[float, ...], ...]
 """Of each process, in the order of their measurement: seconds per call, or the one value."""
@@ -147,6 +150,11 @@ class Confirmation:
     def pair(self) -> Pair:
         """What the verdict is on."""
         return Pair(self.before, self.after, self.benchmark, self.version, self.case)
+
+    @property
+    def key(self) -> Key:
+        """What the verdict is on, whichever version of the benchmark."""
+        return self.before, self.after, self.benchmark, self.case
 
 
 class Ledger:

@@ -1,6 +1,6 @@
 """Find: which release, and in a clone which commit, made a benchmark slower, faster or different.
 
-A bisection. Whether a step behaves as the first or as the last one is decided as `confirm` decides:
+A bisection. Whether a step behaves as the first or as the last one is decided as confirm decides:
 two environments side by side, until the interval of their ratio lies on one side of half the
 change. Of an exact metric one value decides.
 """
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from cryoet_bench.changes import confirm, sequence
-from cryoet_bench.changes.confirm import Budget, Pairing, Subject
+from cryoet_bench.changes import sequence
+from cryoet_bench.changes.pairing import Budget, NotMeasuredError, PairedCase, Pairing
 from cryoet_bench.errors import InputError
 from cryoet_bench.harness import turn
 from cryoet_bench.measure.asv.processes import Laboratory
@@ -145,7 +145,7 @@ class Search:
                 return None
             try:
                 found = scale.is_new(revision)
-            except confirm.NotMeasuredError as error:
+            except NotMeasuredError as error:
                 self.tell(f"{step.label} is skipped: {error}")
                 return None
             self.tell(f"{step.label} is like {'the last' if found else 'the first'} one.")
@@ -186,48 +186,45 @@ class _Times:
         search.tell(f"Their times are measured side by side, for {minutes:.2g} min at most.")
         budget = Budget(minutes)
         with self._pairing(last) as pairing:
-            subjects = pairing.subjects(cases, level=self._level)
-            for _ in confirm.measure(pairing, subjects, budget):
+            paired = pairing.cases(cases, level=self._level)
+            for _ in pairing.decide(paired, budget):
                 pass
-            pairing.conclude(subjects)
-        changed = [one for one in subjects if not one.problems and _is_changed(one)]
+            pairing.conclude(paired)
+        changed = [one for one in paired if not one.problems and _is_changed(one)]
         if not changed:
             raise InputError(
-                f"none of {len(subjects)} cases is confirmed to differ between {first.label} and "
+                f"none of {len(paired)} cases is confirmed to differ between {first.label} and "
                 f"{last.label}: name other releases, or give more --minutes"
             )
         most = max(changed, key=lambda one: abs(one.estimate.mean))
-        self.benchmark, self.case = most.benchmark, most.case
+        self.benchmark, self.case = most.benchmark, most.parameters
         self._change = most.estimate.mean
         self.ratio: float | None = most.estimate.ratio
 
     def is_new(self, revision: Revision) -> bool:
         """Measure blocks until the interval lies on one side of half the change."""
         with self._pairing(revision) as pairing:
-            (subject,) = pairing.subjects([(self.benchmark, self.case)], level=self._level)
+            (case,) = pairing.cases([(self.benchmark, self.case)], level=self._level)
             while True:
-                estimate = subject.estimate
+                estimate = case.estimate
                 off = estimate.mean - self._change / 2
                 if abs(off) > estimate.radius:
                     return (off > 0) == (self._change > 0)
-                if subject.seconds > self._search.budget.left:
+                if case.seconds > self._search.budget.left:
                     raise InputError(
                         f"the time is up at {revision.label}: give more --minutes, and what was "
                         "measured so far is used"
                     )
-                pairing.measure(subject)
-                if subject.problems:
-                    raise confirm.NotMeasuredError(subject.reason)
+                pairing.measure(case)
+                if case.problems:
+                    raise NotMeasuredError(case.reason)
 
     def _pairing(self, revision: Revision) -> Pairing:
-        campaign = self._search.campaign
-        where = campaign.machine, campaign.tomogram
-        pair = self._first, revision
-        return Pairing(campaign.root, campaign.record, where, pair, _ORIGIN)
+        return Pairing(self._search.campaign, (self._first, revision), _ORIGIN)
 
 
-def _is_changed(subject: Subject) -> bool:
-    return subject.estimate.verdict(subject.margin) == "changed"
+def _is_changed(case: PairedCase) -> bool:
+    return case.estimate.verdict(case.margin) == "changed"
 
 
 class _Values:
@@ -261,7 +258,7 @@ class _Values:
         """Measure the value once."""
         values = self._values(revision, [(self.benchmark, self.case)])
         if not values:
-            raise confirm.NotMeasuredError("it has no value there")
+            raise NotMeasuredError("it has no value there")
         return abs(values[0] - self._new) < abs(values[0] - self._old)
 
     def _values(
@@ -274,7 +271,7 @@ class _Values:
         ):
             problem = laboratory.move(revision) or laboratory.import_failure()
             if problem:
-                raise confirm.NotMeasuredError(f"{revision.label} cannot be measured: {problem}")
+                raise NotMeasuredError(f"{revision.label} cannot be measured: {problem}")
             found = [laboratory.measure(*one).level for one in cases]
         return {number: level for number, level in enumerate(found) if level is not None}
 

@@ -19,7 +19,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cryoet_bench.changes import steps
-from cryoet_bench.changes.companions import RESTATED
 from cryoet_bench.changes.comparison import CONFIDENCE
 from cryoet_bench.changes.finding import Kind
 from cryoet_bench.changes.history import History, Values
@@ -39,6 +38,9 @@ RATE = 0.05
 
 SMALLEST = 0.01
 """Smaller steps of a time (ratio - 1) are not proposed."""
+
+_RESTATED = frozenset({"size.Codecs.track_fraction_of_raw"})
+"""Metrics that say in another unit what the one beside them says, and are left out."""
 
 _USUAL = 0.001
 """The p-value that a case must reach in a usual record, for the smallest detectable change."""
@@ -159,7 +161,7 @@ def find(
     moves = Moves()
     families: list[_Family] = []
     for benchmark in benchmarks:
-        if benchmark.is_control or benchmark.name in RESTATED:
+        if benchmark.is_control or benchmark.name in _RESTATED:
             continue
         suites = list(known.of(benchmark))
         for path in paths:

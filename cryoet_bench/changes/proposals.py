@@ -12,14 +12,13 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cryoet_bench.changes.companions import COMPANIONS
-from cryoet_bench.changes.confirmation import confirmations
+from cryoet_bench.changes.confirmation import Key, confirmations
 from cryoet_bench.changes.finding import Finding
+from cryoet_bench.changes.scope import Scope
 from cryoet_bench.changes.screen import between, screen
 from cryoet_bench.changes.subject import values
-from cryoet_bench.changes.unproposed import Key
 from cryoet_bench.record.benchmark import Benchmark, Case
-from cryoet_bench.record.record import Record
-from cryoet_bench.timeline.revisions import Revision, Revisions
+from cryoet_bench.timeline.revisions import Revision
 
 _NONE = 0.0
 """As if no process were disturbed."""
@@ -48,41 +47,26 @@ class Proposal:
     cases: tuple[tuple[Benchmark, Case], ...]
 
 
-def proposals(record: Record, revisions: Revisions, machine: str, tomogram: str) -> list[Proposal]:
+def proposals(scope: Scope) -> list[Proposal]:
     """Return what is to be measured, release by release: the largest change of a time first.
-
-    Parameters
-    ----------
-    record : Record
-        What was measured.
-    revisions : Revisions
-        All of the timeline.
-    machine, tomogram : str
-        Measured on which.
 
     Raises
     ------
     InputError
         The description of the suite or the confirmations are damaged.
     """
-    found = screen(record, revisions, machine, tomogram, disturbed=_NONE).findings
-    decided = _decided(record, machine, tomogram)
+    found = screen(scope, disturbed=_NONE).findings
+    suite, decided = scope.record.suite(), _decided(scope)
     proposed = []
     for names in dict.fromkeys((one.previous, one.revision) for one in _by_size(found)):
-        pair = revisions.find(names[0]), revisions.find(names[1])
+        pair = scope.revisions.find(names[0]), scope.revisions.find(names[1])
         own = [one for one in found if (one.previous, one.revision) == names]
-        if cases := _open_cases(own, record.suite(), pair, decided):
+        if cases := _open_cases(own, suite, pair, decided):
             proposed.append(Proposal(pair, cases))
     return proposed
 
 
-def proposed_between(
-    record: Record,
-    revisions: Revisions,
-    machine: str,
-    tomogram: str,
-    pair: tuple[Revision, Revision],
-) -> Proposal:
+def proposed_between(scope: Scope, pair: tuple[Revision, Revision]) -> Proposal:
     """Return what a record proposes to have changed between two revisions.
 
     Neighbours on a line are judged by the history around them, as ``cryoet-bench changes`` does;
@@ -90,12 +74,8 @@ def proposed_between(
 
     Parameters
     ----------
-    record : Record
-        What was measured.
-    revisions : Revisions
-        All of the timeline.
-    machine, tomogram : str
-        Measured on which.
+    scope : Scope
+        What is judged.
     pair : tuple of Revision
         Releases or candidates, the older one first.
 
@@ -104,12 +84,11 @@ def proposed_between(
     InputError
         The description of the suite is damaged.
     """
-    for one in proposals(record, revisions, machine, tomogram):
+    for one in proposals(scope):
         if one.pair == pair:
             return one
-    found = between(record, revisions, machine, tomogram, *pair, disturbed=_NONE).findings
-    decided = _decided(record, machine, tomogram)
-    return Proposal(pair, _open_cases(found, record.suite(), pair, decided))
+    found = between(scope, *pair, disturbed=_NONE).findings
+    return Proposal(pair, _open_cases(found, scope.record.suite(), pair, _decided(scope)))
 
 
 def _by_size(findings: Iterable[Finding]) -> list[Finding]:
@@ -117,12 +96,9 @@ def _by_size(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda one: (one.status == "exact", -one.size))
 
 
-def _decided(record: Record, machine: str, tomogram: str) -> set[Key]:
-    return {
-        (one.before, one.after, one.benchmark, one.case)
-        for one in confirmations(record, machine, tomogram)
-        if one.verdict != "undecided"
-    }
+def _decided(scope: Scope) -> set[Key]:
+    known = confirmations(scope.record, scope.machine, scope.tomogram)
+    return {one.key for one in known if one.verdict != "undecided"}
 
 
 def _open_cases(

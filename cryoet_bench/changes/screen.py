@@ -15,7 +15,7 @@ from dataclasses import replace
 from cryoet_bench.changes import history, moves, sentence
 from cryoet_bench.changes.causes import Causes
 from cryoet_bench.changes.companions import explain, layer
-from cryoet_bench.changes.confirmation import Confirmation, confirmations
+from cryoet_bench.changes.confirmation import Confirmation, Key, confirmations
 from cryoet_bench.changes.finding import (
     OF_STATUS,
     OPPOSITES,
@@ -28,37 +28,25 @@ from cryoet_bench.changes.finding import (
 )
 from cryoet_bench.changes.moves import Move, Moves
 from cryoet_bench.changes.reproduction import command, pattern_of
+from cryoet_bench.changes.scope import Scope
 from cryoet_bench.changes.steps import DISTURBED
 from cryoet_bench.changes.subject import Subject, subject
-from cryoet_bench.changes.unproposed import Key, unproposed
+from cryoet_bench.changes.unproposed import unproposed
 from cryoet_bench.errors import InputError
 from cryoet_bench.record.benchmark import words
-from cryoet_bench.record.record import Record
-from cryoet_bench.timeline.revisions import Revision, Revisions
+from cryoet_bench.timeline.revisions import Revision
 
 _LEFT = 0.25
 """The share of a change, as a logarithm, that may be left of it where it counts as undone."""
 
 
-def screen(
-    record: Record,
-    revisions: Revisions,
-    machine: str,
-    tomogram: str,
-    *,
-    line: str | None = None,
-    disturbed: float = DISTURBED,
-) -> Screening:
+def screen(scope: Scope, *, line: str | None = None, disturbed: float = DISTURBED) -> Screening:
     """Return what changed along the lines of the timeline, as far as the record tells.
 
     Parameters
     ----------
-    record : Record
-        What was measured.
-    revisions : Revisions
-        All of the timeline.
-    machine, tomogram : str
-        Measured on which.
+    scope : Scope
+        What is judged.
     line : str, optional
         Only the releases of this line; of all lines if none is named.
     disturbed : float
@@ -69,25 +57,20 @@ def screen(
     InputError
         There is no such line, or the description of the suite is damaged.
     """
-    lines = [line] if line else dict.fromkeys(one.line for one in revisions.releases())
-    paths = [revisions.releases(name) for name in lines]
-    return _screen(record, revisions, machine, tomogram, paths, disturbed)
+    releases = scope.revisions.releases
+    lines = [line] if line else dict.fromkeys(one.line for one in releases())
+    return _screen(scope, [releases(name) for name in lines], disturbed)
 
 
 def between(
-    record: Record, revisions: Revisions, machine: str, tomogram: str, before: Revision,
-    after: Revision, *, disturbed: float = DISTURBED,
-) -> Screening:  # fmt: skip
+    scope: Scope, before: Revision, after: Revision, *, disturbed: float = DISTURBED
+) -> Screening:
     """Return the net change from one revision to another, whatever happened in between.
 
     Parameters
     ----------
-    record : Record
-        What was measured.
-    revisions : Revisions
-        All of the timeline.
-    machine, tomogram : str
-        Measured on which.
+    scope : Scope
+        What is judged.
     before, after : Revision
         Releases or candidates of any line.
     disturbed : float
@@ -98,7 +81,7 @@ def between(
     InputError
         The description of the suite is damaged.
     """
-    screening = _screen(record, revisions, machine, tomogram, [[before, after]], disturbed)
+    screening = _screen(scope, [[before, after]], disturbed)
     groups: list[Group] = []
     for group in screening.groups:
         told = [
@@ -109,20 +92,15 @@ def between(
     return replace(screening, groups=tuple(groups))
 
 
-def _screen(
-    record: Record,
-    revisions: Revisions,
-    machine: str,
-    tomogram: str,
-    paths: Sequence[Sequence[Revision]],
-    disturbed: float,
-) -> Screening:
-    known = history.read(record, revisions.by_commit.values(), machine, tomogram)
-    suite = record.suite().values()
+def _screen(scope: Scope, paths: Sequence[moves.Path], disturbed: float) -> Screening:
+    known = history.read(
+        scope.record, scope.revisions.by_commit.values(), scope.machine, scope.tomogram
+    )
+    suite = scope.record.suite().values()
     found = moves.find(known, suite, paths, disturbed)
-    verdicts, damaged = _verdicts(record, machine, tomogram)
+    verdicts, damaged = _verdicts(scope)
     every = [*found.found, *unproposed(known, suite, paths, found, verdicts)]
-    findings = [_finding(together, found, tomogram) for together in _together(every)]
+    findings = [_finding(together, found, scope.tomogram) for together in _together(every)]
     findings = [_confirmed(_undone(one, findings), verdicts) for one in findings]
     causes = Causes.load()
     told = [replace(one, cause=causes.of(one), sentence=sentence.sentence(one)) for one in findings]
@@ -130,8 +108,8 @@ def _screen(
         _groups(told), key=lambda one: (one.findings[0].date, one.findings[0].size), reverse=True
     )
     return Screening(
-        machine=machine,
-        tomogram=tomogram,
+        machine=scope.machine,
+        tomogram=scope.tomogram,
         groups=tuple(groups),
         skipped=(*known.skipped, *damaged, *_unlinked(found)),
         judged=sum(map(len, found.judged.values())),
@@ -145,15 +123,13 @@ def _unlinked(found: Moves) -> Iterator[Skipped]:
         yield Skipped(what=label, reason=reason, count=count)
 
 
-def _verdicts(
-    record: Record, machine: str, tomogram: str
-) -> tuple[dict[Key, Confirmation], list[Skipped]]:
+def _verdicts(scope: Scope) -> tuple[dict[Key, Confirmation], list[Skipped]]:
     """Return the confirmations; none, and why, where their file is damaged."""
     try:
-        known = confirmations(record, machine, tomogram)
+        known = confirmations(scope.record, scope.machine, scope.tomogram)
     except InputError as error:
-        return {}, [Skipped(what="confirmations", reason=history.within(record, error))]
-    return {(one.before, one.after, one.benchmark, one.case): one for one in known}, []
+        return {}, [Skipped(what="confirmations", reason=history.within(scope.record, error))]
+    return {one.key: one for one in known}, []
 
 
 def _confirmed(finding: Finding, verdicts: Mapping[Key, Confirmation]) -> Finding:

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from typing import TYPE_CHECKING
 
 from cryoet_bench.changes.finding import OF_STATUS, OPPOSITES, Finding
-from cryoet_bench.record.benchmark import words
 from cryoet_bench.record.overview import value_in_words
-
-if TYPE_CHECKING:
-    from cryoet_bench.changes.moves import Move
 
 SUSPECTS = ("numcodecs ", "numpy ", "zarr ")
 """Packages that may have made the change when they had to move with a release."""
@@ -81,16 +76,6 @@ def amount(ratio: float) -> str:
     if percent < 0.01:
         return "less than 0.01 %"
     return f"{percent:.0f} %" if percent >= 9.5 else f"{percent:.2g} %"
-
-
-def exact_move(move: Move) -> str:
-    """Return how an exact metric moved: ``Python calls of a read 3,585 to 19,779 (whole)``."""
-    where = f" ({words(move.case)})" if move.case else ""
-    unit = move.benchmark.unit
-    before, after = (
-        value_in_words(one, unit).removesuffix(f" {unit}") for one in (move.old, move.new)
-    )
-    return f"{move.benchmark.title} {before} to {after}{where}"
 
 
 def reason(text: str) -> str:

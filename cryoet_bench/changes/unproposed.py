@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from cryoet_bench.changes.confirmation import Confirmation
+from cryoet_bench.changes.confirmation import Confirmation, Key
 from cryoet_bench.changes.history import History
 from cryoet_bench.changes.moves import Move, Moves, Path, kind_of, neighbours
 from cryoet_bench.changes.subject import values
-from cryoet_bench.record.benchmark import Benchmark, Case
-
-Key = tuple[str, str, str, Case]
-"""The older revision, the newer one, the benchmark and the case of a confirmation."""
+from cryoet_bench.record.benchmark import Benchmark
 
 
 def unproposed(
@@ -37,8 +34,8 @@ def unproposed(
         The releases that lead to the newest one of each line.
     found : Moves
         What the history proposes.
-    verdicts : mapping of tuple to Confirmation
-        By revisions, benchmark and case.
+    verdicts : mapping of Key to Confirmation
+        What was confirmed, or was not.
     """
     suite = {benchmark.name: benchmark for benchmark in benchmarks}
     for (older, newer, name, case), one in verdicts.items():

@@ -15,6 +15,7 @@ from cryoet_bench.variables import DEFAULT_TOMOGRAM
 
 if TYPE_CHECKING:
     from cryoet_bench.changes.comparison import Change
+    from cryoet_bench.changes.scope import Scope
     from cryoet_bench.record.record import Record
     from cryoet_bench.timeline.revisions import Revision, Revisions
 
@@ -68,7 +69,6 @@ def changes(
     root = checkout.project_root()
     from cryoet_bench.changes import notes, screen
     from cryoet_bench.cli import tables
-    from cryoet_bench.record.record import Record
 
     form = "json" if as_json else form
     if form not in {"table", *notes.FORMATS}:
@@ -77,28 +77,27 @@ def changes(
         raise InputError("a table is printed: choose --format md, html, json or atom for a file")
     kind = Kind(f"list of changes ({form})", notes.MARKS.get(form, b""))
     where = output(target, kind, [root / "results"])
-    revisions, record = checkout.known_revisions(root), Record.of(root)
-    machine = known_machine(record, tomogram, machine)
-    facts = record.tomograms().get(tomogram)
+    scope = scope_of(root, tomogram, machine)
+    facts = scope.record.tomograms().get(tomogram)
     what = tables.tomogram_in_words(facts) if facts else tomogram
     if between:
         if since or package or line:
             raise InputError(
                 "--between compares two releases: leave out --since, --package, --line"
             )
-        before, after = (revisions.find(name) for name in between)
+        before, after = (scope.revisions.find(name) for name in between)
         if before == after:
             raise InputError(f"{after.label} is named twice: name another release")
-        cases = _compare(record, machine, tomogram, before, after)
-        found = screen.between(record, revisions, machine, tomogram, before, after)
+        cases = _compare(scope, before, after)
+        found = screen.between(scope, before, after)
         way = "an upgrade" if before.date < after.date else "going back"
         title = f"From {before.label} to {after.label}: what {way} changes"
         told = notes.gather(found, [after], title, what)
         code = int(any(case.is_regression for case in cases))
     else:
-        shown = _shown(revisions, since, package, line)
+        shown = _shown(scope.revisions, since, package, line)
         with _console.status("Reading the record ..."):
-            found = screen.screen(record, revisions, machine, tomogram, line=line)
+            found = screen.screen(scope, line=line)
         told = notes.gather(found, shown, "What releases of zarr and numcodecs changed", what)
         cases, code = [], 0
     if form == "table":
@@ -135,14 +134,31 @@ def _shown(
     return shown
 
 
-def known_machine(record: Record, tomogram: str, name: str | None) -> str:
-    """Return the machine of a name, else this one if it measured anything, else the only one.
+def scope_of(root: Path, tomogram: str, machine: str | None) -> Scope:
+    """Return what a checkout knows of a tomogram on a machine.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The checkout.
+    tomogram : str
+        Its name.
+    machine : str, optional
+        Its name; by default this one if it measured anything there, else the only one that did.
 
     Raises
     ------
     InputError
         Nothing was measured there, or several machines could be meant.
     """
+    from cryoet_bench.changes.scope import Scope
+    from cryoet_bench.record.record import Record
+
+    revisions, record = checkout.known_revisions(root), Record.of(root)
+    return Scope(record, revisions, _known_machine(record, tomogram, machine), tomogram)
+
+
+def _known_machine(record: Record, tomogram: str, name: str | None) -> str:
     from cryoet_bench.changes.reproduction import command
     from cryoet_bench.measure.machine import name_in
 
@@ -169,23 +185,21 @@ def known_machine(record: Record, tomogram: str, name: str | None) -> str:
     return own if own in known else known[0]
 
 
-def _compare(
-    record: Record, machine: str, tomogram: str, before: Revision, after: Revision
-) -> list[Change]:
+def _compare(scope: Scope, before: Revision, after: Revision) -> list[Change]:
     from cryoet_bench.changes.comparison import compare
     from cryoet_bench.changes.reproduction import command
     from cryoet_bench.record.record import Series
 
-    journals = [
-        record.journal(Series(machine, tomogram, revision.name)) for revision in (before, after)
-    ]
-    measure = command("scripts/bench", before.name, after.name, tomogram=tomogram)
+    where = scope.machine, scope.tomogram
+    journals = [scope.record.journal(Series(*where, one.name)) for one in (before, after)]
+    measure = command("scripts/bench", before.name, after.name, tomogram=scope.tomogram)
     for revision, journal in zip((before, after), journals, strict=True):
         if not journal.rounds:
             raise InputError(
-                f"{revision.label} was not measured on {tomogram} on {machine}: run '{measure}'"
+                f"{revision.label} was not measured on {scope.tomogram} on {scope.machine}: "
+                f"run '{measure}'"
             )
-    found = compare(record.suite().values(), *journals)
+    found = compare(scope.record.suite().values(), *journals)
     if all(one.verdict == "not measured" for one in found):
         raise InputError(
             f"{before.label} and {after.label} have no measured case in common: run '{measure}'"

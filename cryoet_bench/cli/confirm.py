@@ -24,8 +24,8 @@ from cryoet_bench.variables import DEFAULT_TOMOGRAM
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cryoet_bench.changes.confirm import Step, Subject
     from cryoet_bench.changes.confirmation import Confirmation
+    from cryoet_bench.changes.pairing import NextBlock, PairedCase
     from cryoet_bench.changes.proposals import Proposal
     from cryoet_bench.measure.run import Campaign
     from cryoet_bench.timeline.revisions import Revision, Revisions
@@ -110,16 +110,16 @@ class _Comparison:
     """What two revisions gave: the cases, and the verdicts on those that could be measured."""
 
     pair: tuple[Revision, Revision]
-    subjects: Sequence[Subject] = ()
-    found: Sequence[Confirmation] = ()
-    interrupted: bool = False
+    cases: Sequence[PairedCase]
+    found: Sequence[Confirmation]
+    interrupted: bool
 
 
 def _compare_each(
     campaign: Campaign, chosen: Sequence[Proposal], minutes: float, margin: float
 ) -> Iterator[_Comparison]:
     """Compare pair after pair, printing the verdicts, until the user interrupts it."""
-    from cryoet_bench.changes.confirm import NotMeasuredError
+    from cryoet_bench.changes.pairing import NotMeasuredError
 
     for one in chosen:
         try:
@@ -129,7 +129,7 @@ def _compare_each(
                 raise
             _aside.print(f"{error}; going on without it", markup=False, soft_wrap=True)
             continue
-        print_confirmations(_console, found.found, found.subjects)
+        print_confirmations(_console, found.found, found.cases)
         yield found
         if found.interrupted:
             return
@@ -137,21 +137,20 @@ def _compare_each(
 
 def _compare(campaign: Campaign, what: Proposal, minutes: float, margin: float) -> _Comparison:
     """Measure cases of two revisions until each has a verdict or the time is up."""
-    from cryoet_bench.changes import confirm as confirming
+    from cryoet_bench.changes.pairing import Budget, Pairing
 
     before, after = what.pair
-    cases = "1 case" if len(what.cases) == 1 else f"{len(what.cases)} cases"
+    count = "1 case" if len(what.cases) == 1 else f"{len(what.cases)} cases"
     _aside.print(
-        f"Measuring {cases} of {before.label} and {after.label} side by side, "
+        f"Measuring {count} of {before.label} and {after.label} side by side, "
         f"for {minutes:g} min at most.",
         soft_wrap=True,
     )
-    budget = confirming.Budget(minutes)
-    where = campaign.machine, campaign.tomogram
-    with confirming.Pairing(campaign.root, campaign.record, where, what.pair) as pairing:
-        subjects = pairing.subjects(what.cases, margin=margin)
-        interrupted = follow(confirming.measure(pairing, subjects, budget))
-        return _Comparison(what.pair, subjects, pairing.conclude(subjects), interrupted)
+    budget = Budget(minutes)
+    with Pairing(campaign, what.pair) as pairing:
+        cases = pairing.cases(what.cases, margin=margin)
+        interrupted = follow(pairing.decide(cases, budget))
+        return _Comparison(what.pair, cases, pairing.conclude(cases), interrupted)
 
 
 def _chosen(
@@ -164,18 +163,15 @@ def _chosen(
     InputError
         There is nothing.
     """
-    from cryoet_bench.changes import confirm as confirming
-    from cryoet_bench.changes.proposals import (
-        Proposal,
-        proposals,
-        proposed_between,
-    )
+    from cryoet_bench.changes.pairing import timed
+    from cryoet_bench.changes.proposals import Proposal, proposals, proposed_between
+    from cryoet_bench.changes.scope import Scope
 
     if pair and not proposed:
-        return [Proposal(pair, tuple(confirming.timed(campaign.chosen, campaign.suite)))]
-    record = campaign.record, campaign.revisions, campaign.machine, campaign.tomogram
+        return [Proposal(pair, tuple(timed(campaign)))]
+    scope = Scope(campaign.record, campaign.revisions, campaign.machine, campaign.tomogram)
     found = []
-    for one in [proposed_between(*record, pair)] if pair else proposals(*record):
+    for one in [proposed_between(scope, pair)] if pair else proposals(scope):
         cases = [each for each in one.cases if each[1] in campaign.chosen.get(each[0].name, ())]
         if cases:
             found.append(Proposal(one.pair, tuple(cases)))
@@ -239,22 +235,22 @@ def percentage(text: str) -> float:
     return share
 
 
-def follow(steps: Iterator[Step]) -> bool:
+def follow(steps: Iterator[NextBlock]) -> bool:
     """Measure, showing progress; return whether the user interrupted it."""
     return interruption.follow(steps, progress.shown(_status))
 
 
-def _status(step: Step) -> progress.Status:
-    where = f"{step.decided} of {step.subjects} decided"
-    left = f"at most {progress.duration(step.seconds_left)} left"
-    return progress.Status(where, step.subject.title, step.fraction, left)
+def _status(block: NextBlock) -> progress.Status:
+    where = f"{block.decided} of {block.cases} decided"
+    left = f"at most {progress.duration(block.seconds_left)} left"
+    return progress.Status(where, block.case.title, block.fraction, left)
 
 
 def print_confirmations(
-    console: Console, found: Sequence[Confirmation], subjects: Sequence[Subject]
+    console: Console, found: Sequence[Confirmation], cases: Sequence[PairedCase]
 ) -> None:
     """Print the verdicts, the largest changes first, and what could not be measured."""
-    titles = {subject.pair: subject.title for subject in subjects}
+    titles = {case.pair: case.title for case in cases}
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("case", "ratio", "interval", "verdict", "blocks"):
         table.add_column(heading, justify="left" if heading in {"case", "verdict"} else "right")
@@ -263,13 +259,13 @@ def print_confirmations(
         table.add_row(*map(escape, cells), str(one.blocks))
     if found:
         console.print(table)
-    for subject in subjects:
-        if subject.reason:
-            console.print(f"{subject.title}: {subject.reason}", markup=False, soft_wrap=True)
+    for case in cases:
+        if case.reason:
+            console.print(f"{case.title}: {case.reason}", markup=False, soft_wrap=True)
     undecided = [one for one in found if one.verdict == "undecided"]
     if undecided:
         console.print(f"{len(undecided)} undecided: rerun the same command to go on from here.")
-    alike = sum(one.estimate.is_correlated for one in subjects if not one.problems)
+    alike = sum(one.estimate.is_correlated for one in cases if not one.problems)
     if alike:
         console.print(
             f"{alike} with blocks that follow their neighbours: the machine is not quiet, and "
@@ -306,11 +302,11 @@ def _as_json(done: Sequence[_Comparison]) -> str:
                 "before": two.pair[0].name,
                 "after": two.pair[1].name,
                 "benchmark": one.benchmark.name,
-                "case": one.case,
+                "case": one.parameters,
                 "reason": one.reason,
             }
             for two in done
-            for one in two.subjects
+            for one in two.cases
             if one.reason
         ],
     }

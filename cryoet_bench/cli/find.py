@@ -52,12 +52,8 @@ def find(
     The exit code is 0 when the place was found, 2 when not.
     """
     root = checkout.project_root()
-    from cryoet_bench.changes.confirm import Budget
-    from cryoet_bench.changes.find import (
-        Search,
-        commits_between,
-        releases_between,
-    )
+    from cryoet_bench.changes.find import Search, commits_between, releases_between
+    from cryoet_bench.changes.pairing import Budget
 
     def tell(words: str) -> None:
         _aside.print(words, markup=False, soft_wrap=True)

@@ -22,7 +22,8 @@ from cryoet_bench.files import Kind, outputs
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
 
 if TYPE_CHECKING:
-    from cryoet_bench.changes.gate import Gate, Judgement, Outcome, Sensitivity
+    from cryoet_bench.changes.gate import Gate
+    from cryoet_bench.changes.judgement import Judgement, Outcome, Sensitivity
     from cryoet_bench.measure.plan import Progress
 
 JSON = Kind("JSON file of a gate", b'"format": "cryoet-bench-gate"')
@@ -205,7 +206,11 @@ def as_json(outcome: Outcome, reproduce: str) -> str:
         "leaning": outcome.leaning,
         "minutes": round(outcome.minutes, 2),
         "judgements": [
-            {**vars(one), "command": f"{reproduce} --bench '{one.pattern}'"}
+            {
+                **vars(one),
+                "is_regression": one.is_regression,
+                "command": f"{reproduce} --bench '{one.pattern}'",
+            }
             for one in outcome.judgements
         ],
         "sensitivity": [vars(one) for one in outcome.sensitivity],

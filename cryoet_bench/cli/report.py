@@ -75,18 +75,15 @@ def known_finding(root: Path, name: str, tomogram: str, machine: str | None = No
     """
     from cryoet_bench.changes.reproduction import command
     from cryoet_bench.changes.screen import screen
-    from cryoet_bench.cli.changes import known_machine
-    from cryoet_bench.record.record import Record
+    from cryoet_bench.cli.changes import scope_of
 
-    record = Record.of(root)
-    where = known_machine(record, tomogram, machine)
-    screening = screen(record, checkout.known_revisions(root), where, tomogram)
-    known = {one.id: one for one in screening.findings}
+    scope = scope_of(root, tomogram, machine)
+    known = {one.id: one for one in screen(scope).findings}
     if name not in known:
         close = difflib.get_close_matches(name, known, n=3)
         hint = f"; did you mean {' or '.join(close)}?" if close else ":"
         raise InputError(
-            f"there is no finding {name!r} on {tomogram} on {where}{hint} "
+            f"there is no finding {name!r} on {tomogram} on {scope.machine}{hint} "
             f"'{command('cryoet-bench', 'changes', '--json', tomogram=tomogram)}' lists them"
         )
     return known[name]

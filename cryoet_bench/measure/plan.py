@@ -30,10 +30,13 @@ class Selection:
     pattern : str, optional
         Only those whose name matches, as ``asv run --bench`` has it: ``name(parameters)``; then of
         all tiers. Controls are always measured.
+    exact_only : bool
+        Leave out whatever is timed, controls too.
     """
 
     tier: Tier = "core"
     pattern: str | None = None
+    exact_only: bool = False
 
     def of(self, suite: Mapping[str, Benchmark]) -> dict[str, tuple[Case, ...]]:
         """Return the chosen cases by benchmark, in the order in which they are measured.
@@ -51,7 +54,11 @@ class Selection:
                 f"no benchmark matches {self.pattern!r}: docs/benchmarks.md lists them, and the "
                 "pattern is searched in names such as read.Patterns.time_read('slice-xy', …)"
             )
-        return {name: chosen[name] for name in sorted(chosen, key=_position) if chosen[name]}
+        return {
+            name: chosen[name]
+            for name in sorted(chosen, key=_position)
+            if chosen[name] and not (self.exact_only and suite[name].is_timed)
+        }
 
     def _cases(self, benchmark: Benchmark) -> tuple[Case, ...]:
         if self.pattern is None or benchmark.is_control:

@@ -15,6 +15,7 @@ from cryoet_bench.changes.aspects import Aspect, Facet, facets
 from cryoet_bench.changes.confirmation import Confirmation, confirmations
 from cryoet_bench.changes.finding import ChangedCase, Finding, Group, Screening
 from cryoet_bench.changes.pairs import Pairs
+from cryoet_bench.changes.scope import Scope
 from cryoet_bench.changes.screen import screen
 from cryoet_bench.errors import InputError
 from cryoet_bench.record.benchmark import Benchmark
@@ -252,7 +253,7 @@ def sheets(record: Record, revisions: Revisions) -> Iterator[Sheet]:
             machine_facts=record.machine(machine),
             cases=own,
             revisions=every,
-            screening=screen(record, revisions, machine, tomogram),
+            screening=screen(Scope(record, revisions, machine, tomogram)),
             pairs=Pairs(list(suite.values()), journals, facets()),
             confirmations=_confirmations(record, machine, tomogram),
         )

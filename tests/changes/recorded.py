@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cryoet_bench.changes.finding import Screening
+from cryoet_bench.changes.scope import Scope
 from cryoet_bench.changes.screen import screen
 from cryoet_bench.record.benchmark import Benchmark
 from cryoet_bench.record.journal import Measured, Round, Visit
@@ -111,8 +112,12 @@ class Invented:
                     file.write(json.dumps({"kind": "visit", **asdict(begun)}) + "\n")
                     file.write(json.dumps({"kind": "round", **asdict(measured)}) + "\n")
 
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.record, self.revisions, MACHINE, TOMOGRAM)
+
     def screen(self, **options: Any) -> Screening:
-        return screen(self.record, self.revisions, MACHINE, TOMOGRAM, **options)
+        return screen(self.scope, **options)
 
 
 def _measured(one: Benchmark, case: tuple[str, ...], level: float | str) -> Measured:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryoet_bench.changes.confirm import Budget
 from cryoet_bench.changes.find import Search, bisect, commits_between, releases_between
+from cryoet_bench.changes.pairing import Budget
 from cryoet_bench.errors import InputError
 from cryoet_bench.measure.plan import Selection
 from cryoet_bench.timeline.revisions import Revisions

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cryoet_bench.changes.gate import Gate, Judgement, Outcome, Sensitivity
+from cryoet_bench.changes.confirmation import Block, Pair
+from cryoet_bench.changes.gate import Gate
+from cryoet_bench.changes.judgement import Judgement, Outcome, Question, Sensitivity
+from cryoet_bench.changes.pairing import PairedCase
 from cryoet_bench.cli.gate import as_json, as_markdown, summary
 from cryoet_bench.measure.plan import Selection
+from cryoet_bench.record.benchmark import Benchmark
 from tests.measured import campaign, last_two
 
 BEFORE, AFTER = "zarr-3.4.2", "zarr-3.4.3"
@@ -79,7 +84,20 @@ def test_markdown_shows_what_a_candidate_says_as_code(outcome: Outcome) -> None:
     assert "| 🔴 loses bits | Round-trip error | `zstd-3, v3` | 0 to 0.5 |  |" in text
     assert "cryoet-bench gate . --against zarr-3.4.2 --bench '^r'" in text
     assert "| Read | 8 | 16 | 4% | - |" in text
-    assert '"exit_code": 1' in as_json(outcome, "x")
+    document = json.loads(as_json(outcome, "x"))
+    assert document["exit_code"] == 1
+    assert [one["is_regression"] for one in document["judgements"]] == [True] * 3
+
+
+def test_of_cases_of_which_one_has_no_block_nothing_is_told_together() -> None:
+    benchmark = Benchmark({"name": "read.A.time_b", "version": "1", "type": "time", "params": []})
+    pair = Pair("a", "b", benchmark.name, "1", ())
+    blocks = [Block(pair, "", 2.0, "ABBA", 1, ((1.0,),), ((after,),)) for after in (1.0, 1.1)]
+    cases = [PairedCase(benchmark, (), pair, 0.001, 0.03, known) for known in (blocks, blocks, [])]
+    question = Question(cases, 0.001)
+    assert question.judgement is None
+    seen = question.sensitivity(seconds=0)
+    assert (seen.blocks, seen.of_all, seen.of_one) == (4, None, None)
 
 
 def test_a_case_that_leans_to_slower_is_no_good_end(outcome: Outcome) -> None:

@@ -11,7 +11,7 @@ SLOWER = [1.1, 1.2, 1.5, 1.4, 1.1, 1.1, 1.1, 1.3]
 
 
 def names(invented: Invented) -> list[tuple[str, str]]:
-    found = proposals(invented.record, invented.revisions, MACHINE, TOMOGRAM)
+    found = proposals(invented.scope)
     return [(one.pair[0].name, one.pair[1].name) for one in found]
 
 
@@ -20,7 +20,7 @@ def test_the_largest_finding_comes_first_with_the_cases_that_changed_most(
 ) -> None:
     invented.measure(READ, times({"zarr-3.3": SLOWER, "zarr-3.8": [2.0] * 8}))
     invented.measure(REQUESTS, exact({"zarr-3.6": [3] * 8}))
-    found = proposals(invented.record, invented.revisions, MACHINE, TOMOGRAM)
+    found = proposals(invented.scope)
     pairs = [("zarr-3.7", "zarr-3.8"), ("zarr-3.2", "zarr-3.3"), ("zarr-3.5", "zarr-3.6")]
     assert names(invented) == pairs
     assert {case for _, case in found[1].cases} == {READ.cases[number] for number in (2, 3, 7)}
@@ -32,7 +32,7 @@ def test_what_disturbed_processes_may_have_made_is_measured_to_find_out(
     newest = [1.2, *[1.0] * 7]
     invented.measure(READ, times({"zarr-3.11": newest}, rounds=2))
     assert not invented.screen().findings
-    (found,) = proposals(invented.record, invented.revisions, MACHINE, TOMOGRAM)
+    (found,) = proposals(invented.scope)
     assert found.pair[1].name == "zarr-3.11"
     assert found.cases == ((READ, READ.cases[0]),)
 
@@ -42,7 +42,7 @@ def test_times_are_measured_whose_exact_companion_moved(invented: Invented) -> N
     invented.measure(
         REQUESTS, exact({"zarr-3.4": [1.05] * 8, "zarr-3.6": [1, 1, 2, 3, 1.2, 4, 1, 1]})
     )
-    (found,) = proposals(invented.record, invented.revisions, MACHINE, TOMOGRAM)
+    (found,) = proposals(invented.scope)
     assert [one.name for one in found.pair] == ["zarr-3.5", "zarr-3.6"]
     assert found.cases == tuple((READ, READ.cases[number]) for number in (5, 3, 2))
     ledger = Ledger(invented.path("zarr-3.6").with_name(CONFIRMATIONS))
@@ -78,10 +78,9 @@ def test_neighbours_are_judged_by_the_history_and_others_by_their_rounds(
     invented: Invented,
 ) -> None:
     invented.measure(READ, times({"zarr-3.3": SLOWER, "zarr-3.8": [2.0] * 8}))
-    where = invented.record, invented.revisions, MACHINE, TOMOGRAM
     find = invented.revisions.find
-    near = proposed_between(*where, (find("zarr-3.2"), find("zarr-3.3")))
-    assert near == proposals(*where)[1]
-    far = proposed_between(*where, (find("zarr-3.1"), find("zarr-3.9")))
+    near = proposed_between(invented.scope, (find("zarr-3.2"), find("zarr-3.3")))
+    assert near == proposals(invented.scope)[1]
+    far = proposed_between(invented.scope, (find("zarr-3.1"), find("zarr-3.9")))
     assert READ.cases[2] in [case for _, case in far.cases]
-    assert not proposed_between(*where, (find("zarr-3.4"), find("zarr-3.5"))).cases
+    assert not proposed_between(invented.scope, (find("zarr-3.4"), find("zarr-3.5"))).cases

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cryoet_bench.changes.finding import Screening
+from cryoet_bench.changes.scope import Scope
 from cryoet_bench.changes.screen import screen
 from cryoet_bench.measure.plan import Selection
 from cryoet_bench.record.record import REFERENCE, Record
@@ -27,7 +28,7 @@ def timeline(tmp_path_factory: pytest.TempPathFactory) -> Revisions:
 @pytest.fixture(scope="module")
 def screening(timeline: Revisions) -> Screening:
     (machine,) = {one.machine for one in RECORD.series()}
-    return screen(RECORD, timeline, machine, DEFAULT_TOMOGRAM)
+    return screen(Scope(RECORD, timeline, machine, DEFAULT_TOMOGRAM))
 
 
 def test_each_command_names_releases_and_benchmarks_that_exist(

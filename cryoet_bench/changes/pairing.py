@@ -1,4 +1,4 @@
-"""Confirm: two revisions side by side, measured in blocks of fresh processes until it is clear.
+"""Two revisions side by side: measured in blocks of fresh processes until it is clear.
 
 Both have an environment of their own, so a block takes two processes of each within a few seconds:
 A B B A or B A A B, drawn by lot, with one hash seed. What the machine does meanwhile it does to
@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Self
 
 from cryoet_bench.changes import sequence
@@ -22,9 +21,10 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.harness import turn
 from cryoet_bench.measure import suite
 from cryoet_bench.measure.asv.processes import Laboratory
+from cryoet_bench.measure.run import Campaign
 from cryoet_bench.record.benchmark import Benchmark, Case
 from cryoet_bench.record.journal import Measured, Visit, now
-from cryoet_bench.record.record import CONFIRMATIONS, Record
+from cryoet_bench.record.record import CONFIRMATIONS
 from cryoet_bench.timeline.revisions import Revision
 
 MARGIN = 0.03
@@ -40,15 +40,15 @@ class NotMeasuredError(InputError):
 
 
 @dataclass
-class Subject:
+class PairedCase:
     """One case of two revisions, and what is known of it so far.
 
     Attributes
     ----------
     benchmark : Benchmark
         Which.
-    case : tuple of str
-        One of its cases.
+    parameters : tuple of str
+        Those of the case, as asv writes them.
     pair : Pair
         How the blocks of this case are kept.
     level : float
@@ -62,7 +62,7 @@ class Subject:
     """
 
     benchmark: Benchmark
-    case: Case
+    parameters: Case
     pair: Pair
     level: float
     margin: float
@@ -80,7 +80,7 @@ class Subject:
     @property
     def title(self) -> str:
         """The readable name."""
-        return self.benchmark.title_of(self.case)
+        return self.benchmark.title_of(self.parameters)
 
     @property
     def log_ratios(self) -> list[float]:
@@ -114,14 +114,14 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Step:
-    """What is measured next, and how far it is.
+class NextBlock:
+    """The block that is measured next, and how far it is.
 
     Attributes
     ----------
-    subject : Subject
-        Whose block.
-    decided, subjects : int
+    case : PairedCase
+        Whose.
+    decided, cases : int
         How many have a verdict, of how many.
     fraction : float
         Of the time.
@@ -129,9 +129,9 @@ class Step:
         At most.
     """
 
-    subject: Subject
+    case: PairedCase
     decided: int
-    subjects: int
+    cases: int
     fraction: float
     seconds_left: float
 
@@ -169,12 +169,8 @@ class Pairing:
 
     Parameters
     ----------
-    root : pathlib.Path
-        The folder of ``asv.conf.json``, which is also the working folder while measuring.
-    record : Record
-        Beside whose journals the blocks are kept.
-    where : tuple of str
-        The machine and the tomogram.
+    campaign : Campaign
+        What is measured with, on which tomogram; the blocks are kept beside its journals.
     revisions : tuple of Revision
         The older one first.
     origin : str
@@ -183,16 +179,14 @@ class Pairing:
 
     def __init__(
         self,
-        root: Path,
-        record: Record,
-        where: tuple[str, str],
+        campaign: Campaign,
         revisions: tuple[Revision, Revision],
         origin: str = "cryoet-bench confirm",
     ) -> None:
-        self.machine, self.tomogram = where
+        self.machine, self.tomogram = campaign.machine, campaign.tomogram
         self.before, self.after = revisions
-        self.ledger = Ledger(record.own / self.machine / self.tomogram / CONFIRMATIONS)
-        self._root, self._origin = root, origin
+        self.ledger = Ledger(campaign.record.own / self.machine / self.tomogram / CONFIRMATIONS)
+        self._root, self._origin = campaign.root, origin
         self._visits: tuple[str, ...] = ()
         self._laboratories: dict[str, Laboratory] = {}
         self._open = ExitStack()
@@ -224,13 +218,13 @@ class Pairing:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def subjects(
+    def cases(
         self,
         chosen: Iterable[tuple[Benchmark, Case]],
         *,
         margin: float = MARGIN,
         level: float = sequence.LEVEL,
-    ) -> list[Subject]:
+    ) -> list[PairedCase]:
         """Return some cases, with what earlier runs measured of them.
 
         Each gets an equal share of the level, so all of their intervals hold together.
@@ -239,30 +233,30 @@ class Pairing:
         names = self.before.name, self.after.name
         pairs = [Pair(*names, one.name, one.version, case) for one, case in wanted]
         return [
-            Subject(
+            PairedCase(
                 benchmark, case, pair, level / len(wanted), margin,
                 list(self.ledger.blocks.get(pair, ())),
             )
             for (benchmark, case), pair in zip(wanted, pairs, strict=True)
         ]  # fmt: skip
 
-    def measure(self, subject: Subject) -> None:
+    def measure(self, case: PairedCase) -> None:
         """Measure one more block, which is on the disk before this returns."""
         order = random.choice(ORDERS)
         at, begun = now(), time.monotonic()
         found: dict[str, list[Measured]] = {"A": [], "B": []}
-        number = next((block.number for block in subject.blocks if block.number), None)
+        number = next((block.number for block in case.blocks if block.number), None)
         for laboratory in self._laboratories.values():
-            laboratory.set_hash_seed(len(subject.blocks))
+            laboratory.set_hash_seed(len(case.blocks))
         for side in order:
-            one = self._laboratories[side].measure(subject.benchmark, subject.case, number)
+            one = self._laboratories[side].measure(case.benchmark, case.parameters, number)
             if one.status != "passed":
-                self._explain(subject)
+                self._explain(case)
                 return
             number = number or one.number
             found[side].append(one)
         block = Block(
-            pair=subject.pair,
+            pair=case.pair,
             at=at,
             seconds=round(time.monotonic() - begun, 3),
             order=order,
@@ -272,17 +266,32 @@ class Pairing:
             visits=self._visits,
         )
         self.ledger.append(block)
-        subject.blocks.append(block)
+        case.blocks.append(block)
 
-    def conclude(self, subjects: Sequence[Subject]) -> list[Confirmation]:
-        """Return the verdicts and keep those that are new; subjects without a block have none."""
+    def decide(self, cases: Sequence[PairedCase], budget: Budget) -> Iterator[NextBlock]:
+        """Measure blocks until each case has a verdict or the time is up, yielding before each.
+
+        The next block is always that of the case whose verdict is expected soonest, so the time
+        decides as many as it can. As a first block costs least, all have one before any has two.
+        """
+        while waiting := [one for one in cases if one.is_open]:
+            case = min(waiting, key=lambda one: one.seconds_to_verdict)
+            if case.seconds > budget.left:
+                return
+            left = min(budget.left, sum(one.seconds_to_verdict for one in waiting))
+            decided = len(cases) - len(waiting)
+            yield NextBlock(case, decided, len(cases), budget.fraction, left)
+            self.measure(case)
+
+    def conclude(self, cases: Sequence[PairedCase]) -> list[Confirmation]:
+        """Return the verdicts and keep those that are new; cases without a block have none."""
         known = {one.pair: one for one in self.ledger.confirmations}
         verdicts = []
-        for subject in subjects:
-            if not subject.blocks or subject.problems:
+        for case in cases:
+            if not case.blocks or case.problems:
                 continue
-            reached = self._confirmation(subject)
-            earlier = known.get(subject.pair)
+            reached = self._confirmation(case)
+            earlier = known.get(case.pair)
             if earlier and (earlier.blocks, earlier.level, earlier.margin) == (
                 reached.blocks, reached.level, reached.margin,
             ):  # fmt: skip
@@ -292,34 +301,34 @@ class Pairing:
             verdicts.append(reached)
         return verdicts
 
-    def _explain(self, subject: Subject) -> None:
+    def _explain(self, case: PairedCase) -> None:
         """Note what either revision gives where one of them cannot run a case."""
         for laboratory, revision in zip(
             self._laboratories.values(), (self.before, self.after), strict=True
         ):
-            one = laboratory.measure(subject.benchmark, subject.case)
+            one = laboratory.measure(case.benchmark, case.parameters)
             if one.status != "passed":
-                subject.problems[revision.name] = one
+                case.problems[revision.name] = one
 
-    def _confirmation(self, subject: Subject) -> Confirmation:
-        estimate = subject.estimate
+    def _confirmation(self, case: PairedCase) -> Confirmation:
+        estimate = case.estimate
         is_bounded = estimate.radius < 100
         return Confirmation(
-            **vars(subject.pair),
-            verdict=estimate.verdict(subject.margin),
+            **vars(case.pair),
+            verdict=estimate.verdict(case.margin),
             ratio=estimate.ratio,
             low=estimate.low if is_bounded else None,
             high=estimate.high if is_bounded else None,
-            margin=subject.margin,
-            level=subject.level,
+            margin=case.margin,
+            level=case.level,
             blocks=estimate.blocks,
             correlation=estimate.correlation,
-            minutes=round(sum(block.seconds for block in subject.blocks) / 60, 3),
+            minutes=round(sum(block.seconds for block in case.blocks) / 60, 3),
             machine=self.machine,
             tomogram=self.tomogram,
             at=now(),
-            before_samples=tuple(one for block in subject.blocks for one in block.before),
-            after_samples=tuple(one for block in subject.blocks for one in block.after),
+            before_samples=tuple(one for block in case.blocks for one in block.before),
+            after_samples=tuple(one for block in case.blocks for one in block.after),
         )
 
     def _begin(self, laboratory: Laboratory) -> str:
@@ -336,37 +345,19 @@ class Pairing:
         return visit.id
 
 
-def measure(pairing: Pairing, subjects: Sequence[Subject], budget: Budget) -> Iterator[Step]:
-    """Measure blocks until each subject has a verdict or the time is up, yielding before each.
-
-    The next block is always that of the subject whose verdict is expected soonest, so the time
-    decides as many as it can. As a first block costs least, all have one before any has two.
-    """
-    while waiting := [subject for subject in subjects if subject.is_open]:
-        subject = min(waiting, key=lambda one: one.seconds_to_verdict)
-        if subject.seconds > budget.left:
-            return
-        expected = sum(one.seconds_to_verdict for one in waiting)
-        left = min(budget.left, expected)
-        decided = len(subjects) - len(waiting)
-        yield Step(subject, decided, len(subjects), budget.fraction, left)
-        pairing.measure(subject)
-
-
-def timed(
-    chosen: dict[str, tuple[Case, ...]], known: dict[str, Benchmark]
-) -> list[tuple[Benchmark, Case]]:
-    """Return the timed cases among some chosen ones, without the controls.
+def timed(campaign: Campaign) -> list[tuple[Benchmark, Case]]:
+    """Return the timed cases that a campaign measures, without the controls.
 
     Raises
     ------
     InputError
         There are none.
     """
+    suite = campaign.suite
     found = [
-        (known[name], case)
-        for name, cases in chosen.items()
-        if known[name].is_timed and not known[name].is_control
+        (suite[name], case)
+        for name, cases in campaign.chosen.items()
+        if suite[name].is_timed and not suite[name].is_control
         for case in cases
     ]
     if not found:
