@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cryoet_bench.changes.finding import Layer
+from cryoet_bench.changes.finding import NO_COMPANION, Layer
 from cryoet_bench.changes.moves import Move, Moves
 from cryoet_bench.changes.subject import FORMATS, Named, values
 from cryoet_bench.record.benchmark import words
 from cryoet_bench.record.overview import value_in_words
 
-_NONE_MOVED = "no exact companion moved"
-_NONE_MEASURED = "no exact companion was measured"
+_NONE_MOVED = f"{NO_COMPANION} moved"
+_NONE_MEASURED = f"{NO_COMPANION} was measured"
 
 
 @dataclass(frozen=True)

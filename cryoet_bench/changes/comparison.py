@@ -8,7 +8,7 @@ fresh process with a level of its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,9 +16,18 @@ from cryoet_bench.record.benchmark import Benchmark, Case, words
 from cryoet_bench.record.estimate import Noise, interval, noise_of, pooled
 from cryoet_bench.record.journal import Journal, Outcome
 
-Verdict = Literal[
-    "worse", "better", "same", "unclear", "failed", "fixed", "lost", "gained", "n/a", "not measured"
-]
+Shift = Literal["worse", "better", "same"]
+StatusChange = Literal["failed", "fixed", "lost", "gained"]
+Verdict = Literal[Shift, StatusChange, "unclear", "n/a", "not measured"]
+
+STATUS_CHANGES: Mapping[tuple[str, str], StatusChange] = {
+    ("passed", "failed"): "failed",
+    ("n/a", "failed"): "failed",
+    ("failed", "passed"): "fixed",
+    ("passed", "n/a"): "lost",
+    ("n/a", "passed"): "gained",
+}
+"""By the statuses of both revisions: what became of a case that one of them has no value of."""
 
 CONFIDENCE = 0.99
 SMALLEST = 0.03
@@ -135,16 +144,17 @@ def _status_verdict(before: Outcome | None, after: Outcome | None) -> Verdict | 
         return "not measured"
     if before.status == after.status == "passed":
         return None
-    return _STATUSES.get((before.status, after.status), "n/a")
+    return STATUS_CHANGES.get((before.status, after.status), "n/a")
 
 
-_STATUSES: dict[tuple[str, str], Verdict] = {
-    ("passed", "failed"): "failed",
-    ("n/a", "failed"): "failed",
-    ("failed", "passed"): "fixed",
-    ("n/a", "passed"): "gained",
-    ("passed", "n/a"): "lost",
-}
+def shift(ratio: float, bounds: tuple[float, float]) -> Shift:
+    """Return the verdict on the ratio of two times, from its interval and its size."""
+    low, high = bounds
+    if low > 1 and ratio > 1 + SMALLEST:
+        return "worse"
+    if high < 1 and ratio < 1 / (1 + SMALLEST):
+        return "better"
+    return "same"
 
 
 def _judge_times(
@@ -155,12 +165,7 @@ def _judge_times(
     if min(len(before), len(after)) < 2 or noise.degrees < ENOUGH_DEGREES:
         return "unclear", None
     low, high = interval(before, after, noise, CONFIDENCE)
-    mean = math.sqrt(low * high)
-    if low > 1 and mean > 1 + SMALLEST:
-        return "worse", (low, high)
-    if high < 1 and mean < 1 / (1 + SMALLEST):
-        return "better", (low, high)
-    return "same", (low, high)
+    return shift(math.sqrt(low * high), (low, high)), (low, high)
 
 
 def _judge_exact(benchmark: Benchmark, before: float, after: float) -> Verdict:

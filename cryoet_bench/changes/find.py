@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -296,7 +297,7 @@ def releases_between(revisions: Revisions, before: str, after: str) -> list[Step
         )
     chosen = history[history.index(first) : history.index(last) + 1]
     return [
-        Step(revision.label, lambda revision=revision: revision)  # type: ignore[misc]
+        Step(revision.label, partial(revisions.find, revision.name))
         for revision in chosen
         if revision.withdrawn is None
     ]
@@ -334,7 +335,7 @@ def commits_between(
     for commit in [ends[0], *listed.split()]:
         subject = repository.git(clone, "log", "-1", "--format=%h %s", commit).strip()
         spec = f"{package} @ git+{clone.resolve().as_uri()}@{commit}"
-        steps.append(Step(subject, lambda spec=spec: propose(spec)))  # type: ignore[misc]
+        steps.append(Step(subject, partial(propose, spec)))
     return steps
 
 

@@ -8,6 +8,7 @@ trade-off shows as one.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -53,8 +54,14 @@ OPPOSITES: tuple[tuple[Kind, Kind], ...] = (
 
 WORSE = frozenset(worse for worse, _ in OPPOSITES)
 
+OPPOSITE: Mapping[Kind, Kind] = dict(OPPOSITES) | {better: worse for worse, better in OPPOSITES}
+"""What takes a kind of change back."""
+
 OF_STATUS: frozenset[Kind] = frozenset({"newly failing", "newly fixed", "lost", "newly available"})
 """Kinds of cases that have no value on one of the two sides."""
+
+NO_COMPANION = "no exact companion"
+"""How a companion begins that says there is none."""
 
 Magnitude = Literal["very large", "large", "medium", "small"]
 
@@ -63,7 +70,6 @@ _MAGNITUDES: tuple[tuple[Magnitude, float], ...] = (
     ("large", 1.3),
     ("medium", 1.1),
 )
-
 
 _SLIGHT = {"proposed": 1.1, "exact": 1.02}
 """The factor below which a change is slight: a small proposal may be noise, a small exact change is
@@ -219,6 +225,11 @@ class Finding:
     def is_open(self) -> bool:
         """Whether a confirmation may still decide it."""
         return self.status in {"proposed", "undecided"}
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether an exact metric explains it."""
+        return bool(self.companion) and not self.companion.startswith(NO_COMPANION)
 
     @property
     def size(self) -> float:

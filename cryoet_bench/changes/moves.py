@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cryoet_bench.changes import steps
-from cryoet_bench.changes.comparison import CONFIDENCE
+from cryoet_bench.changes.comparison import CONFIDENCE, STATUS_CHANGES, StatusChange
 from cryoet_bench.changes.finding import Kind
 from cryoet_bench.changes.history import History, Values
 from cryoet_bench.changes.subject import Named, values
@@ -207,19 +207,18 @@ def _changes_of_status(
     for case, outcomes in cases.items():
         for before, between, after in neighbours(path, outcomes):
             old, new = outcomes[before.name], outcomes[after.name]
-            if kind := _STATUSES.get((old.status, new.status)):
+            if change := STATUS_CHANGES.get((old.status, new.status)):
                 yield Move(
-                    benchmark, case, before, after, between, kind, old.value, new.value,
-                    reason=new.reason or old.reason,
+                    benchmark, case, before, after, between, _OF_STATUS[change], old.value,
+                    new.value, reason=new.reason or old.reason,
                 )  # fmt: skip
 
 
-_STATUSES: dict[tuple[str, str], Kind] = {
-    ("passed", "failed"): "newly failing",
-    ("n/a", "failed"): "newly failing",
-    ("failed", "passed"): "newly fixed",
-    ("n/a", "passed"): "newly available",
-    ("passed", "n/a"): "lost",
+_OF_STATUS: Mapping[StatusChange, Kind] = {
+    "failed": "newly failing",
+    "fixed": "newly fixed",
+    "lost": "lost",
+    "gained": "newly available",
 }
 
 

@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from cryoet_bench.changes.aspects import Facet
-from cryoet_bench.changes.comparison import CONFIDENCE, ENOUGH_DEGREES, SMALLEST
+from cryoet_bench.changes.comparison import CONFIDENCE, ENOUGH_DEGREES, Shift, shift
 from cryoet_bench.record.benchmark import Benchmark, words
 from cryoet_bench.record.estimate import Noise, estimate, interval, pooled
 from cryoet_bench.record.journal import Journal
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-PairVerdict = Literal["worse", "better", "same", "unclear"]
+PairVerdict = Literal[Shift, "unclear"]
 
 
 @dataclass(frozen=True)
@@ -208,9 +208,5 @@ def _timed(mean: float, half: float) -> Pair:
     ratio = math.exp(mean)
     if math.isinf(half):
         return Pair(ratio, "unclear")
-    interval = math.exp(mean - half), math.exp(mean + half)
-    if interval[0] > 1 and ratio > 1 + SMALLEST:
-        return Pair(ratio, "worse", interval)
-    if interval[1] < 1 and ratio < 1 / (1 + SMALLEST):
-        return Pair(ratio, "better", interval)
-    return Pair(ratio, "same", interval)
+    bounds = math.exp(mean - half), math.exp(mean + half)
+    return Pair(ratio, shift(ratio, bounds), bounds)

@@ -18,6 +18,7 @@ from cryoet_bench.changes.companions import explain, layer
 from cryoet_bench.changes.confirmation import Confirmation, Key, confirmations
 from cryoet_bench.changes.finding import (
     OF_STATUS,
+    OPPOSITE,
     OPPOSITES,
     ChangedCase,
     Finding,
@@ -251,13 +252,12 @@ def _command(found: Sequence[Move], tomogram: str) -> str:
 
 def _undone(finding: Finding, findings: Iterable[Finding]) -> Finding:
     """Mark a finding that a later release of its line has taken back."""
-    backs = {**dict(OPPOSITES), **{better: worse for worse, better in OPPOSITES}}
     later = [
         one
         for one in findings
         if one.line == finding.line
         and one.date > finding.date
-        and one.kind == backs[finding.kind]
+        and one.kind == OPPOSITE[finding.kind]
         and (one.benchmark == finding.benchmark or finding.kind in OF_STATUS)
     ]
     for one in sorted(later, key=lambda one: one.date):

@@ -14,7 +14,10 @@ from cryoet_bench.files import PRINTED, Kind, output
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cryoet_bench.changes.comparison import Change
+    from cryoet_bench.changes.notes import Notes
     from cryoet_bench.changes.scope import Scope
     from cryoet_bench.record.record import Record
     from cryoet_bench.timeline.revisions import Revision, Revisions
@@ -67,7 +70,7 @@ def changes(
     With --between, the exit code is 1 when something is worse; 2 when nothing could be compared.
     """
     root = checkout.project_root()
-    from cryoet_bench.changes import notes, screen
+    from cryoet_bench.changes import notes
     from cryoet_bench.cli import tables
 
     form = "json" if as_json else form
@@ -78,8 +81,7 @@ def changes(
     kind = Kind(f"list of changes ({form})", notes.MARKS.get(form, b""))
     where = output(target, kind, [root / "results"])
     scope = scope_of(root, tomogram, machine)
-    facts = scope.record.tomograms().get(tomogram)
-    what = tables.tomogram_in_words(facts) if facts else tomogram
+    cases: list[Change] = []
     if between:
         if since or package or line:
             raise InputError(
@@ -89,17 +91,9 @@ def changes(
         if before == after:
             raise InputError(f"{after.label} is named twice: name another release")
         cases = _compare(scope, before, after)
-        found = screen.between(scope, before, after)
-        way = "an upgrade" if before.date < after.date else "going back"
-        title = f"From {before.label} to {after.label}: what {way} changes"
-        told = notes.gather(found, [after], title, what)
-        code = int(any(case.is_regression for case in cases))
+        told = _net(scope, before, after)
     else:
-        shown = _shown(scope.revisions, since, package, line)
-        with _console.status("Reading the record ..."):
-            found = screen.screen(scope, line=line)
-        told = notes.gather(found, shown, "What releases of zarr and numcodecs changed", what)
-        cases, code = [], 0
+        told = _release_by_release(scope, _shown(scope.revisions, since, package, line), line)
     if form == "table":
         tables.print_notes(_console, told, verbose=verbose)
         if between:
@@ -108,7 +102,34 @@ def changes(
         where.write(notes.as_json(told, cases=[asdict(case) for case in cases]))
     else:
         where.write(notes.FORMATS[form](told))
-    raise typer.Exit(code)
+    raise typer.Exit(int(any(case.is_regression for case in cases)))
+
+
+def _net(scope: Scope, before: Revision, after: Revision) -> Notes:
+    """Return what an upgrade from one release to another changes."""
+    from cryoet_bench.changes import notes, screen
+
+    way = "an upgrade" if before.date < after.date else "going back"
+    title = f"From {before.label} to {after.label}: what {way} changes"
+    return notes.gather(screen.between(scope, before, after), [after], title, _volume(scope))
+
+
+def _release_by_release(scope: Scope, shown: Sequence[Revision], line: str | None) -> Notes:
+    """Return what each of some releases changed."""
+    from cryoet_bench.changes import notes, screen
+
+    with _console.status("Reading the record ..."):
+        found = screen.screen(scope, line=line)
+    title = "What releases of zarr and numcodecs changed"
+    return notes.gather(found, shown, title, _volume(scope))
+
+
+def _volume(scope: Scope) -> str:
+    """Return what was measured on, in words."""
+    from cryoet_bench.cli import tables
+
+    facts = scope.record.tomograms().get(scope.tomogram)
+    return tables.tomogram_in_words(facts) if facts else scope.tomogram
 
 
 def _shown(
