@@ -1,7 +1,9 @@
-"""Every command that the documents show is run, in a copy of the project as a newcomer has it.
+"""Every command in a console block of the documents is run, in a project as a newcomer has it.
 
 Only the suite is a smaller one, so that "a few minutes" are seconds here. The portal's page has
-a test of its own beside its stand-in, and that of the benchmarks one beside the real suite.
+a test of its own beside its stand-in, and that of the benchmarks one beside the real suite. What
+needs sources of the reader's own, a container, or many minutes stands in blocks of sh: it is not
+run, but tests/cli/test_printed_commands.py tells whether it can be typed.
 """
 
 from __future__ import annotations

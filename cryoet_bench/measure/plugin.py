@@ -6,6 +6,7 @@ Standard library and asv only: asv's own interpreter imports this.
 from __future__ import annotations
 
 from cryoet_bench.measure.asv import commands
+from cryoet_bench.measure.asv.ending import concluded, in_asvs_words
 from cryoet_bench.measure.asv.environment import ReleaseEnvironment
 from cryoet_bench.timeline import releases, repository
 
@@ -14,7 +15,7 @@ __all__ = ["ReleaseEnvironment", "setup"]
 
 def setup() -> None:
     """Prepare what every command of asv needs."""
-    with commands.concluded(), commands.in_asvs_words():
+    with concluded(), in_asvs_words():
         commands.forget_other_repositories()
         repository.refresh(releases.load(), repository.LOCATION)
     commands.take_charge()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import math
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryoet_bench.harness import turn
-from cryoet_bench.measure import controls, machine, suite
+from cryoet_bench.measure import controls, machine, suite, visits
 from cryoet_bench.measure.asv import files
 from cryoet_bench.measure.asv.processes import Laboratory
 from cryoet_bench.measure.plan import (
@@ -30,7 +29,7 @@ from cryoet_bench.measure.plan import (
     missing,
     seconds_per_case,
 )
-from cryoet_bench.record.journal import Journal, Measured, Round, Visit, now
+from cryoet_bench.record.journal import Journal, Measured, Round, now
 from cryoet_bench.record.record import Record, Series
 
 if TYPE_CHECKING:
@@ -257,15 +256,7 @@ class Campaign:
 
     def _begin(self, journal: Journal) -> str:
         """Open a visit in the journal, with all that was in force, and return its name."""
-        installed = self.laboratory.installed
-        visit = Visit(
-            id=uuid.uuid4().hex[:12],
-            started_at=now(),
-            origin=self.origin,
-            installed=tuple(vars(one) for one in installed.distributions) if installed else (),
-            project=suite.state(self.root),
-            conditions=self.laboratory.conditions,
-        )
+        visit = visits.begun(self.root, self.origin, self.laboratory.installed)
         journal.begin(visit)
         return visit.id
 
@@ -308,7 +299,8 @@ class Campaign:
 
     def _seconds(self) -> dict[str, float]:
         sizes = {
-            name: float(_voxels(facts["shape"])) for name, facts in self.record.tomograms().items()
+            name: float(math.prod(facts["shape"]))
+            for name, facts in self.record.tomograms().items()
         }
         here = sizes.get(self.tomogram)
         own, others = [], []
@@ -330,10 +322,3 @@ class Campaign:
     @property
     def _prepared_tier(self) -> str:
         return "none" if self.selection.pattern else self.selection.tier
-
-
-def _voxels(shape: Sequence[int]) -> int:
-    count = 1
-    for length in shape:
-        count *= length
-    return count

@@ -1,4 +1,4 @@
-"""Every command that is printed can be typed: as it stands in the code, and as it comes out."""
+"""Every command that is shown can be typed: as it stands in code and documents, and printed."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ EXAMPLE = re.compile(
     r"^ *(?:[A-Z][\w ]*: )?((?:cryoet-bench|scripts/bench) \S.*?)(?:  .*)?$", re.MULTILINE
 )
 SHOWN = re.compile(r"<code>((?:cryoet-bench|scripts/bench) [^<]*)")
+BLOCK = re.compile(r"```(?:console|sh)\n(.*?)```", re.DOTALL)
+TYPED = re.compile(r"^(?:\.venv/bin/)?((?:cryoet-bench|scripts/bench|asv) .*)$", re.MULTILINE)
 Takes = Callable[[str], bool]
 
 
@@ -92,6 +94,18 @@ def test_every_command_in_a_text_is_one(takes: Takes) -> None:
     named = [line for line in wrong if re.fullmatch(r"cryoet-bench [a-z ]+", line)]
     assert wrong == named, "these are commands to type"
     assert all(takes(f"{line} --help") for line in named), "and these are named alone"
+
+
+def test_every_command_in_a_document_is_one(takes: Takes) -> None:
+    root = PACKAGE.parent
+    shown = {
+        command
+        for path in [*root.glob("*.md"), *root.glob("docs/*.md")]
+        for block in BLOCK.findall(path.read_text("utf-8"))
+        for command in TYPED.findall(block)
+    }
+    assert len(shown) > 40
+    assert [line for line in sorted(shown) if not takes(line)] == []
 
 
 def test_a_command_names_what_is_not_the_default(takes: Takes) -> None:

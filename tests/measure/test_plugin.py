@@ -23,9 +23,11 @@ from asv.repo import get_repo
 
 from cryoet_bench.harness import turn
 from cryoet_bench.measure import machine, plugin
-from cryoet_bench.measure.asv import commands
+from cryoet_bench.measure.asv import commands, judgement, measurement, tomograms
 from cryoet_bench.measure.asv import environment as adapted
+from cryoet_bench.measure.asv.checkout import Checkout
 from cryoet_bench.measure.asv.environment import ROOT, ReleaseEnvironment
+from cryoet_bench.measure.asv.results import Recorded
 from cryoet_bench.record.record import Record
 from cryoet_bench.timeline import environment, installers, releases, repository
 from cryoet_bench.timeline.releases import Companion, Timeline
@@ -293,7 +295,7 @@ class TestAsv:
             asked.append(command)
             return subprocess.CompletedProcess(command, 0)
 
-        monkeypatch.setattr(commands.subprocess, "run", _unless_judging(judged))
+        monkeypatch.setattr(judgement.subprocess, "run", _unless_judging(judged))
         assert compare.Compare.run(configuration(), "zarr-2.1", "zarr-2.2", machine="other") == 0
         assert asked[0][-2:] == ["--machine", "other"]
 
@@ -304,7 +306,7 @@ class TestAsv:
             raise KeyboardInterrupt
 
         plugin.setup()
-        monkeypatch.setattr(commands, "provide_tomogram", interrupt)
+        monkeypatch.setattr(tomograms, "provide_tomogram", interrupt)
         with pytest.raises(util.UserError, match="interrupted: what was measured so far is kept"):
             asv_run(configuration(), "zarr-2.1..zarr-2.2")
 
@@ -312,7 +314,7 @@ class TestAsv:
         self, timeline: Timeline, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         plugin.setup()
-        monkeypatch.setattr(commands.importlib.util, "find_spec", lambda _: None)
+        monkeypatch.setattr(judgement.importlib.util, "find_spec", lambda _: None)
         with pytest.raises(util.UserError, match="measure but not compare"):
             compare.Compare.run(configuration(), "zarr-2.1", "zarr-2.2")
 
@@ -320,10 +322,10 @@ class TestAsv:
         self, timeline: Timeline, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         plugin.setup()
-        monkeypatch.setattr(commands.importlib.util, "find_spec", lambda _: None)
+        monkeypatch.setattr(tomograms.importlib.util, "find_spec", lambda _: None)
         # The numpy of this index is a stub, so it prepares nothing.
         monkeypatch.setattr(adapted, "provide_tomogram", lambda *_: {})
-        python = commands._python_with_numpy(configuration(), "phantom-tiny")
+        python = tomograms._python_with_numpy(configuration(), "phantom-tiny")
         assert python
         assert python.is_file()
         assert python.is_relative_to(Path(configuration().env_dir).absolute())
@@ -365,7 +367,7 @@ class TestAsv:
         true = path.read_text()
         path.write_text(true.replace("2.2", "9.9"))
         Path(conf.results_dir, ".written").unlink()
-        commands._State(conf).write()
+        Checkout.of(conf).write_files()
         assert path.read_text() == true
 
     @pytest.mark.parametrize(
@@ -475,11 +477,11 @@ class TestAsv:
             return subprocess.CompletedProcess(command, 1)
 
         if how == "continuous":
-            monkeypatch.setattr(commands.subprocess, "run", _unless_judging(judged))
+            monkeypatch.setattr(judgement.subprocess, "run", _unless_judging(judged))
             code = continuous.Continuous.run(conf, base="zarr-2.1", branch="zarr-2.2")
             assert set(results(conf)) == {"zarr-2.1", "zarr-2.2"}
         else:
-            monkeypatch.setattr(commands.subprocess, "run", _unless_judging(judged))
+            monkeypatch.setattr(judgement.subprocess, "run", _unless_judging(judged))
             code = compare.Compare.run(conf, "zarr-2.1", "zarr-2.2")
         between = ["changes", "--between", "zarr-2.1", "zarr-2.2"]
         assert asked == [["cryoet_bench", *between, "--tomogram", "phantom-tiny"]]
@@ -639,7 +641,7 @@ def test_what_was_not_foreseen_is_one_sentence(
     def fail(*_: Any) -> None:
         raise RuntimeError("of another kind")
 
-    monkeypatch.setattr(commands, "_State", fail)
+    monkeypatch.setattr(Checkout, "of", fail)
     assert asv_ends("show", monkeypatch) == 2
     (said,) = (one.message for one in caplog.records if one.levelname == "ERROR")
     assert "this was not foreseen, RuntimeError: of another kind; please report it at" in said
@@ -649,8 +651,9 @@ def test_what_was_not_foreseen_is_one_sentence(
 def test_asv_has_what_the_adapter_leans_on() -> None:
     """The private names of asv that the adapter stands in for, found where it expects them."""
     commands.take_charge()
-    assert run.Results is find.Results is commands._Recorded
-    assert run.environment.get_environments is commands._get_environments
-    names = {"run", "find", "discover", "get_environments", "continuous", "preview", "rm"}
-    names |= {"check", "setup", "profile", "show", "get_hashes_from_range"}
-    assert names == set(commands._original)
+    assert run.Results is find.Results is Recorded
+    assert run.environment.get_environments is measurement.get_environments
+    assert run.Run.run.__func__ is measurement.run
+    assert find.Find.run.__func__ is measurement.find
+    assert compare.Compare.run.__func__ is judgement.compare
+    assert continuous.Continuous.run.__func__ is judgement.continuous
