@@ -166,12 +166,12 @@ def _chosen(matrix: Matrix, access: str | None, repeats: int | None) -> Matrix:
 
 
 def _require_store(store: str) -> None:
-    if store == "local":
-        return
-    if not re.fullmatch(r"s3:\d{1,3}(\.\d+)?ms", store):
-        raise InputError(f"there is no store {store!r}: write local, or s3:20ms (0 to 999)")
     from cryoet_bench.harness import s3
     from cryoet_bench.storage.installed import UnavailableError
+    from cryoet_bench.study.trial import latency_of
+
+    if latency_of(store) is None:
+        return
 
     try:
         s3.require()

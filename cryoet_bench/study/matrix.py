@@ -6,7 +6,6 @@ configuration once. Combinations that make no sense are left out by rule, and co
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import math
 from collections import Counter
@@ -18,7 +17,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from cryoet_bench.errors import InputError
+from cryoet_bench.errors import InputError, hint
 from cryoet_bench.storage.codecs import Shuffle
 from cryoet_bench.storage.layouts import Shape
 from cryoet_bench.study import whole
@@ -335,9 +334,8 @@ def read(name: str) -> Matrix:
     """
     path = NAMED / f"{name}.toml" if name in names() else Path(name).expanduser()
     if not path.exists():
-        close = difflib.get_close_matches(name, names(), n=1)
-        hint = f"did you mean {close[0]}?" if close else f"named are {', '.join(names())}"
-        raise InputError(f"there is no matrix {name!r}: {hint}; a file is TOML")
+        what_to_do = hint(name, names(), f"named are {', '.join(names())}")
+        raise InputError(f"there is no matrix {name!r}: {what_to_do}; a file is TOML")
     matrix = checked(Matrix, read_toml(path, "the matrix"), f"the matrix {name}")
     for block in matrix.block:
         for codec in block.codec:
@@ -348,6 +346,7 @@ def read(name: str) -> Matrix:
 def _require_known(codec: str, matrix: Matrix, name: str) -> None:
     known = matrix.families
     if codec not in known:
-        close = difflib.get_close_matches(codec, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-        raise InputError(f"the matrix {name} names the codec {codec!r}, which is not known: {hint}")
+        what_to_do = hint(codec, known, f"known are {', '.join(known)}")
+        raise InputError(
+            f"the matrix {name} names the codec {codec!r}, which is not known: {what_to_do}"
+        )

@@ -13,6 +13,7 @@ import json
 import mmap
 import os
 import platform
+import re
 import shutil
 import signal
 import sys
@@ -25,6 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cryoet_bench.errors import InputError
 from cryoet_bench.harness import conditions, counting, s3
 from cryoet_bench.storage import arrays, stores
 from cryoet_bench.storage.access import READS, Selection
@@ -283,16 +285,32 @@ def _controls() -> dict[str, Action]:
     return {"compress": lambda: zlib.compress(text, 6), "copy": copy}
 
 
+def latency_of(store: str) -> float | None:
+    """Return the seconds that a request to a store waits, 0.02 for ``s3:20ms``; None for ``local``.
+
+    Raises
+    ------
+    InputError
+        There is no such store.
+    """
+    if store == "local":
+        return None
+    found = re.fullmatch(r"s3:(\d{1,3}(?:\.\d+)?)ms", store)
+    if not found:
+        raise InputError(f"there is no store {store!r}: write local, or s3:20ms (0 to 999)")
+    return float(found[1]) / 1000
+
+
 @contextlib.contextmanager
 def _stores(where: str) -> Iterator[Callable[[str], Any]]:
     """Yield a function that returns a new empty store of a name."""
     folder = conditions.new_folder()
     try:
-        if where == "local":
+        latency = latency_of(where)
+        if latency is None:
             yield lambda name: stores.local(folder / name)
             return
         (folder / "bucket").mkdir()
-        latency = float(where.removeprefix("s3:").removesuffix("ms")) / 1000
         with s3.served(folder, s3.Way(latency=latency, lanes=1000)) as endpoint:
             yield lambda name: stores.bucket(endpoint.url, f"bucket/{name}")
     finally:

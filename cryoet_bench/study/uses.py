@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryoet_bench.errors import InputError
+from cryoet_bench.errors import InputError, hint
 from cryoet_bench.quality.fidelity.profiles import profile_named
 from cryoet_bench.study import whole
 from cryoet_bench.study.schema import read_toml
@@ -95,6 +94,5 @@ def use_named(name: str, cases: Mapping[str, UseCase]) -> UseCase:
     """
     if name in cases:
         return cases[name]
-    close = difflib.get_close_matches(name, cases, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(cases)}"
-    raise InputError(f"there is no use case {name!r}: {hint}")
+    what_to_do = hint(name, cases, f"choose one of {', '.join(cases)}")
+    raise InputError(f"there is no use case {name!r}: {what_to_do}")

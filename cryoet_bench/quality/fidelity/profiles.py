@@ -5,12 +5,11 @@ Every limit has its reason beside it. The measures are named as in `Comparison.m
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cryoet_bench.errors import InputError
+from cryoet_bench.errors import InputError, hint
 from cryoet_bench.quality.check import Verdict
 from cryoet_bench.quality.fidelity.defects import Defect, Place
 
@@ -272,6 +271,5 @@ def profile_named(name: str) -> Profile:
     """
     if name in PROFILES:
         return PROFILES[name]
-    close = difflib.get_close_matches(name, PROFILES, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(PROFILES)}"
-    raise InputError(f"there is no profile {name!r}: {hint}")
+    what_to_do = hint(name, PROFILES, f"choose one of {', '.join(PROFILES)}")
+    raise InputError(f"there is no profile {name!r}: {what_to_do}")
