@@ -30,7 +30,7 @@ from cryoet_bench.timeline.revisions import Revision
 MARGIN = 0.03
 """Smaller relative differences do not matter, unless the user says otherwise."""
 
-ORDERS = ("ABBA", "BAAB")
+_ORDERS = ("ABBA", "BAAB")
 _BLOCK_SECONDS = 2.0
 _PLACES = ("a", "b")  # of one length: the size of its environment shifts a process's memory
 
@@ -242,7 +242,7 @@ class Pairing:
 
     def measure(self, case: PairedCase) -> None:
         """Measure one more block, which is on the disk before this returns."""
-        order = random.choice(ORDERS)
+        order = random.choice(_ORDERS)
         at, begun = now(), time.monotonic()
         found: dict[str, list[Measured]] = {"A": [], "B": []}
         number = next((block.number for block in case.blocks if block.number), None)

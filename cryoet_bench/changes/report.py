@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryoet_bench.changes.finding import NO_COMPANION
+from cryoet_bench.changes.finding import NO_COMPANION, ChangedCase, Finding
 from cryoet_bench.changes.recipes import Metric, Recipe, recipe_of
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind
@@ -24,7 +24,6 @@ from cryoet_bench.storage.concurrency import CONCURRENCY, THREADS
 if TYPE_CHECKING:
     import jinja2
 
-    from cryoet_bench.changes.finding import ChangedCase, Finding
     from cryoet_bench.timeline.revisions import Revision
 
 _TEMPLATES = Path(__file__).with_name("templates")

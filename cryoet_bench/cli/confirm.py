@@ -22,8 +22,6 @@ from cryoet_bench.files import Kind, output
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from cryoet_bench.changes.confirmation import Confirmation
     from cryoet_bench.changes.pairing import NextBlock, PairedCase
     from cryoet_bench.changes.proposals import Proposal
@@ -129,7 +127,7 @@ def _compare_each(
                 raise
             _aside.print(f"{error}; going on without it", markup=False, soft_wrap=True)
             continue
-        print_confirmations(_console, found.found, found.cases)
+        _print(found)
         yield found
         if found.interrupted:
             return
@@ -187,24 +185,27 @@ def _chosen(
 def _pair(
     names: Sequence[str], revisions: Revisions, root: Path, tomogram: str
 ) -> tuple[tuple[Revision, Revision], str | None]:
-    """Return the two revisions that are named, and of a finding the pattern of its benchmark.
-
-    A single revision is compared with what it follows.
-    """
+    """Return the two revisions that are named, and of a finding the pattern of its benchmark."""
     from cryoet_bench.changes.reproduction import pattern_of
     from cryoet_bench.cli.report import known_finding
 
-    if len(names) > 2:
-        raise InputError(f"{len(names)} releases are named: give two, or the newer one alone")
-    known = [one.name for one in revisions.by_commit.values()]
-    if (
-        len(names) == 1
-        and names[0] not in known
-        and names[0].startswith(tuple(f"{one}." for one in known))
-    ):
+    if len(names) == 1 and _is_finding(names[0], revisions):
         finding = known_finding(root, names[0], tomogram)
         pair = revisions.find(finding.previous), revisions.find(finding.revision)
         return pair, pattern_of(finding.benchmark)
+    return _named(names, revisions), None
+
+
+def _is_finding(name: str, revisions: Revisions) -> bool:
+    """Tell whether a name begins as that of a finding does, with its release."""
+    known = [one.name for one in revisions.by_commit.values()]
+    return name not in known and name.startswith(tuple(f"{one}." for one in known))
+
+
+def _named(names: Sequence[str], revisions: Revisions) -> tuple[Revision, Revision]:
+    """Return the two revisions that are named; of a single one, what it follows and itself."""
+    if len(names) > 2:
+        raise InputError(f"{len(names)} releases are named: give two, or the newer one alone")
     found = [revisions.find(name) for name in names]
     before = found[0] if len(found) > 1 else revisions.before(found[0])
     after = found[-1]
@@ -217,7 +218,7 @@ def _pair(
         )
     if before.date > after.date:
         raise InputError(f"{before.label} is newer than {after.label}: name the older one first")
-    return (before, after), None
+    return before, after
 
 
 def percentage(text: str) -> float:
@@ -246,45 +247,44 @@ def _status(block: NextBlock) -> progress.Status:
     return progress.Status(where, block.case.title, block.fraction, left)
 
 
-def print_confirmations(
-    console: Console, found: Sequence[Confirmation], cases: Sequence[PairedCase]
-) -> None:
+def _print(what: _Comparison) -> None:
     """Print the verdicts, the largest changes first, and what could not be measured."""
+    found, cases = what.found, what.cases
     titles = {case.pair: case.title for case in cases}
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("case", "ratio", "interval", "verdict", "blocks"):
         table.add_column(heading, justify="left" if heading in {"case", "verdict"} else "right")
-    for one in sorted(found, key=prominence):
-        cells = [titles[one.pair], f"{one.ratio:.3f}", interval(one), in_words(one)]
+    for one in sorted(found, key=_prominence):
+        cells = [titles[one.pair], f"{one.ratio:.3f}", _interval(one), _in_words(one)]
         table.add_row(*map(escape, cells), str(one.blocks))
     if found:
-        console.print(table)
+        _console.print(table)
     for case in cases:
         if case.reason:
-            console.print(f"{case.title}: {case.reason}", markup=False, soft_wrap=True)
+            _console.print(f"{case.title}: {case.reason}", markup=False, soft_wrap=True)
     undecided = [one for one in found if one.verdict == "undecided"]
     if undecided:
-        console.print(f"{len(undecided)} undecided: rerun the same command to go on from here.")
+        _console.print(f"{len(undecided)} undecided: rerun the same command to go on from here.")
     alike = sum(one.estimate.is_correlated for one in cases if not one.problems)
     if alike:
-        console.print(
+        _console.print(
             f"{alike} with blocks that follow their neighbours: the machine is not quiet, and "
             "no verdict is given on these."
         )
 
 
-def prominence(one: Confirmation) -> tuple[int, float]:
+def _prominence(one: Confirmation) -> tuple[int, float]:
     """Order verdicts: changes by their size, then the undecided, then the equivalent."""
     order = ("changed", "undecided", "equivalent")
     return order.index(one.verdict), -abs(one.ratio - 1)
 
 
-def interval(one: Confirmation) -> str:
+def _interval(one: Confirmation) -> str:
     """Return an interval as it is printed."""
     return "" if one.low is None or one.high is None else f"{one.low:.3f}-{one.high:.3f}"
 
 
-def in_words(one: Confirmation) -> str:
+def _in_words(one: Confirmation) -> str:
     """Return a verdict in words."""
     if one.verdict == "changed":
         return "slower or larger" if one.ratio > 1 else "faster or smaller"

@@ -225,7 +225,7 @@ def as_markdown(outcome: Outcome, reproduce: str) -> str:
     link, a mention or markup.
     """
     lines = [
-        "<!-- cryoet-bench gate -->",
+        MARKDOWN.mark.decode(),
         f"### {code(outcome.candidate.label)} against {code(outcome.against.label)}",
         "",
         summary(outcome),
@@ -233,28 +233,11 @@ def as_markdown(outcome: Outcome, reproduce: str) -> str:
     if outcome.candidate.moved:
         lines += ["", f"Moved with it: {code(', '.join(outcome.candidate.moved))}."]
     if outcome.judgements:
-        lines += [
-            "",
-            "| verdict | benchmark | case | ratio | 99 % interval |",
-            "|---|---|---|--:|--:|",
-        ]
-        for one in outcome.judgements[:_SHOWN]:
-            mark = "🔴" if one.is_regression else "🟢"
-            cells = [
-                f"{mark} {one.verdict}",
-                one.title,
-                code(one.case),
-                _ratio(one),
-                _interval(one),
-            ]
-            lines.append(f"| {' | '.join(cells)} |")
-        if len(outcome.judgements) > _SHOWN:
-            lines += ["", f"{len(outcome.judgements) - _SHOWN} more are in the JSON file."]
+        lines += ["", *_table(outcome)]
         lines += ["", *(f"- {code(reason)}" for reason in _reasons(outcome))]
-        lines += ["", "<details><summary>Reproduce</summary>", "", "```"]
-        for one in outcome.judgements[:_SHOWN]:
-            lines.append(_plain(f"{reproduce} --bench '{one.pattern}'", 400))
-        lines += ["```", "</details>"]
+        commands = (f"{reproduce} --bench '{one.pattern}'" for one in outcome.judgements[:_SHOWN])
+        block = ["```", *(_plain(one, 400) for one in commands), "```"]
+        lines += ["", "<details><summary>Reproduce</summary>", "", *block, "</details>"]
     if outcome.sensitivity:
         lines += [
             "",
@@ -262,11 +245,27 @@ def as_markdown(outcome: Outcome, reproduce: str) -> str:
             "",
             "| times of | cases | blocks | in all cases | in one case |",
             "|---|--:|--:|--:|--:|",
-            *(f"| {' | '.join(_sensitivity(one))} |" for one in outcome.sensitivity),
+            *(_row(*_sensitivity(one)) for one in outcome.sensitivity),
             "",
             "</details>",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _table(outcome: Outcome) -> Iterator[str]:
+    """Yield the lines of a table of what differs."""
+    yield "| verdict | benchmark | case | ratio | 99 % interval |"
+    yield "|---|---|---|--:|--:|"
+    for one in outcome.judgements[:_SHOWN]:
+        mark = "🔴" if one.is_regression else "🟢"
+        yield _row(f"{mark} {one.verdict}", one.title, code(one.case), _ratio(one), _interval(one))
+    if len(outcome.judgements) > _SHOWN:
+        yield ""
+        yield f"{len(outcome.judgements) - _SHOWN} more are in the JSON file."
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def code(text: str) -> str:
