@@ -19,7 +19,7 @@ from playwright.sync_api import sync_playwright
 from cryoet_bench.record.record import Record
 from cryoet_bench.site import build
 from tests import synthetic
-from tests.site.conftest import CHROMIUM
+from tests.conftest import CHROMIUM
 
 BARS = {"build": 30.0, "front page": 1.0, "first plot": 1.5}
 
@@ -29,23 +29,34 @@ def main() -> int:
     missed = False
     print(f"{'record':24} {'build [s]':>10} {'site [MB]':>10} {'front [MB]':>10} {'plot [s]':>9}")
     for questions, cases in ((60, 25), (67, 150)):
-        with tempfile.TemporaryDirectory() as folder:
-            root = Path(folder)
-            revisions = synthetic.timeline(root / "timeline")
-            record = Record(root / "results")
-            synthetic.make(record, revisions.releases(), _suite(questions, cases), steps=())
-            target = root / "site"
-            target.mkdir()
-            begun = time.perf_counter()
-            build.build(record, revisions, target)
-            seconds = time.perf_counter() - begun
-            weight = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
-            front, plot = _weight(target), _first_plot(target)
+        seconds, weight, front, plot = figures(questions, cases)
         name = f"{questions} questions x {cases} cases"
         print(f"{name:24} {seconds:10.1f} {weight / 1e6:10.1f} {front / 1e6:10.2f} {plot:9.2f}")
         missed |= front > BARS["front page"] * 1e6 or plot > BARS["first plot"]
         missed |= cases == 25 and seconds > BARS["build"]
     return int(missed)
+
+
+def figures(questions: int, cases: int) -> tuple[float, int, int, float]:
+    """Return what a site takes to build, its weight, that of its front page, and the first plot's.
+
+    Parameters
+    ----------
+    questions, cases : int
+        Of the made-up record: how many, and of each how many.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        revisions = synthetic.timeline(root / "timeline")
+        record = Record(root / "results")
+        synthetic.make(record, revisions.releases(), _suite(questions, cases), steps=())
+        target = root / "site"
+        target.mkdir()
+        begun = time.perf_counter()
+        build.build(record, revisions, target)
+        seconds = time.perf_counter() - begun
+        weight = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+        return seconds, weight, _weight(target), _first_plot(target)
 
 
 def _suite(questions: int, cases: int) -> list[dict[str, object]]:

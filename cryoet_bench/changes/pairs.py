@@ -41,11 +41,14 @@ class Pair:
         "unclear" is a time measured too few times to tell.
     interval : tuple of float or None
         Of the ratio; None for exact metrics.
+    before : float or None
+        Of times, the geometric mean of the cases of the older, in seconds.
     """
 
     ratio: float
     verdict: PairVerdict
     interval: tuple[float, float] | None = None
+    before: float | None = None
 
 
 @dataclass(frozen=True)
@@ -174,6 +177,7 @@ def _table(levels: _Levels) -> list[list[Pair | None]]:
     shared = ~np.isnan(steps)
     count = shared.sum(axis=2)
     mean = np.where(shared, steps, 0.0).sum(axis=2) / np.maximum(count, 1)
+    older = np.where(shared, levels.values[:, None, :], 0.0).sum(axis=2) / np.maximum(count, 1)
     exact = np.exp(levels.values)
     apart = np.abs(exact[None, :, :] - exact[:, None, :])
     same = (np.abs(np.expm1(steps)) <= levels.tolerance + 1e-12) | np.isclose(apart, levels.wait)
@@ -184,7 +188,8 @@ def _table(levels: _Levels) -> list[list[Pair | None]]:
             return None
         if not levels.timed:
             return _exact(float(mean[old, new]), bool(moved[old, new]))
-        return _timed(float(mean[old, new]), half(levels.rounds[old], levels.rounds[new]))
+        uncertain = half(levels.rounds[old], levels.rounds[new])
+        return _timed(float(mean[old, new]), uncertain, math.exp(older[old, new]))
 
     @cache
     def half(before: int, after: int) -> float:
@@ -204,9 +209,9 @@ def _exact(mean: float, moved: bool) -> Pair:
     return Pair(math.exp(mean), "worse" if mean > 0 else "better")
 
 
-def _timed(mean: float, half: float) -> Pair:
+def _timed(mean: float, half: float, before: float) -> Pair:
     ratio = math.exp(mean)
     if math.isinf(half):
-        return Pair(ratio, "unclear")
+        return Pair(ratio, "unclear", None, before)
     bounds = math.exp(mean - half), math.exp(mean + half)
-    return Pair(ratio, shift(ratio, bounds), bounds)
+    return Pair(ratio, shift(ratio, bounds), bounds, before)

@@ -229,7 +229,7 @@ def check(
     """
     from cryoet_bench.measure import suite
     from cryoet_bench.record.record import REFERENCE, Record
-    from cryoet_bench.record.validation import Rules, faults
+    from cryoet_bench.record.validation import Rules, Seen, faults
 
     root = checkout.project_root()
     committed = Record(root / REFERENCE)
@@ -244,7 +244,8 @@ def check(
         frozenset({*committed.digests(), suite.digest(root)}),
         frozenset({DEFAULT_TOMOGRAM}),
     )
-    found = {str(folder): faults(folder, rules) for folder in named}
+    seen = Seen()
+    found = {str(folder): faults(folder, rules, seen) for folder in named}
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     for folder, sentences in found.items() if not as_json else ():

@@ -6,9 +6,20 @@ refused before anything reads it.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+
+
+def _written(moment: object) -> object:
+    """Refuse what pydantic takes for a moment too, such as seconds since 1970."""
+    if not isinstance(moment, str) or _MOMENT.match(moment) is None:
+        raise ValueError("write it as 2026-11-26T08:30:00.000+00:00")
+    return moment
+
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 Text = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
 Name = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
@@ -19,10 +30,12 @@ Processes = Annotated[
     tuple[Annotated[tuple[Finite, ...], Field(min_length=1)], ...], Field(min_length=1)
 ]
 """The samples of each process."""
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Strict: what reads the record later takes "3" for a text, and true for no number.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Machine(_Strict):
@@ -55,8 +68,10 @@ class Project(_Strict):
 class Conditions(BaseModel):
     """What was in force; only what identifies the machine is looked at."""
 
+    model_config = ConfigDict(frozen=True, strict=True)
+
     cpu: Text
-    cpus: int
+    cpus: Annotated[int, Field(ge=1, lt=100_000)]
     architecture: Text
     system: Text
 
@@ -66,7 +81,7 @@ class VisitLine(_Strict):
 
     kind: Literal["visit"]
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
-    started_at: AwareDatetime
+    started_at: Moment
     origin: Text
     quick: bool
     installed: tuple[Distribution, ...]
@@ -92,7 +107,7 @@ class RoundLine(_Strict):
     benchmark: Text
     version: Text
     round: Annotated[int, Field(ge=1, le=1000)]
-    started_at: AwareDatetime
+    started_at: Moment
     duration: Annotated[float, Field(ge=0, lt=1e5, allow_inf_nan=False)]
     cases: Annotated[tuple[MeasuredLine, ...], Field(min_length=1)]
     visit: Text
@@ -110,7 +125,7 @@ class DiscardedLine(_Strict):
     """A line that lets earlier ones no longer count."""
 
     kind: Literal["discarded"]
-    at: AwareDatetime
+    at: Moment
     benchmarks: tuple[Text, ...] | None
 
 
@@ -132,7 +147,7 @@ class BlockLine(_Strict):
 
     kind: Literal["block"]
     pair: Pair
-    at: AwareDatetime
+    at: Moment
     seconds: Annotated[float, Field(ge=0, lt=1e5, allow_inf_nan=False)]
     order: Annotated[str, Field(pattern=r"^[AB]{2,16}$")]
     number: Annotated[int, Field(ge=1, le=1_000_000)] | None
@@ -161,7 +176,7 @@ class ConfirmationLine(_Strict):
     minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     machine: Text
     tomogram: Text
-    at: AwareDatetime
+    at: Moment
 
     @property
     def pair(self) -> Pair:

@@ -36,6 +36,7 @@ CONFIRMATIONS = "confirmations.jsonl"
 
 _JOURNAL = ".jsonl"
 _SUITE = "suite.json"
+_OF_BENCHMARK = {"name", "params", "type", "version"}
 _MACHINE = "machine.json"
 _TOMOGRAMS = "tomograms.json"
 
@@ -128,7 +129,7 @@ class Record:
             The file that holds them is damaged.
         """
         for folder in self.folders:
-            known = _read(folder / _SUITE, {})
+            known = _suite(folder)
             if known and digest in {None, known["digest"]}:
                 return {it["name"]: Benchmark(it) for it in known["benchmarks"]}
         return {}
@@ -142,7 +143,7 @@ class Record:
 
     def digests(self) -> set[str]:
         """Return the checksums of all suites that described themselves to this machine."""
-        known = _read(self.own / _SUITE, {})
+        known = _suite(self.own)
         return {known["digest"], *known.get("earlier", ())} if known else set()
 
     def machine(self, name: str) -> dict[str, Any]:
@@ -309,10 +310,26 @@ def history(cases: pd.DataFrame, benchmark: str, case: str = "") -> pd.DataFrame
     return found
 
 
+def _suite(folder: Path) -> dict[str, Any]:
+    """Return what is known of the suite in a folder; nothing where it never described itself."""
+    path = folder / _SUITE
+    known = _read(path, {})
+    try:
+        whole = not known or (
+            all(it.keys() >= _OF_BENCHMARK for it in known["benchmarks"])
+            and all(isinstance(it, str) for it in (known["digest"], *known.get("earlier", ())))
+        )
+    except (AttributeError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise InputError(f"{path} is damaged (it describes no suite): restore it or remove it")
+    return dict(known)
+
+
 def _read(path: Path, nothing: Any) -> Any:
     try:
         return json.loads(path.read_text("utf-8")) if path.exists() else nothing
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({error}): restore it or remove it") from error
 
 

@@ -6,6 +6,8 @@ it is and what to do.
 
 from __future__ import annotations
 
+import itertools
+import lzma
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,13 +31,13 @@ from cryoet_bench.record.form import (
     RoundLine,
     VisitLine,
 )
-from cryoet_bench.record.journal import DAMAGE, PACKED, lines
+from cryoet_bench.record.journal import DAMAGE, PACKED
 from cryoet_bench.record.record import CONFIRMATIONS
 from cryoet_bench.timeline.revisions import Revision
 
 _RANGES: Mapping[str, tuple[float, float]] = {
     "seconds": (1e-7, 3600),
-    "bytes": (0, 1e12),
+    "bytes": (0, 5e8),  # 60 times the phantom
     "bytes/voxel": (0, 64),
     "of raw": (0, 4),
     "x": (0, 1e6),
@@ -53,6 +55,12 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 _COUNTED = frozenset({"requests", "round trips", "objects", "calls"})
 _FILE = re.compile(r"(?P<revision>[A-Za-z0-9][A-Za-z0-9._+-]*)\.jsonl\.xz")
 _BESIDE = frozenset({"machine.json", "noise.jsonl"})
+_DESCRIPTION = 10_000
+_PACKED, _UNPACKED, _MEMORY = 10_000_000, 100_000_000, 200_000_000
+"""The most bytes of a description, of a packed file, of its content, and to unpack it."""
+_SHOWN = 5
+"""How many faults of a file are told; the others are counted."""
+_LONGEST = 500
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,30 @@ class Rules:
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-def faults(folder: Path, rules: Rules) -> list[str]:
+@dataclass(frozen=True)
+class Seen:
+    """What was found in the files so far: nothing can be measured twice.
+
+    Attributes
+    ----------
+    visits : dict of str to str
+        The file of each visit, by the visit's id.
+    samples : set of tuple of float
+        Those of all processes.
+    """
+
+    visits: dict[str, str] = field(default_factory=dict)
+    samples: set[tuple[float, ...]] = field(default_factory=set)
+
+    def again(self, samples: tuple[float, ...]) -> bool:
+        """Take the samples of a process, and tell whether they were there before."""
+        # Three clock readings of nanoseconds never agree by chance.
+        known = len(samples) > 2 and samples in self.samples
+        self.samples.add(samples)
+        return known
+
+
+def faults(folder: Path, rules: Rules, seen: Seen | None = None) -> list[str]:
     """Return why the record of one machine cannot be merged, a sentence each; none where it can.
 
     Parameters
@@ -89,12 +120,20 @@ def faults(folder: Path, rules: Rules) -> list[str]:
         Of the machine, named after it, such as ``record/epyc-2-cores``.
     rules : Rules
         What it is held against.
+    seen : Seen, optional
+        Of the machines before, to which this one is added.
     """
-    return list(_faults(folder, rules))
+    return [_in_one_line(one) for one in _faults(folder, rules, seen or Seen())]
 
 
-def _faults(folder: Path, rules: Rules) -> Iterator[str]:
-    if not folder.is_dir():
+def _in_one_line(sentence: str) -> str:
+    """Return a sentence without what a stranger's text does to a terminal or to the log of CI."""
+    shown = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in sentence)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} ..."
+
+
+def _faults(folder: Path, rules: Rules, seen: Seen) -> Iterator[str]:
+    if folder.is_symlink() or not folder.is_dir():
         yield f"{folder} is no folder: name the folder of a machine, such as record/epyc-2-cores"
         return
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", folder.name):
@@ -105,27 +144,36 @@ def _faults(folder: Path, rules: Rules) -> Iterator[str]:
         return
     paths = sorted(path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
     for path in paths:
-        where = path.relative_to(folder.parent)
-        yield from (f"{where}{fault}" for fault in _file_faults(path, folder, machine, rules))
+        where = path.relative_to(folder.parent).as_posix()
+        found = _file_faults(path, folder, machine, rules, seen)
+        yield from (f"{where}{fault}" for fault in itertools.islice(found, _SHOWN))
+        if more := sum(1 for _ in found):
+            yield f"{where}: {more} faults more"
     if all(path.parent == folder for path in paths):
         yield f"{folder} holds no journal: run 'cryoet-bench record submit'"
 
 
-def _file_faults(path: Path, folder: Path, machine: Machine, rules: Rules) -> Iterator[str]:
+def _file_faults(
+    path: Path, folder: Path, machine: Machine, rules: Rules, seen: Seen
+) -> Iterator[str]:
     if path.is_symlink():
         yield " is a link: put the file itself there"
     elif path.parent == folder:
         if path.name not in _BESIDE:
             yield " does not belong there: remove it"
     elif path in {folder / one / (CONFIRMATIONS + PACKED) for one in rules.tomograms}:
-        yield from (f": {fault}" for fault in _ruling_faults(path, machine, rules))
+        yield from (f": {fault}" for fault in _ruling_faults(path, machine, rules, seen))
     else:
-        yield from (f": {fault}" for fault in _journal_faults(path, folder, machine, rules))
+        yield from (f": {fault}" for fault in _journal_faults(path, folder, machine, rules, seen))
 
 
 def _machine(folder: Path) -> Machine | str:
     path = folder / "machine.json"
     try:
+        if path.is_symlink():
+            return f"{path} is a link: put the file itself there"
+        if path.stat().st_size > _DESCRIPTION:
+            return f"{path} is too large for the description of a machine: restore it"
         return Machine.model_validate_json(path.read_bytes())
     except OSError as error:
         return f"{path} cannot be read ({error.strerror}): run 'cryoet-bench record submit'"
@@ -133,7 +181,9 @@ def _machine(folder: Path) -> Machine | str:
         return f"{path} does not describe a machine: {_first(error)}"
 
 
-def _journal_faults(path: Path, folder: Path, machine: Machine, rules: Rules) -> Iterator[str]:
+def _journal_faults(
+    path: Path, folder: Path, machine: Machine, rules: Rules, seen: Seen
+) -> Iterator[str]:
     file = _FILE.fullmatch(path.name)
     if file is None:
         yield "is no packed journal: run 'cryoet-bench record submit', which packs them"
@@ -151,14 +201,15 @@ def _journal_faults(path: Path, folder: Path, machine: Machine, rules: Rules) ->
     if isinstance(entries, str):
         yield entries
     else:
-        yield from _Journal(entries, machine, revision, rules).faults()
+        where = path.relative_to(folder.parent).as_posix()
+        yield from _Journal(entries, where, machine, revision, rules, seen).faults()
 
 
 def _entries[T](path: Path, form: TypeAdapter[T]) -> list[T] | str:
     """Return the lines of a file, or why they cannot be read."""
     entries: list[T] = []
     try:
-        for line in lines(path):
+        for line in _lines(path):
             entries.append(form.validate_json(line))  # noqa: PERF401  (the error states their number)
     except ValidationError as error:
         return f"line {len(entries) + 1} is not of the record's form: {_first(error)}"
@@ -167,12 +218,38 @@ def _entries[T](path: Path, form: TypeAdapter[T]) -> list[T] | str:
     return entries
 
 
+def _lines(path: Path) -> list[bytes]:
+    """Return the lines of a packed file, which takes no more memory than an honest one.
+
+    Raises
+    ------
+    OSError, EOFError, lzma.LZMAError, ValueError
+        It is damaged, too large, or more than one archive of whole lines.
+    """
+    if path.stat().st_size > _PACKED:
+        raise ValueError(f"it is larger than {_PACKED / 1e6:.0f} MB")
+    archive = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY)
+    content = archive.decompress(path.read_bytes(), _UNPACKED)
+    if len(content) == _UNPACKED:
+        raise ValueError(f"its content is larger than {_UNPACKED / 1e6:.0f} MB")
+    if not archive.eof:
+        raise EOFError("it ends too early")
+    if archive.unused_data:
+        raise ValueError("something follows the archive")
+    *whole, rest = content.split(b"\n")
+    if rest:
+        raise EOFError("its last line has no end")
+    return whole
+
+
 @dataclass(frozen=True)
 class _Journal:
     entries: list[Line]
+    where: str
     machine: Machine
     revision: Revision
     rules: Rules
+    seen: Seen
 
     def faults(self) -> Iterator[str]:
         """Yield what is wrong with the whole, then with each visit, then with each round."""
@@ -186,6 +263,9 @@ class _Journal:
                     if entry.id in visits:
                         yield f"visit {entry.id} begins twice: the file was merged wrongly"
                     visits[entry.id] = entry
+                    file = self.seen.visits.setdefault(entry.id, self.where)
+                    if file != self.where:
+                        yield f"visit {entry.id} is in {file} too: a visit has one release"
                     yield from _visit_faults(entry, self.revision, self.machine, self.rules)
                 case RoundLine():
                     if entry.visit in visits:
@@ -194,7 +274,7 @@ class _Journal:
                         yield f"a round of {entry.benchmark} belongs to no visit of this file"
                 case DisturbedLine() if entry.visit not in visits:
                     yield f"a disturbance belongs to no visit of this file ({entry.visit!r})"
-        yield from _repeated(rounds)
+        yield from _repeated(rounds, self.seen)
 
     def _round(self, entry: RoundLine, visit: VisitLine) -> Iterator[str]:
         where = f"round {entry.round} of {entry.benchmark}"
@@ -202,7 +282,7 @@ class _Journal:
         if benchmark is None or entry.version != benchmark.version:
             yield f"{where}: the suite has no such benchmark in version {entry.version!r}"
             return
-        if not visit.started_at <= entry.started_at <= visit.started_at + timedelta(days=1):
+        if not timedelta(0) <= entry.started_at - visit.started_at <= timedelta(days=1):
             yield f"{where} did not happen during its visit"
         cases = set(benchmark.cases)
         for measured in entry.cases:
@@ -241,11 +321,18 @@ def _visit_faults(
             f"{where} ran on {', '.join(here)}, and machine.json says {', '.join(stated)}: "
             "machines are never mixed"
         )
-    if not revision.date <= visit.started_at <= rules.now + timedelta(hours=1):
-        yield f"{where} is dated {visit.started_at:%Y-%m-%d}, when it cannot have happened"
+    if fault := _moment_fault(visit.started_at, revision, rules):
+        yield f"{where} {fault}"
 
 
-def _ruling_faults(path: Path, machine: Machine, rules: Rules) -> Iterator[str]:
+def _moment_fault(moment: datetime, revision: Revision, rules: Rules) -> str | None:
+    """Return why nothing of a release was measured at a moment, if so."""
+    if revision.date <= moment <= rules.now + timedelta(hours=1):
+        return None
+    return f"is dated {moment.date().isoformat()}, when it cannot have happened"
+
+
+def _ruling_faults(path: Path, machine: Machine, rules: Rules, seen: Seen) -> Iterator[str]:
     """Yield what is wrong with the verdicts of a machine and a tomogram."""
     entries = _entries(path, OF_CONFIRMATIONS)
     if isinstance(entries, str):
@@ -263,10 +350,10 @@ def _ruling_faults(path: Path, machine: Machine, rules: Rules) -> Iterator[str]:
             yield f"{where}: {fault}"
             continue
         if isinstance(entry, ConfirmationLine):
-            fault = _verdict_fault(entry, path, blocks[entry.pair])
+            fault = _verdict_fault(entry, path, blocks[entry.pair], rules)
         else:
             blocks[entry.pair] += 1
-            fault = _block_fault(entry, visits, rules)
+            fault = _block_fault(entry, visits, rules, seen)
             sides = zip((entry.pair.before, entry.pair.after), entry.visits, strict=True)
             for name, identity in sides:
                 if identity in visits and (name, identity) not in checked:
@@ -291,18 +378,25 @@ def _pair_fault(pair: Pair, rules: Rules) -> str | None:
     return None
 
 
-def _block_fault(block: BlockLine, visits: Mapping[str, VisitLine], rules: Rules) -> str | None:
+def _block_fault(
+    block: BlockLine, visits: Mapping[str, VisitLine], rules: Rules, seen: Seen
+) -> str | None:
     """Return what is wrong with a block of processes, if anything."""
     if any(identity not in visits for identity in block.visits):
         return "a block belongs to no visit of this file"
     if (block.order.count("A"), block.order.count("B")) != (len(block.before), len(block.after)):
         return f"a block in the order {block.order} has other processes"
-    samples = (value for side in (block.before, block.after) for one in side for value in one)
+    processes = (*block.before, *block.after)
+    if any(seen.again(one) for one in processes):
+        return "a block repeats the samples of another process"
     benchmark = rules.suite[block.pair.benchmark]
-    return next((fault for value in samples if (fault := _impossible(value, benchmark))), None)
+    faults = (_impossible(value, benchmark) for one in processes for value in one)
+    if fault := _moment_fault(block.at, rules.revisions[block.pair.after], rules):
+        return f"a block {fault}"
+    return next((fault for fault in faults if fault), None)
 
 
-def _verdict_fault(verdict: ConfirmationLine, path: Path, known: int) -> str | None:
+def _verdict_fault(verdict: ConfirmationLine, path: Path, known: int, rules: Rules) -> str | None:
     """Return what is wrong with a verdict, if anything."""
     tomogram = path.parent.name
     machine = path.parent.parent.name
@@ -310,6 +404,11 @@ def _verdict_fault(verdict: ConfirmationLine, path: Path, known: int) -> str | N
         return f"its verdict is of {verdict.tomogram} on {verdict.machine}"
     if verdict.blocks > known:
         return f"its verdict rests on {verdict.blocks} blocks, and the file has {known} before it"
+    low, high = verdict.low or verdict.ratio, verdict.high or verdict.ratio
+    if not low <= verdict.ratio <= high:
+        return f"its ratio {verdict.ratio:g} lies outside of its interval, {low:g} to {high:g}"
+    if fault := _moment_fault(verdict.at, rules.revisions[verdict.after], rules):
+        return f"its verdict {fault}"
     excluded = (verdict.low or 0) > 1 or (verdict.high or 2) < 1
     if verdict.verdict == "changed" and not excluded:
         return "its verdict is a change, and its interval holds 1"
@@ -348,26 +447,23 @@ def _impossible(value: float | None, benchmark: Benchmark) -> str | None:
     return None
 
 
-def _repeated(rounds: Iterable[RoundLine]) -> Iterator[str]:
+def _repeated(rounds: Iterable[RoundLine], seen: Seen) -> Iterator[str]:
     """Yield where the same measurement is there twice."""
-    seen: set[tuple[str, str, datetime]] = set()
+    known: set[tuple[str, str, datetime]] = set()
     of_visit: set[tuple[str, str, Case]] = set()
-    samples: set[tuple[float, ...]] = set()
     for entry in rounds:
         identity = (entry.visit, entry.benchmark, entry.started_at)
-        if identity in seen:
+        if identity in known:
             yield f"round {entry.round} of {entry.benchmark} is there twice"
             continue
-        seen.add(identity)
+        known.add(identity)
         for measured in entry.cases:
             place = (entry.visit, entry.benchmark, measured.case)
             if place in of_visit:
                 yield f"{entry.benchmark} was measured twice in visit {entry.visit}"
             of_visit.add(place)
-            # Three clock readings of nanoseconds never agree by chance.
-            if len(measured.samples) > 2 and measured.samples in samples:
+            if seen.again(measured.samples):
                 yield f"round {entry.round} of {entry.benchmark} repeats the samples of another"
-            samples.add(measured.samples)
 
 
 def _first(error: ValidationError) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cryoet_bench.changes.aspects import WORSE_BETTER, facets
+from cryoet_bench.changes.comparison import SMALLEST
 from cryoet_bench.changes.pairs import Pair
 from cryoet_bench.site import charts
 from cryoet_bench.site.questions import Question
@@ -98,6 +99,7 @@ def _pairs(sheet: Sheet) -> dict[str, Any]:
         "revisions": pairs.revisions,
         "last2": last and last.name,
         "newest": newest and newest.name,
+        "smallest": SMALLEST,
         "facets": described,
         "table": table,
     }
@@ -107,11 +109,13 @@ def _pair(pair: Pair | None) -> Any:
     """Return a pair for the pages: null if not measured, 0 if unchanged.
 
     Otherwise a list: worse (1), better (-1) or unclear (0), the amount in words, the bounds, the
-    ratio.
+    ratio, and of times the older in seconds.
     """
     if pair is None:
         return None
     if pair.verdict == "same":
         return 0
     sign = {"worse": 1, "better": -1, "unclear": 0}[pair.verdict]
-    return [sign, amount(pair.ratio), bounds(pair.interval), float(f"{pair.ratio:.3g}")]
+    numbers = [pair.ratio] if pair.before is None else [pair.ratio, pair.before]
+    rounded = [float(f"{one:.3g}") for one in numbers]
+    return [sign, amount(pair.ratio), bounds(pair.interval), *rounded]

@@ -44,17 +44,26 @@ class Verdict:
     @property
     def worse(self) -> list[Finding]:
         """What is known to have become worse."""
-        return [one for one in known(self._findings) if one.is_worse]
+        return [one for one in self._telling if one.is_worse]
 
     @property
     def better(self) -> list[Finding]:
         """What is known to have become better."""
-        return [one for one in known(self._findings) if not one.is_worse]
+        return [one for one in self._telling if not one.is_worse]
+
+    @property
+    def slight(self) -> list[Finding]:
+        """Exact values that moved a little."""
+        return [one for one in known(self._findings) if one.is_slight]
 
     @property
     def proposed(self) -> list[Finding]:
         """What may have changed, and was not confirmed yet."""
         return [one for one in self._findings if one.status == "proposed"]
+
+    @property
+    def _telling(self) -> list[Finding]:
+        return [one for one in known(self._findings) if not one.is_slight]
 
     @property
     def _findings(self) -> list[Finding]:

@@ -33,8 +33,8 @@ def amount(ratio: float | None) -> str:
 
 
 def bounds(interval: tuple[float, float] | None) -> str:
-    """Return an interval of a ratio: ``1.05 to 1.12``; empty where there is none."""
-    return f"{interval[0]:.3g} to {interval[1]:.3g}" if interval else ""
+    """Return an interval of a ratio as amounts: +5 % to +12 %; empty where there is none."""
+    return " to ".join(map(amount, interval)) if interval else ""
 
 
 def headline(finding: Finding) -> str:

@@ -138,7 +138,10 @@ def test_the_overview_derives_the_ratio(record: Record, revisions: Revisions) ->
     assert list(found.rows) == ["zstd, v2", "none, v2"]
 
 
-@pytest.mark.parametrize("text", ["{", "[1", "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[1", "\x00", "[" * 100_000, "7", '{"a": 1}', '{"digest": "a", "benchmarks": [{}]}'],
+)
 def test_a_damaged_description_is_one_sentence(record: Record, text: str) -> None:
     (record.own / "suite.json").write_text(text)
     with pytest.raises(InputError, match=r"suite\.json is damaged"):

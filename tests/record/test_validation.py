@@ -1,10 +1,12 @@
-"""Forty broken submissions are refused with one sentence each, and a good one passes."""
+"""Broken submissions are refused with one sentence each, and a good one passes."""
 
 from __future__ import annotations
 
 import copy
+import gzip
 import json
 import lzma
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 
 from cryoet_bench.record.benchmark import Benchmark
-from cryoet_bench.record.validation import Rules, faults
+from cryoet_bench.record.validation import Rules, Seen, faults
 from cryoet_bench.timeline.repository import build
 from cryoet_bench.timeline.revisions import Revisions
 from tests import toy
@@ -29,6 +31,7 @@ TIME: dict[str, Any] = {
     "params": [["'none'", "'zstd'"]],
 }
 CALLS = {**TIME, "name": "cost.Reads.track_python_calls", "type": "track", "unit": "calls"}
+MOVED = {**CALLS, "name": "cost.Writes.track_bytes_moved", "unit": "bytes"}
 MACHINE = {"os": "Linux", "arch": "x86_64", "cpu": "AMD EPYC", "num_cpu": "2", "ram": "24 GiB"}
 
 
@@ -82,7 +85,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Rules:
     known = Revisions(toy.TIMELINE, folder).releases()
     return Rules(
         {one.name: one for one in known},
-        {it["name"]: Benchmark(it) for it in (TIME, CALLS)},
+        {it["name"]: Benchmark(it) for it in (TIME, CALLS, MOVED)},
         frozenset({DIGEST}),
         frozenset({"phantom-10A"}),
         datetime(2026, 1, 1, tzinfo=UTC),
@@ -95,8 +98,12 @@ def submit(root: Path, lines: Lines, machine: Any = MACHINE) -> Path:
     journal = folder / "phantom-10A" / "zarr-3.1.1.jsonl.xz"
     journal.parent.mkdir(parents=True)
     (folder / "machine.json").write_text(json.dumps(machine))
-    journal.write_bytes(lzma.compress("".join(f"{json.dumps(it)}\n" for it in lines).encode()))
+    _pack(journal, lines)
     return folder
+
+
+def _pack(path: Path, lines: Lines) -> None:
+    path.write_bytes(lzma.compress("".join(f"{json.dumps(it)}\n" for it in lines).encode()))
 
 
 def test_a_good_submission_passes(tmp_path: Path, rules: Rules) -> None:
@@ -137,6 +144,24 @@ BROKEN_LINES: dict[str, tuple[Callable[[Lines], None], str]] = {
     "unknown kind": (_set(1, "kind", to="sum"), "line 2 is not of the record's form"),
     "unknown field": (_set(1, "extra", to=1), "line 2 is not of the record's form: round.extra"),
     "missing field": (_without(1, "duration"), "round.duration: Field required"),
+    "number as a text": (_set(1, "round", to="1"), "round.round: Input should be a valid integer"),
+    "value as a text": (_set(2, "cases", 0, "value", to="395"), "value: Input should be a v"),
+    "truth for a number": (_set(2, "cases", 0, "value", to=True), "value: Input should be a valid"),
+    "no end of digits": (_set(2, "cases", 0, "value", to=10**400), "value: Input should be"),
+    "seconds since 1970": (_set(0, "started_at", to=1754006400), "visit.started_at: Value error"),
+    "the same as a text": (_set(0, "started_at", to="1754006400"), "visit.started_at: Value error"),
+    "the end of time": (_set(0, "started_at", to="9999-12-31T23:59:59Z"), "cannot have happened"),
+    "its beginning": (_set(1, "started_at", to="0001-01-01T00:00:00+14:00"), "during its visit"),
+    "time of nought": (_set(1, "cases", 0, "samples", 0, to=0), "greater than 0"),
+    "time of eleven days": (_set(1, "cases", 0, "samples", 0, to=1e6), "less than 100000"),
+    "a hundred times raw": (
+        lambda lines: lines[2].update(benchmark=MOVED["name"], cases=[_case("none", value=8.4e8)]),
+        "840000000.0 bytes cannot be",
+    ),
+    "an order to CI": (
+        _set(1, "benchmark", to="x\n::error::y\u2028z"), "no such benchmark in version",
+    ),
+    "a name without end": (_set(1, "visit", to="x" * 4000), "belongs to no visit"),
     "text for a number": (_set(1, "round", to="first"), "round.round"),
     "round nought": (_set(1, "round", to=0), "greater than or equal to 1"),
     "no cases": (_set(1, "cases", to=[]), "at least 1 item"),
@@ -198,7 +223,73 @@ def test_a_broken_journal_is_refused_in_a_sentence(tmp_path: Path, rules: Rules,
     said = faults(submit(tmp_path, lines), rules)
     assert any(words in one for one in said), said
     assert all(one.startswith("a-machine/phantom-10A/zarr-3.1.1.jsonl.xz: ") for one in said)
-    assert not any("\n" in one or "\x1b" in one for one in said)
+    assert all(one.isprintable() and len(one) < 520 for one in said)
+
+
+GOOD = b"".join(json.dumps(line).encode() + b"\n" for line in good())
+BROKEN_FILES: dict[str, tuple[bytes, str]] = {
+    "gzip": (gzip.compress(GOOD), "cannot be unpacked"),
+    "the older format of xz": (lzma.compress(GOOD, lzma.FORMAT_ALONE), "cannot be unpacked"),
+    "something behind it": (lzma.compress(GOOD) + GOOD, "something follows the archive"),
+    "two archives": (lzma.compress(GOOD) * 2, "something follows the archive"),
+    "a bomb": (lzma.compress(bytes(100_000_001), preset=0), "its content is larger than 100 MB"),
+    "nothing": (b"", "it ends too early"),
+    "no line": (lzma.compress(b""), "holds no round"),
+    "half a line": (lzma.compress(GOOD[:-9]), "its last line has no end"),
+    "an empty line": (lzma.compress(GOOD + b"\n"), "line 5 is not of the record's form"),
+    "Latin-1": (lzma.compress(GOOD.replace(b"AMD", b"AMD\xae")), "line 1 is not of the record's"),
+    "half a character": (lzma.compress(GOOD.replace(b"AMD", rb"\ud83d")), "line 1 is not of the"),
+    "UTF-16": (lzma.compress(GOOD.decode().encode("utf-16")), "its last line has no end"),
+    "too deep": (lzma.compress(b"[" * 100_000 + b"\n"), "line 1 is not of the record's form"),
+    "a line without end": (
+        lzma.compress(GOOD.replace(b'"reason": ""', b'"reason": "%s"' % (b"x" * 2_000_000))),
+        "at most 20000 characters",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN_FILES)
+def test_a_broken_file_is_refused_in_a_sentence(tmp_path: Path, rules: Rules, name: str) -> None:
+    content, words = BROKEN_FILES[name]
+    folder = submit(tmp_path, good())
+    (folder / JOURNAL).write_bytes(content)
+    (said,) = faults(folder, rules)
+    assert said.startswith("a-machine/phantom-10A/zarr-3.1.1.jsonl.xz: ")
+    assert words in said
+
+
+def test_many_faults_of_a_file_are_counted(tmp_path: Path, rules: Rules) -> None:
+    visit = good()[0]
+    visit["project"]["suite"] = "f" * 16
+    more = [{**visit, "id": f"{number:012x}"} for number in range(2, 60)]
+    said = faults(submit(tmp_path, [*good(), *more]), rules)
+    assert len(said) == 6
+    assert said[-1].endswith("zarr-3.1.1.jsonl.xz: 53 faults more")
+
+
+def test_what_was_copied_from_another_release_is_found(tmp_path: Path, rules: Rules) -> None:
+    folder = submit(tmp_path, good())
+    lines = good()
+    lines[0]["installed"] = [_installed("zarr", "3.1.0"), _installed("numcodecs", "0.16.2")]
+    _pack(folder / "phantom-10A" / "numcodecs-0.16.2.jsonl.xz", lines)
+    said = faults(folder, rules)
+    assert len(said) == 3
+    assert "a-machine/phantom-10A/numcodecs-0.16.2.jsonl.xz too: a visit has one" in said[0]
+    assert all("repeats the samples of another" in one for one in said[1:])
+
+
+def test_a_machine_under_another_name_is_found(tmp_path: Path, rules: Rules) -> None:
+    first = submit(tmp_path / "one", good())
+    second = submit(tmp_path / "two", good()).rename(tmp_path / "two" / "my-own")
+    seen = Seen()
+    assert faults(first, rules, seen) == []
+    said = faults(second, rules, seen)
+    assert "is in a-machine/phantom-10A/zarr-3.1.1.jsonl.xz too" in said[0]
+
+
+def _relink(path: Path, target: Path) -> None:
+    path.unlink()
+    path.symlink_to(target)
 
 
 def _rename(folder: Path, old: str, new: str) -> None:
@@ -234,6 +325,20 @@ BROKEN_FOLDERS: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda folder: (folder / "phantom-10A" / "confirmations.jsonl").touch(), "no packed journ",
     ),
     "a link": (lambda folder: (folder / "x" ).symlink_to("/etc/passwd"), "is a link"),
+    "a link to a folder": (
+        lambda folder: (folder / "zarr").symlink_to(folder.parent), "is a link",
+    ),
+    "an endless description": (
+        lambda folder: (_relink(folder / "machine.json", Path("/dev/zero"))), "is a link",
+    ),
+    "a long description": (
+        lambda folder: (folder / "machine.json").write_text(" " * 20_000 + json.dumps(MACHINE)),
+        "is too large for the description",
+    ),
+    "two gigabytes": (
+        lambda folder: os.truncate(folder / JOURNAL, 2 * 2**30), "it is larger than 10 MB",
+    ),
+    "a name of two lines": (lambda folder: (folder / "x\ny").touch(), "does not belong there"),
     "something else": (lambda folder: (folder / "run.py").touch(), "does not belong there"),
     "no description": (lambda folder: (folder / "machine.json").unlink(), "cannot be read"),
     "no machine": (lambda folder: (folder / "machine.json").write_text("[]"), "not describe a"),
@@ -249,6 +354,7 @@ def test_a_broken_folder_is_refused_in_a_sentence(tmp_path: Path, rules: Rules, 
     said = faults(folder, rules)
     assert len(said) == 1, said
     assert words in said[0]
+    assert said[0].isprintable()
 
 
 PAIR = {
@@ -277,8 +383,7 @@ def verdicts() -> Lines:
 
 def confirm(folder: Path, lines: Lines) -> Path:
     """Add confirmations to a submission."""
-    path = folder / "phantom-10A" / "confirmations.jsonl.xz"
-    path.write_bytes(lzma.compress("".join(f"{json.dumps(it)}\n" for it in lines).encode()))
+    _pack(folder / "phantom-10A" / "confirmations.jsonl.xz", lines)
     return folder
 
 
@@ -302,6 +407,20 @@ BROKEN_VERDICTS: dict[str, tuple[Callable[[Lines], None], str]] = {
     "no blocks": (_without(2), "rests on 1 blocks, and the file has 0"),
     "another machine": (_set(3, "machine", to="mine"), "of phantom-10A on mine"),
     "no change": (_set(3, "low", to=0.9), "its interval holds 1"),
+    "another ratio": (_set(3, "ratio", to=5.0), "its ratio 5 lies outside of its interval, 1.5 to"),
+    "an end before its begin": (_set(3, "low", to=3.5), "lies outside of its interval, 3.5 to 2.5"),
+    "a later verdict": (
+        _set(3, "at", to="2031-01-01T00:00:00Z"),
+        "its verdict is dated 2031",
+    ),
+    "a later block": (_set(2, "at", to="2031-01-01T00:00:00Z"), "a block is dated 2031"),
+    "a block twice": (
+        lambda lines: (
+            lines[2].update(before=[[0.2, 0.3, 0.4]] * 2),
+            lines.insert(3, copy.deepcopy(lines[2])),
+        ),
+        "a block repeats the samples",
+    ),
 }
 
 
@@ -317,6 +436,9 @@ def test_broken_verdicts_are_refused_in_a_sentence(tmp_path: Path, rules: Rules,
 
 def test_a_folder_that_is_none_or_has_no_name(tmp_path: Path, rules: Rules) -> None:
     assert "is no folder" in faults(tmp_path / "nothing", rules)[0]
+    link = tmp_path / "link"
+    link.symlink_to(submit(tmp_path / "elsewhere", good()))
+    assert "is no folder" in faults(link, rules)[0]
     folder = submit(tmp_path, good()).rename(tmp_path / "my machine")
     assert "cannot name a machine" in faults(folder, rules)[0]
 

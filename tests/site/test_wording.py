@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryoet_bench.site.wording import MINUS, TIMES, amount, describe, slug
+from cryoet_bench.site.wording import MINUS, TIMES, amount, bounds, describe, slug
 from tests.measured import FACTS
 
 
@@ -22,6 +22,12 @@ from tests.measured import FACTS
 )
 def test_amounts(ratio: float | None, words: str) -> None:
     assert amount(ratio) == words
+
+
+def test_an_interval_is_told_as_the_amount_is() -> None:
+    assert bounds((1.06, 2.5)) == f"+6.0 % to 2.5{TIMES}"
+    assert bounds((0.182, 0.98)) == f"÷5.5 to {MINUS}2.0 %"
+    assert bounds(None) == ""
 
 
 @given(st.floats(1e-6, 1e6))

@@ -21,7 +21,7 @@
     if (own === other) return site.make("td", { class: "self" }, site.make("span", { "aria-label": "the same release" }, "="));
     if (cell === 0 || cell[0] === 0) return site.make("td", { class: "same" }, site.make("span", { "aria-label": "no change" }, "·"));
     const [sign, amount, bounds] = cell;
-    const title = bounds ? `99 % interval of the ratio: ${bounds}` : "exact";
+    const title = bounds ? `99 % interval: ${bounds}` : "exact";
     return site.make("td", { class: sign > 0 ? "worse" : "better", title }, amount);
   }
 
@@ -55,8 +55,8 @@
       row.replaceChildren(row.firstElementChild, ...cells);
     }
     note.textContent = against.value === "best"
-      ? "Each column against its best release, marked =. A time counts where its 99 % interval excludes 1."
-      : `Every release against ${labels.get(other) || "a release that was not measured"}. A time counts where its 99 % interval excludes 1.`;
+      ? "Each column against its best release, marked =. A time counts where its 99 % interval lies wholly on one side and the change is 3 % at least."
+      : `Every release against ${labels.get(other) || "a release that was not measured"}. A time counts where its 99 % interval lies wholly on one side and the change is 3 % at least.`;
     site.keep({ ...(against.value ? { against: against.value } : { release: other }), ...kept });
   }
 

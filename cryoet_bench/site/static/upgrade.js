@@ -13,14 +13,32 @@
   const named = ({ doing, format }) => (format ? `${doing}, format ${format}` : doing);
 
   // A cell is null where it was not measured, 0 where nothing changed, else what scripts.py writes.
-  const sign = (cell) => (cell ? ["better", "unclear", "worse"][cell[0] + 1] : "same");
+  function judged(cell, smallest) {
+    if (!cell || (cell[0] && Math.abs(Math.log(cell[3])) <= Math.log(1 + smallest))) return "same";
+    return ["better", "unclear", "worse"][cell[0] + 1];
+  }
+
+  const unsigned = (amount) => amount.replace(/^[+−]/, "").replace(/^÷(.*)/, "$1×");
 
   function words(facet, cell) {
     if (cell === 0) return "no change";
     const [worse, amount] = cell;
     if (worse === 0) return `too few rounds to judge (${amount})`;
-    const much = amount.replace(/^[+−]/, "").replace(/^÷(.*)/, "$1×");
-    return `${much} ${worse > 0 ? facet.worse : facet.better}`;
+    return `${unsigned(amount)} ${worse > 0 ? facet.worse : facet.better}`;
+  }
+
+  function duration(seconds) {
+    const [factor, unit] = seconds < 1e-3 ? [1e6, "µs"] : seconds < 1 ? [1e3, "ms"] : [1, "s"];
+    return `${Number((seconds * factor).toPrecision(3))} ${unit}`;
+  }
+
+  // How sure a time is, and how long it is: a large ratio of a short time may not matter.
+  function detail(cell) {
+    if (!cell || !cell[0] || !cell[2]) return "";
+    const [worse, , bounds, ratio, before] = cell;
+    const ends = bounds.split(" to ").map(unsigned);
+    if (worse < 0) ends.reverse();
+    return ` (${ends.join(" to ")}), from ${duration(before)} to ${duration(before * ratio)}`;
   }
 
   // The newest releases come first; the choice is that of the address, or the last 2.x and the newest.
@@ -43,16 +61,15 @@
       && one.facet.aspect === `${facet.aspect}-${one.facet.metric}`;
     return all.filter((one) => isTime(one) || !one.facet.companion).map((one) => ({
       ...one,
+      sign: judged(one.cell, pairs.smallest),
       companions: all.filter((other) => isTime(one) && explains(other, one) && other.cell != null),
     }));
   }
 
-  function line({ facet, cell, companions }) {
-    const bounds = cell && cell[0] && cell[2];
-    const item = site.make("li", { class: `line ${sign(cell)}` },
+  function line({ facet, cell, sign, companions }) {
+    const item = site.make("li", { class: `line ${sign}` },
       site.make("span", { class: "doing" }, named(facet)),
-      site.make("strong", {}, words(facet, cell),
-        ...(bounds ? [site.make("span", { class: "quiet" }, ` ratio ${bounds}`)] : [])));
+      site.make("strong", {}, words(facet, cell), site.make("span", { class: "quiet" }, detail(cell))));
     const moved = companions.filter((one) => one.cell);
     if (moved.length) {
       item.append(site.make("small", {}, moved.map((one) => words(one.facet, one.cell)).join(", ")));
@@ -73,13 +90,13 @@
     return most ? ` ${title}: ${named(most.facet)} (${words(most.facet, most.cell)}).` : "";
   }
 
-  function summary(lines, missing) {
-    const { worse = [], better = [], same = [], unclear = [] } = Object.groupBy(lines, ({ cell }) => sign(cell));
+  function summary(lines, missing, smallest) {
+    const { worse = [], better = [], same = [], unclear = [] } = Object.groupBy(lines, ({ sign }) => sign);
     const link = (name) => site.make("a", { href: site.root + releases.get(name).page }, releases.get(name).label);
     const formats = new Set(missing.filter(isTime).map(({ facet }) => facet.format).filter(Boolean));
     lines.forEach(({ facet }) => formats.delete(facet.format));
     return ["From ", link(from.value), " to ", link(to.value), ": ",
-      `${worse.length} of ${lines.length} get worse, ${better.length} better, ${same.length} stay the same`,
+      `${worse.length} of ${lines.length} get worse, ${better.length} better, ${same.length} stay within ${100 * smallest} %`,
       unclear.length ? `, ${unclear.length} were measured in too few rounds to judge.` : ".",
       largest("Largest loss", worse), largest("Largest gain", better),
       ...[...formats].map((format) => ` Format ${format} cannot be compared: not both have it.`)];
@@ -94,7 +111,7 @@
     answer.replaceChildren(
       ...group("What you wait for", lines.filter(isTime)),
       ...group("What it costs", lines.filter((one) => !isTime(one))));
-    net.replaceChildren(...summary(lines, all.filter(({ cell }) => cell == null)));
+    net.replaceChildren(...summary(lines, all.filter(({ cell }) => cell == null), pairs.smallest));
     site.keep({ from: from.value, to: to.value, ...(sheet && { sheet: sheet.value }) });
   }
 
