@@ -164,22 +164,23 @@ def run(
         sys.exit(f"{shlex.join(map(str, command[:4]))} ... ended with {done.returncode}")
 
 
-def measured(results: Path) -> tuple[pd.DataFrame, dict[str, object]]:
-    """Return the cases of the one machine in a folder of results, and its last conditions."""
-    record = Record(results)
-    cases = record.cases(list(known_revisions(ROOT).by_commit.values()))
-    visits = [visit for one in record.series() for visit in record.journal(one).visits.values()]
+def measured(record: Record) -> tuple[pd.DataFrame, dict[str, object]]:
+    """Return the cases of the one machine that has results, and its last conditions."""
+    own = Record(record.own)
+    (machine,) = {one.machine for one in own.series()}
+    cases = record.cases(list(known_revisions(ROOT).by_commit.values()), machine=machine)
+    visits = [visit for one in own.series() for visit in own.journal(one).visits.values()]
     return cases, dict(visits[-1].conditions)
 
 
-def compare(inside: Path, outside: Path) -> int:
-    """Print what differs, and return how many exact values do."""
+def compare(inside: Record, outside: Record) -> int:
+    """Print what differs, and return how many exact values and outcomes do."""
     (here, conditions), (there, others) = measured(inside), measured(outside)
     for name in sorted({*conditions, *others} - {"load", "hash_seed"}):
         pair = conditions.get(name), others.get(name)
         verdict = "the same" if pair[0] == pair[1] else f"{pair[0]} inside, {pair[1]} outside"
         print(f"  {name:20} {verdict}")
-    suite = Record(outside).suite()
+    suite = outside.suite()
     place = ["revision", "benchmark", "case"]
     both = here.set_index(place).join(there.set_index(place), rsuffix="_outside", how="outer")
     apart = 0
@@ -219,7 +220,8 @@ def main() -> int:
     container.run(where, shlex.join([*entry, *selection]), VOLUMES)
     print("outside", flush=True)
     run(sys.executable, "scripts/bench", *selection, cwd=container.clone)
-    apart = compare(container.folder / "results", container.clone / "results")
+    outside = Record.of(container.clone)
+    apart = compare(Record(container.folder / "results", outside.others), outside)
     print(f"{apart} differ")
     return int(apart > 0)
 
