@@ -96,7 +96,7 @@
     const formats = new Set(missing.filter(isTime).map(({ facet }) => facet.format).filter(Boolean));
     lines.forEach(({ facet }) => formats.delete(facet.format));
     return ["From ", link(from.value), " to ", link(to.value), ": ",
-      `${worse.length} of ${lines.length} get worse, ${better.length} better, ${same.length} stay within ${100 * smallest} %`,
+      `of ${lines.length} lines ${worse.length} get worse, ${better.length} better, ${same.length} within ${100 * smallest} %`,
       unclear.length ? `, ${unclear.length} were measured in too few rounds to judge.` : ".",
       largest("Largest loss", worse), largest("Largest gain", better),
       ...[...formats].map((format) => ` Format ${format} cannot be compared: not both have it.`)];
