@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import time
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -19,11 +18,11 @@ from cryoet_bench.changes import sequence
 from cryoet_bench.changes.confirmation import Block, Confirmation, Ledger, Pair
 from cryoet_bench.errors import InputError
 from cryoet_bench.harness import turn
-from cryoet_bench.measure import suite
+from cryoet_bench.measure import visits
 from cryoet_bench.measure.asv.processes import Laboratory
 from cryoet_bench.measure.run import Campaign
 from cryoet_bench.record.benchmark import Benchmark, Case
-from cryoet_bench.record.journal import Measured, Visit, now
+from cryoet_bench.record.journal import Measured, now
 from cryoet_bench.record.record import CONFIRMATIONS
 from cryoet_bench.timeline.revisions import Revision
 
@@ -332,15 +331,7 @@ class Pairing:
         )
 
     def _begin(self, laboratory: Laboratory) -> str:
-        installed = laboratory.installed
-        visit = Visit(
-            id=uuid.uuid4().hex[:12],
-            started_at=now(),
-            origin=self._origin,
-            installed=tuple(vars(one) for one in installed.distributions) if installed else (),
-            project=suite.state(self._root),
-            conditions=laboratory.conditions,
-        )
+        visit = visits.begun(self._root, self._origin, laboratory.installed)
         self.ledger.append(visit)
         return visit.id
 

@@ -104,11 +104,6 @@ class Laboratory:
         installed: Installed | None = getattr(self._environment, "installed", None)
         return installed
 
-    @property
-    def conditions(self) -> dict[str, Any]:
-        """What is in force for the measured processes."""
-        return ReleaseEnvironment.conditions()
-
     def move(self, revision: Revision, hash_seed: int = 0) -> str:
         """Move the environment to a revision; return why that cannot be done, or nothing.
 
