@@ -72,9 +72,17 @@ class Place:
 class Scale(Protocol):
     """What tells the new behaviour from the old."""
 
-    benchmark: Benchmark
-    case: Case
-    ratio: float | None
+    @property
+    def benchmark(self) -> Benchmark:
+        """Whose case changed."""
+
+    @property
+    def case(self) -> Case:
+        """The one that changed most."""
+
+    @property
+    def ratio(self) -> float | None:
+        """Of the two ends, the newer over the older; None where the older is zero."""
 
     def is_new(self, revision: Revision) -> bool:
         """Tell whether a revision behaves as the last one."""
@@ -166,28 +174,19 @@ class Search:
         ]
         timed = [one for one in chosen if one[0].is_timed]
         if timed:
-            return _Times(self, first, last, timed, 1 + math.ceil(math.log2(steps)))
-        return _Values(self, first, last, chosen)
+            level = sequence.LEVEL / (1 + math.ceil(math.log2(steps)))
+            return self._time_that_changed(first, last, timed, level)
+        return self._value_that_changed(first, last, chosen)
 
-
-class _Times:
-    """A time or the like, told by the interval of its ratio to the first revision."""
-
-    def __init__(
-        self,
-        search: Search,
-        first: Revision,
-        last: Revision,
-        cases: Sequence[tuple[Benchmark, Case]],
-        looks: int,
-    ) -> None:
-        self._search, self._first = search, first
-        self._level = sequence.LEVEL / looks
-        minutes = search.budget.left / 60 / 3  # the rest is for the steps between
-        search.tell(f"Their times are measured side by side, for {minutes:.2g} min at most.")
+    def _time_that_changed(
+        self, first: Revision, last: Revision, cases: Sequence[tuple[Benchmark, Case]], level: float
+    ) -> _Time:
+        """Measure both ends side by side, and return the time that differs most."""
+        minutes = self.budget.left / 60 / 3  # the rest is for the steps between
+        self.tell(f"Their times are measured side by side, for {minutes:.2g} min at most.")
         budget = Budget(minutes)
-        with self._pairing(last) as pairing:
-            paired = pairing.cases(cases, level=self._level)
+        with Pairing(self.campaign, (first, last), _ORIGIN) as pairing:
+            paired = pairing.cases(cases, level=level)
             for _ in pairing.decide(paired, budget):
                 pass
             pairing.conclude(paired)
@@ -198,48 +197,16 @@ class _Times:
                 f"{last.label}: name other releases, or give more --minutes"
             )
         most = max(changed, key=lambda one: abs(one.estimate.mean))
-        self.benchmark, self.case = most.benchmark, most.parameters
-        self._change = most.estimate.mean
-        self.ratio: float | None = most.estimate.ratio
+        change = most.estimate.mean
+        return _Time(
+            most.benchmark, most.parameters, self.campaign, self.budget, first, change, level
+        )
 
-    def is_new(self, revision: Revision) -> bool:
-        """Measure blocks until the interval lies on one side of half the change."""
-        with self._pairing(revision) as pairing:
-            (case,) = pairing.cases([(self.benchmark, self.case)], level=self._level)
-            while True:
-                estimate = case.estimate
-                off = estimate.mean - self._change / 2
-                if abs(off) > estimate.radius:
-                    return (off > 0) == (self._change > 0)
-                if case.seconds > self._search.budget.left:
-                    raise InputError(
-                        f"the time is up at {revision.label}: give more --minutes, and what was "
-                        "measured so far is used"
-                    )
-                pairing.measure(case)
-                if case.problems:
-                    raise NotMeasuredError(case.reason)
-
-    def _pairing(self, revision: Revision) -> Pairing:
-        return Pairing(self._search.campaign, (self._first, revision), _ORIGIN)
-
-
-def _is_changed(case: PairedCase) -> bool:
-    return case.estimate.verdict(case.margin) == "changed"
-
-
-class _Values:
-    """An exact metric, told by which end's value is nearer."""
-
-    def __init__(
-        self,
-        search: Search,
-        first: Revision,
-        last: Revision,
-        cases: Sequence[tuple[Benchmark, Case]],
-    ) -> None:
-        self._campaign = search.campaign
-        old, new = self._values(first, cases), self._values(last, cases)
+    def _value_that_changed(
+        self, first: Revision, last: Revision, cases: Sequence[tuple[Benchmark, Case]]
+    ) -> _Value:
+        """Measure both ends once, and return the exact value that differs most."""
+        old, new = (_values(self.campaign, one, cases) for one in (first, last))
         differing = [
             (abs(new[number] - old[number]) / (abs(old[number]) or 1.0), number)
             for number in old.keys() & new.keys()
@@ -251,30 +218,83 @@ class _Values:
                 f"{last.label}, or has a value on both: name other releases"
             )
         _, most = max(differing)
-        self.benchmark, self.case = cases[most]
-        self._old, self._new = old[most], new[most]
-        self.ratio = self._new / self._old if self._old else None
+        return _Value(*cases[most], self.campaign, old[most], new[most])
+
+
+@dataclass(frozen=True)
+class _Time:
+    """A time or the like, told by the interval of its ratio to the first revision."""
+
+    benchmark: Benchmark
+    case: Case
+    campaign: Campaign
+    budget: Budget
+    first: Revision
+    change: float  # from the first revision to the last, as a logarithm
+    level: float
+
+    @property
+    def ratio(self) -> float:
+        return math.exp(self.change)
+
+    def is_new(self, revision: Revision) -> bool:
+        """Measure blocks until the interval lies on one side of half the change."""
+        with Pairing(self.campaign, (self.first, revision), _ORIGIN) as pairing:
+            (case,) = pairing.cases([(self.benchmark, self.case)], level=self.level)
+            while True:
+                estimate = case.estimate
+                off = estimate.mean - self.change / 2
+                if abs(off) > estimate.radius:
+                    return (off > 0) == (self.change > 0)
+                if case.seconds > self.budget.left:
+                    raise InputError(
+                        f"the time is up at {revision.label}: give more --minutes, and what was "
+                        "measured so far is used"
+                    )
+                pairing.measure(case)
+                if case.problems:
+                    raise NotMeasuredError(case.reason)
+
+
+def _is_changed(case: PairedCase) -> bool:
+    return case.estimate.verdict(case.margin) == "changed"
+
+
+@dataclass(frozen=True)
+class _Value:
+    """An exact metric, told by which end's value is nearer."""
+
+    benchmark: Benchmark
+    case: Case
+    campaign: Campaign
+    old: float
+    new: float
+
+    @property
+    def ratio(self) -> float | None:
+        return self.new / self.old if self.old else None
 
     def is_new(self, revision: Revision) -> bool:
         """Measure the value once."""
-        values = self._values(revision, [(self.benchmark, self.case)])
+        values = _values(self.campaign, revision, [(self.benchmark, self.case)])
         if not values:
             raise NotMeasuredError("it has no value there")
-        return abs(values[0] - self._new) < abs(values[0] - self._old)
+        return abs(values[0] - self.new) < abs(values[0] - self.old)
 
-    def _values(
-        self, revision: Revision, cases: Sequence[tuple[Benchmark, Case]]
-    ) -> dict[int, float]:
-        campaign = self._campaign
-        with (
-            turn.measuring(f"{_ORIGIN} in {campaign.root}"),
-            Laboratory(campaign.root, campaign.tomogram, "none") as laboratory,
-        ):
-            problem = laboratory.move(revision) or laboratory.import_failure()
-            if problem:
-                raise NotMeasuredError(f"{revision.label} cannot be measured: {problem}")
-            found = [laboratory.measure(*one).level for one in cases]
-        return {number: level for number, level in enumerate(found) if level is not None}
+
+def _values(
+    campaign: Campaign, revision: Revision, cases: Sequence[tuple[Benchmark, Case]]
+) -> dict[int, float]:
+    """Measure exact values, and return those that there are by the numbers of their cases."""
+    with (
+        turn.measuring(f"{_ORIGIN} in {campaign.root}"),
+        Laboratory(campaign.root, campaign.tomogram, "none") as laboratory,
+    ):
+        problem = laboratory.move(revision) or laboratory.import_failure()
+        if problem:
+            raise NotMeasuredError(f"{revision.label} cannot be measured: {problem}")
+        found = [laboratory.measure(*one).level for one in cases]
+    return {number: level for number, level in enumerate(found) if level is not None}
 
 
 def releases_between(revisions: Revisions, before: str, after: str) -> list[Step]:
