@@ -182,7 +182,8 @@ def compare(inside: Record, outside: Record) -> int:
         print(f"  {name:20} {verdict}")
     suite = outside.suite()
     place = ["revision", "benchmark", "case"]
-    both = here.set_index(place).join(there.set_index(place), rsuffix="_outside", how="outer")
+    other = there.set_index(place).add_suffix("_outside")
+    both = here.set_index(place).join(other, how="outer")
     apart = 0
     for name, rows in both.groupby("benchmark"):
         benchmark = suite[str(name)]

@@ -145,7 +145,8 @@ def _faults(folder: Path, rules: Rules, seen: Seen) -> Iterator[str]:
     paths = sorted(path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
     for path in paths:
         where = path.relative_to(folder.parent).as_posix()
-        found = _file_faults(path, folder, machine, rules, seen)
+        # What several cases have in common is said once.
+        found = iter(dict.fromkeys(_file_faults(path, folder, machine, rules, seen)))
         yield from (f"{where}{fault}" for fault in itertools.islice(found, _SHOWN))
         if more := sum(1 for _ in found):
             yield f"{where}: {more} faults more"

@@ -273,9 +273,9 @@ def test_what_was_copied_from_another_release_is_found(tmp_path: Path, rules: Ru
     lines[0]["installed"] = [_installed("zarr", "3.1.0"), _installed("numcodecs", "0.16.2")]
     _pack(folder / "phantom-10A" / "numcodecs-0.16.2.jsonl.xz", lines)
     said = faults(folder, rules)
-    assert len(said) == 3
+    assert len(said) == 2, "of two cases the same is said once"
     assert "a-machine/phantom-10A/numcodecs-0.16.2.jsonl.xz too: a visit has one" in said[0]
-    assert all("repeats the samples of another" in one for one in said[1:])
+    assert "repeats the samples of another" in said[1]
 
 
 def test_a_machine_under_another_name_is_found(tmp_path: Path, rules: Rules) -> None:
