@@ -15,9 +15,9 @@ time; about two hours on two quiet cores. What was measured is kept below .asv/p
 measurement, and asks asv publish's step detection, asv compare, the rule of pandas, Apache Otava
 (in an environment of its own) and our screen and confirm whether a case is slower. The limit of
 each method is moved until it is wrong as often as FALSE says; our screen keeps its own. It prints
-the share that each finds, by size; the area under the ROC curve; which release our screen blames
-where a second copy of the same slowdown follows the first; what the exact metrics find; and the
-machine minutes. Exits with 1 when a bar is missed.
+the share that each finds, by size; the area under the ROC curve; which of both is blamed where a
+second copy of the same slowdown follows the first; what the exact metrics find; and the machine
+minutes. Exits with 1 when a bar is missed.
 
 This program was tried out with plants in the gzip codec and in writing, which are not among these.
 But what `confirm --proposed` measures beyond the screen was designed after a look at these plants,
@@ -63,6 +63,9 @@ FALSE = 0.02
 BARS = {0.02: 0.40, 0.05: 0.80, 0.10: 0.95, 0.20: 0.95, 0.50: 0.95}
 """The share that our screen and confirm have to find, by size."""
 
+MINUTES = 2.0
+"""For a copy beside another, at most; 10 % and more takes a few seconds a case."""
+
 BLAMED = 0.99
 CONFIRMED_FALSE = 0.001
 
@@ -94,37 +97,57 @@ def measure(minutes: float) -> None:
 
 
 def confirm_all(minutes: float) -> None:
-    """Measure candidates side by side with their release until the time is up."""
+    """Measure copies side by side until the time is up."""
     budget, of, known = Budget(minutes), campaign(), candidates(ROOT, FOLDER)
-    for copy, cases in agenda(of, known):
-        before = of.revisions.before(known[copy])
-        assert before is not None
-        pairing = Pairing(of, (before, known[copy]), "evaluations")
+    for pair, cases in agenda(of, known):
+        pairing = Pairing(of, pair, "evaluations")
         paired = pairing.cases((of.suite[name], case) for name, case in cases)
         if not any(one.is_open for one in paired):
             continue
+        names = " and ".join(one.label for one in pair)
         with pairing:
-            for block in pairing.decide(paired, Budget(min(5.0, budget.left / 60))):
-                print(f"\r{copy.name}: {block.decided} of {block.cases}   ", end="", flush=True)
+            for block in pairing.decide(paired, Budget(min(MINUTES, budget.left / 60))):
+                print(f"\r{names}: {block.decided} of {block.cases}   ", end="", flush=True)
             pairing.conclude(paired)
         if not budget.left:
             return
 
 
-def agenda(of: Campaign, known: Copies) -> Iterator[tuple[Copy, list[tuple[str, Case]]]]:
-    """Yield copies and cases of theirs to confirm: what decides most comes first."""
+Timed = tuple[str, Case]
+
+
+def agenda(of: Campaign, known: Copies) -> Iterator[tuple[tuple[Revision, Revision], list[Timed]]]:
+    """Yield pairs and cases of theirs to confirm: what the table needs most comes first.
+
+    Those are copies with cases that are worth it, large slowdowns first since these are decided
+    soonest; then the twins that the screen blames for what the copy before them did; then the rest.
+    """
     tried = list(trials(read(of, known)))
-    proposed: dict[Copy, list[tuple[str, Case]]] = defaultdict(list)
+    proposed: dict[Copy, list[Timed]] = defaultdict(list)
     for one, is_proposed in zip(tried, screened(of, known, tried, 0.0), strict=True):
         if is_proposed:
             proposed[one.copy].append((one.benchmark, one.case))
+    moved = suspected(of, known)
     every = [(one.name, case) for one, case in timed(of)]
-    planted = [copy for copy in known if copy.place]
+
+    def pair(copy: Copy) -> tuple[Revision, Revision]:
+        before = of.revisions.before(known[copy])
+        assert before is not None
+        return before, known[copy]
+
+    planted = sorted((copy for copy in known if copy.place), key=lambda one: -one.size)
+    covered = {copy: [one for one in every if covers(copy, *one)] for copy in planted}
+    worth = [copy for copy in planted if copy in moved or proposed[copy]]
     harmless = [copy for copy in known if not copy.place]
-    for copy in random.Random(2027).sample(planted, len(planted)):
-        yield copy, [one for one in every if covers(copy, *one)]
-    yield from ((copy, proposed[copy]) for copy in harmless if proposed[copy])
-    yield from ((copy, every) for copy in harmless)
+    yield from ((pair(copy), covered[copy]) for copy in worth)
+    yield from ((pair(copy), proposed[copy]) for copy in harmless if proposed[copy])
+    twins: dict[tuple[Copy, Copy], list[Timed]] = defaultdict(list)
+    for trial, twin, blamed in blame(of, known, tried):
+        if twin in blamed:
+            twins[trial.copy, twin].append((trial.benchmark, trial.case))
+    yield from (((known[first], known[twin]), cases) for (first, twin), cases in twins.items())
+    yield from ((pair(copy), covered[copy]) for copy in planted if copy not in worth)
+    yield from ((pair(copy), every) for copy in harmless)
 
 
 def covers(copy: Copy, benchmark: str, case: Case) -> bool:
@@ -211,24 +234,20 @@ def screened(
     ]
 
 
-def blame(of: Campaign, known: Copies, tried: Sequence[Trial]) -> tuple[int, int]:
-    """Return how often the screen blames the first of two equally slow releases, of how often any.
+def blame(
+    of: Campaign, known: Copies, tried: Sequence[Trial]
+) -> Iterator[tuple[Trial, Copy, set[Copy]]]:
+    """Yield each planted trial, the twin that follows it, and those of both that are proposed.
 
-    Only the planted trials are asked, each followed by its twin.
+    No exact metric moves from a copy to its twin.
     """
-    screen, right, every = Screen(of, known), 0, 0
+    screen, moved = Screen(of, known, 0.0), suspected(of, known)
     for one in tried:
-        twins = [
-            c
-            for c in known
-            if c != one.copy and (c.place, c.size) == (one.copy.place, one.copy.size)
-        ]
-        if not one.copy.place or not twins:
-            continue
-        found = screen.blamed((*one.before, one.copy, twins[0]))[one.benchmark, one.case]
-        every += len(found)
-        right += one.copy in found
-    return right, every
+        same = [c for c in known if (c.place, c.size) == (one.copy.place, one.copy.size)]
+        for twin in same if one.copy.place else ():
+            if twin != one.copy:
+                found = screen.blamed((*one.before, one.copy, twin))[one.benchmark, one.case]
+                yield one, twin, (found | moved) & {one.copy} | found & {twin}
 
 
 def exact(of: Campaign, known: Copies) -> dict[Copy, float]:
@@ -255,15 +274,20 @@ def exact(of: Campaign, known: Copies) -> dict[Copy, float]:
     return moved
 
 
-Verdicts = dict[tuple[Copy, str, Case], Confirmation]
+def suspected(of: Campaign, known: Copies) -> set[Copy]:
+    """Return the copies whose exact metrics moved far enough to cast doubt on their times."""
+    return {copy for copy, size in exact(of, known).items() if size > math.log(SUSPICIOUS)}
+
+
+Verdicts = dict[tuple[Copy | None, Copy, str, Case], Confirmation]
 
 
 def confirmed(of: Campaign, known: Copies) -> Verdicts:
-    """Return confirm's verdicts."""
+    """Return confirm's verdicts: of copies side by side with their release, None, or a twin."""
     path = of.record.own / of.machine / of.tomogram / CONFIRMATIONS
     names = {revision.name: copy for copy, revision in known.items()}
     return {
-        (names[one.after], one.benchmark, one.case): one
+        (names.get(one.before), names[one.after], one.benchmark, one.case): one
         for one in Ledger(path).confirmations
         if one.after in names
     }
@@ -296,14 +320,13 @@ def score(plot: Path | None) -> int:
         curves[name] = _curve(tried, values, harmless)
         area = float(np.trapezoid(curves[name][1], curves[name][0]))
         found[name] = _row(name, tried, [value > least for value in values], f"  {area:.3f}")
-    moved = exact(of, known)
-    suspected = {copy for copy, size in moved.items() if size > math.log(SUSPICIOUS)}
+    moved, suspicious = exact(of, known), suspected(of, known)
     proposed = [
-        one or trial.copy in suspected
+        one or trial.copy in suspicious
         for one, trial in zip(screened(of, known, tried, 0.0), tried, strict=True)
     ]
     verdicts = confirmed(of, known)
-    slower = [_is_slower(verdicts.get((one.copy, one.benchmark, one.case))) for one in tried]
+    slower = [_is_slower(verdicts.get((None, one.copy, one.benchmark, one.case))) for one in tried]
     found["our screen"] = _row("our screen", tried, screened(of, known, tried))
     _row("worth confirming", tried, proposed)
     found["our confirm"] = _row("our confirm", tried, slower)
@@ -311,8 +334,7 @@ def score(plot: Path | None) -> int:
     found["ours"] = _row("screen and confirm", tried, both)
     pending = sum(one and verdict is None for one, verdict in zip(proposed, slower, strict=True))
     print(f"confirm has not measured {pending} of {sum(proposed)} cases that are worth it")
-    right, every = blame(of, known, tried)
-    print(f"blamed on the right release: {right} of {every}")
+    right, every = _print_blame(of, known, tried, verdicts)
     seen, false = (
         [size > 0 for copy, size in moved.items() if bool(copy.place) == planted]
         for planted in (True, False)
@@ -369,6 +391,27 @@ def _is_slower(one: Confirmation | None) -> bool | None:
     return None if one is None else one.verdict == "changed" and one.ratio > 1
 
 
+def _print_blame(
+    of: Campaign, known: Copies, tried: Sequence[Trial], verdicts: Verdicts
+) -> tuple[int, int]:
+    """Print and return how often the first of two equally slow copies is blamed, of how often any.
+
+    Of what is confirmed: the second copy is as slow as the one before it.
+    """
+    proposed, found, unknown = [0, 0], [0, 0], 0
+    for one, twin, blamed in blame(of, known, tried):
+        for n, (before, copy) in enumerate([(None, one.copy), (one.copy, twin)]):
+            verdict = verdicts.get((before, copy, one.benchmark, one.case))
+            proposed[n] += copy in blamed
+            found[n] += copy in blamed and bool(_is_slower(verdict))
+            unknown += copy in blamed and verdict is None
+    print(
+        f"blamed on the right release: {proposed[0]} of {sum(proposed)} proposed, {found[0]} of "
+        f"{sum(found)} confirmed; {unknown} not measured"
+    )
+    return found[0], sum(found)
+
+
 def _print_minutes(of: Campaign, known: Copies, tried: Sequence[Trial], verdicts: Verdicts) -> None:
     journals = (of.journal(revision) for revision in known.values())
     seconds = sum(
@@ -379,7 +422,7 @@ def _print_minutes(of: Campaign, known: Copies, tried: Sequence[Trial], verdicts
     print(
         f"minutes: {seconds / 60:.0f} of rounds that all methods read, controls included; ", end=""
     )
-    some = [one.minutes for key, one in verdicts.items() if key in cases]
+    some = [one.minutes for (_, *key), one in verdicts.items() if tuple(key) in cases]
     usual = f", median {60 * statistics.median(some):.0f} s a case" if some else ""
     print(f"{sum(some):.0f} of confirming {len(some)} cases{usual}")
 

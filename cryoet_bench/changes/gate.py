@@ -32,6 +32,9 @@ _ORIGIN = "cryoet-bench gate"
 _SHARE = sequence.LEVEL / 2
 """One half of the level is for the questions, the other for their cases."""
 
+_IN_DOUBT = 0.05
+"""The share of harmless candidates, at most, that end with a case that leans to slower."""
+
 
 @dataclass
 class Gate:
@@ -135,6 +138,7 @@ class Gate:
         questions = self._questions()
         of_times = [*map(of_case, self._timed), *(one.judgement for one in questions)]
         measured = [one for one in self._timed if one.blocks or one.problems]
+        chance = _IN_DOUBT / max(len(measured), 1)
         return Outcome(
             self.against,
             self.candidate,
@@ -143,7 +147,7 @@ class Gate:
             exact=self._exact,
             timed=sum(bool(one.blocks) for one in measured),
             missed=len(self._timed) - len(measured),
-            leaning=sum(one.is_open and one.estimate.leans(one.margin) for one in measured),
+            leaning=sum(one.is_open and one.estimate.leans(one.margin, chance) for one in measured),
             minutes=self._budget.spent / 60,
         )
 

@@ -2,7 +2,8 @@
 
 Of two rounds both may have been disturbed, so the screen tells only of changes that this does not
 explain. Here it is no reason to pass one over: to measure it side by side takes seconds, and what
-is confirmed becomes a finding. So are times whose exact companion moved by a tenth or more.
+is confirmed becomes a finding. So are times whose exact companion moved by more than a
+confirmation calls equivalent.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from cryoet_bench.changes.companions import COMPANIONS
 from cryoet_bench.changes.confirmation import Key, confirmations
 from cryoet_bench.changes.finding import Finding
+from cryoet_bench.changes.pairing import MARGIN
 from cryoet_bench.changes.scope import Scope
 from cryoet_bench.changes.screen import between, screen
 from cryoet_bench.changes.subject import values
@@ -26,8 +28,11 @@ _NONE = 0.0
 _CASES = 3
 """Cases of a finding that are measured: one that changed confirms it."""
 
-SUSPICIOUS = 1.1
-"""By what factor an exact metric has to move to cast doubt on the times that it explains."""
+SUSPICIOUS = 1 + MARGIN / 2
+"""By what factor an exact metric has to move to cast doubt on the times that it explains.
+
+Of a time that changed by less a confirmation says that it is equivalent.
+"""
 
 
 @dataclass(frozen=True)

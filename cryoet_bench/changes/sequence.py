@@ -86,12 +86,25 @@ class Estimate:
         """
         return self.correlation is not None and self.correlation > 2 / math.sqrt(self.blocks)
 
-    def leans(self, margin: float) -> bool:
-        """Tell whether the ratio looks larger by more than does not matter: by two standard errors.
+    def leans(self, margin: float, chance: float) -> bool:
+        """Tell whether the ratio looks larger by more than does not matter.
 
-        That is too weak for a verdict, and too much to say that nothing was seen.
+        By Student's test, whose verdict holds at one moment only: too weak for a finding, and too
+        much to say that nothing was seen.
+
+        Parameters
+        ----------
+        margin : float
+            The relative difference that does not matter.
+        chance : float
+            The probability at most that equal revisions look so.
         """
-        return self.mean > max(math.log1p(margin), 2 * self.error)
+        from scipy.special import stdtrit  # noqa: PLC0415
+
+        if self.blocks < 2:
+            return False
+        least = float(stdtrit(self.blocks - 1, 1 - chance)) * self.error
+        return self.mean > max(math.log1p(margin), least)
 
     def verdict(self, margin: float) -> Verdict:
         """Return the verdict against a relative difference that does not matter.

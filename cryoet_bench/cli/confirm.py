@@ -69,7 +69,7 @@ def confirm(
     each, in an order drawn by lot. A verdict is "changed", "equivalent" (within the margin) or
     "undecided"; all intervals of two releases together hold with 99 %. Of each proposal the three
     cases that changed most are measured, and times whose requests, calls or instructions moved by
-    a tenth; --minutes are those of each release. Interrupt it at any time: every block is kept in
+    1.5 %; --minutes are those of each release. Interrupt it at any time: every block is kept in
     results/, and a rerun resumes.
 
     The exit code is 1 when something is confirmed to be slower or larger, 2 when nothing could be

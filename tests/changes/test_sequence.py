@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import integrate
+from scipy import integrate, stats
 from ville._boundaries import normal_mixture
 
 from cryoet_bench.changes import sequence
@@ -48,7 +48,14 @@ def test_the_evidence_is_the_mixture_integrated_numerically() -> None:
     ],
 )
 def test_what_leans_to_slower(values: list[float], leans: bool) -> None:
-    assert sequence.estimate(values, 1e-4).leans(0.03) is leans
+    assert sequence.estimate(values, 1e-4).leans(0.03, 0.001) is leans
+
+
+def test_equal_revisions_lean_as_seldom_as_is_said() -> None:
+    values = np.random.default_rng(20).normal(0, 0.05, (2000, 4))
+    leaning = sum(sequence.estimate(row.tolist(), 1e-4).leans(0.0, 0.05) for row in values)
+    low, high = stats.binom.interval(0.999, 2000, 0.05)
+    assert low <= leaning <= high
 
 
 @given(VALUES, st.sampled_from([0.01, 1e-4]))
