@@ -345,7 +345,7 @@ def score(plot: Path | None) -> int:
     )
     _print_minutes(of, known, tried, verdicts)
     if plot:
-        _draw(curves, found["our screen"], plot)
+        _draw(curves, {"our screen": found["our screen"], "with confirm": found["ours"]}, plot)
     ours, rival = found["ours"], found["Otava"]
     missed = [
         *(f"{size:.0%}" for size, bar in BARS.items() if ours.shares[size] < bar),
@@ -441,7 +441,9 @@ def _name(benchmark: str, case: Case) -> str:
     return f"{benchmark}({', '.join(case)})"
 
 
-def _draw(curves: Mapping[str, tuple[list[float], list[float]]], screen: Found, path: Path) -> None:
+def _draw(
+    curves: Mapping[str, tuple[list[float], list[float]]], ours: Mapping[str, Found], path: Path
+) -> None:
     import matplotlib as mpl  # noqa: PLC0415
 
     mpl.use("Agg")
@@ -450,7 +452,9 @@ def _draw(curves: Mapping[str, tuple[list[float], list[float]]], screen: Found, 
     figure, axes = plt.subplots(figsize=(5, 4.5), layout="constrained")
     for name, (false, found) in curves.items():
         axes.step(false, found, where="post", label=name)
-    axes.plot(screen.false, statistics.fmean(screen.shares.values()), "ko", label="our screen")
+    for (name, found), marker in zip(ours.items(), "o^", strict=True):
+        share = statistics.fmean(found.shares.values())
+        axes.plot(found.false, share, f"k{marker}", label=name, clip_on=False)
     axes.set(xlabel="false alarms", ylabel="planted slowdowns found", xlim=(0, 0.3), ylim=(0, 1))
     axes.legend()
     figure.savefig(path, dpi=150)
