@@ -21,6 +21,8 @@ import numpy as np
 import pytest
 import zarr
 
+from cryoet_bench.measure.plan import Selection
+from cryoet_bench.record.record import REFERENCE, Record
 from cryoet_bench.tomogram.phantom import PHANTOMS, make
 
 ROOT = Path(__file__).parents[1]
@@ -112,6 +114,20 @@ def test_the_documents_commands(clone: Path) -> None:
     assert (clone / "qc.html").stat().st_size > 10_000
     assert (clone / "verify.html").stat().st_size > 10_000
     assert (clone / ".asv" / "html" / "index.html").exists()
+
+
+def test_each_pattern_that_is_named_matches_a_benchmark() -> None:
+    """Once two matched controls alone, which are measured always and are no answer."""
+    suite = Record(ROOT / REFERENCE).suite()
+    places = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob(".github/**/*.yml")]
+    patterns = {
+        pattern
+        for path in places
+        for pattern in re.findall(r"--bench ([a-z][\w.]+)", path.read_text("utf-8"))
+    }
+    assert {"defaults.Size", "read.Patterns"} <= patterns
+    for pattern in patterns:
+        assert Selection("core", pattern).of(suite), pattern
 
 
 def test_every_document_is_held_to_its_commands() -> None:
