@@ -529,6 +529,12 @@ class TestEnvironment:
         assert again.check_presence()
         assert again.installed_commit_hash == env.installed_commit_hash
 
+    def test_a_measured_process_does_not_begin_with_our_peak_of_memory(self, env: Any) -> None:
+        self.move(env, "zarr-2.1")
+        ours = b"x" * 300_000_000
+        code = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+        assert int(env.run(["-c", code])) < len(ours) / 3
+
     def test_is_installed_again_when_companions_change(
         self, env: Any, timeline: Timeline, monkeypatch: pytest.MonkeyPatch
     ) -> None:
