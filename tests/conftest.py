@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -37,7 +38,12 @@ def locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def settings() -> Iterator[None]:
     """Take back what a command that ran within a test has set for its measured processes."""
     before = {name: os.environ.get(name) for name in (variables.TIER, variables.TOMOGRAM)}
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
     yield
+    root.setLevel(level)
+    for handler in set(root.handlers) - set(handlers):  # asv's prints what other libraries log
+        root.removeHandler(handler)
     for name, value in before.items():
         if value is None:
             os.environ.pop(name, None)

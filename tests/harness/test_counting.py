@@ -120,7 +120,8 @@ def test_a_wait_that_was_over_early_is_seven_calls_fewer() -> None:
             wait([future])
             timer.join()
 
-        return counting.python_calls(action)
+        # Not one: what other tests left behind is collected in the middle now and then.
+        return min(counting.python_calls(action) for _ in range(5))
 
     assert calls(early=False) - calls(early=True) == 7
 
