@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class InputError(Exception):
@@ -18,3 +18,17 @@ def hint(name: str, known: Iterable[str], otherwise: str) -> str:
 
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean {close[0]}?" if close else otherwise
+
+
+def chosen[T](name: str, known: Mapping[str, T], what: str) -> T:
+    """Return what a name stands for.
+
+    Raises
+    ------
+    InputError
+        There is none of that name.
+    """
+    if name in known:
+        return known[name]
+    what_to_do = hint(name, known, f"choose one of {', '.join(known)}")
+    raise InputError(f"there is no {what} {name!r}: {what_to_do}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryoet_bench.errors import InputError, hint
+from cryoet_bench.errors import InputError, chosen
 from cryoet_bench.quality.fidelity.profiles import profile_named
 from cryoet_bench.study import whole
 from cryoet_bench.study.schema import read_toml
@@ -92,7 +92,4 @@ def use_named(name: str, cases: Mapping[str, UseCase]) -> UseCase:
     InputError
         There is none of that name.
     """
-    if name in cases:
-        return cases[name]
-    what_to_do = hint(name, cases, f"choose one of {', '.join(cases)}")
-    raise InputError(f"there is no use case {name!r}: {what_to_do}")
+    return chosen(name, cases, "use case")

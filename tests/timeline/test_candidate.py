@@ -5,7 +5,6 @@ import itertools
 import re
 import shutil
 import subprocess
-import sys
 import tarfile
 from collections.abc import Iterator
 from datetime import timedelta
@@ -38,13 +37,6 @@ def index(
         index.upload("typing", "4", BEGINNING)
         index.upload("zarr", "3.0rc1", BEGINNING, ["numcodecs", "numpy", "typing"])
         yield index
-
-
-@pytest.fixture
-def uv(index: Index) -> Resolver:
-    found = environment.find_uv()
-    assert found
-    return Resolver(found, sys.executable, index.options)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.timeline import environment, releases
+from cryoet_bench.timeline import releases
 from cryoet_bench.timeline.environment import UnreachableError
 from cryoet_bench.timeline.resolver import Resolver
 from cryoet_bench.timeline.update import BEGINNING, update
@@ -35,13 +34,6 @@ def index(
         index.upload("zarr", "2.0", START - 5 * DAY, ["numcodecs", "numpy"])
         index.upload("numcodecs", "0.12", START + HALF, ["numpy"])
         yield index
-
-
-@pytest.fixture
-def uv(index: Index) -> Resolver:
-    found = environment.find_uv()
-    assert found
-    return Resolver(found, sys.executable, index.options)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cryoet_bench.errors import InputError, hint
+from cryoet_bench.errors import chosen
 from cryoet_bench.quality.check import Verdict
 from cryoet_bench.quality.fidelity.defects import Defect, Place
 
@@ -269,7 +269,4 @@ def profile_named(name: str) -> Profile:
     InputError
         There is none of that name.
     """
-    if name in PROFILES:
-        return PROFILES[name]
-    what_to_do = hint(name, PROFILES, f"choose one of {', '.join(PROFILES)}")
-    raise InputError(f"there is no profile {name!r}: {what_to_do}")
+    return chosen(name, PROFILES, "profile")
