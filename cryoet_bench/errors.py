@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 
 class InputError(Exception):
@@ -20,15 +20,15 @@ def hint(name: str, known: Iterable[str], otherwise: str) -> str:
     return f"did you mean {close[0]}?" if close else otherwise
 
 
-def chosen[T](name: str, known: Mapping[str, T], what: str) -> T:
-    """Return what a name stands for.
+def require_known(name: str, known: Iterable[str], what: str) -> None:
+    """Raise for a name that is not known.
 
     Raises
     ------
     InputError
-        There is none of that name.
+        There is none such.
     """
-    if name in known:
-        return known[name]
-    what_to_do = hint(name, known, f"choose one of {', '.join(known)}")
-    raise InputError(f"there is no {what} {name!r}: {what_to_do}")
+    names = list(known)
+    if name not in names:
+        what_to_do = hint(name, names, f"choose one of {', '.join(names)}")
+        raise InputError(f"there is no {what} {name!r}: {what_to_do}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryoet_bench.errors import InputError, chosen
+from cryoet_bench.errors import InputError, require_known
 from cryoet_bench.quality.fidelity.profiles import profile_named
 from cryoet_bench.study import whole
 from cryoet_bench.study.schema import read_toml
@@ -92,4 +92,5 @@ def use_named(name: str, cases: Mapping[str, UseCase]) -> UseCase:
     InputError
         There is none of that name.
     """
-    return chosen(name, cases, "use case")
+    require_known(name, cases, "use case")
+    return cases[name]

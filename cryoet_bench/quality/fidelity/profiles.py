@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cryoet_bench.errors import chosen
+from cryoet_bench.errors import require_known
 from cryoet_bench.quality.check import Verdict
 from cryoet_bench.quality.fidelity.defects import Defect, Place
 
@@ -269,4 +269,5 @@ def profile_named(name: str) -> Profile:
     InputError
         There is none of that name.
     """
-    return chosen(name, PROFILES, "profile")
+    require_known(name, PROFILES, "profile")
+    return PROFILES[name]
