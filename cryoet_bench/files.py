@@ -95,8 +95,9 @@ def append(path: Path, line: bytes, *, whole: int) -> int:
     line : bytes
         With its end.
     whole : int
-        How many of the file's bytes are whole lines. What follows them was being written by a run
-        that was killed, and goes.
+        How many of the file's bytes are known to be whole lines. Whole lines that another process
+        has added to them stay; a line without its end was being written by a run that was killed,
+        and goes.
 
     Returns
     -------
@@ -109,9 +110,11 @@ def append(path: Path, line: bytes, *, whole: int) -> int:
         It cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("r+b" if path.exists() else "wb") as file:
-        file.truncate(whole)
+    with path.open("a+b") as file:
+        whole = min(whole, file.seek(0, os.SEEK_END))
         file.seek(whole)
+        whole += file.read().rfind(b"\n") + 1
+        file.truncate(whole)
         file.write(line)
         file.flush()
         os.fsync(file.fileno())

@@ -126,3 +126,14 @@ def test_a_line_is_added_after_what_is_whole(tmp_path: Path) -> None:
         file.write(b"tor")  # a run that was killed
     assert append(path, b"two\n", whole=whole) == 8
     assert path.read_bytes() == b"one\ntwo\n"
+
+
+def test_a_line_that_another_process_added_stays(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    known = append(path, b"one\n", whole=0)
+    append(path, b"theirs\n", whole=known)
+    assert append(path, b"ours\n", whole=known) == 16
+    assert path.read_bytes() == b"one\ntheirs\nours\n"
+    path.unlink()
+    assert append(path, b"again\n", whole=16) == 6
+    assert path.read_bytes() == b"again\n"

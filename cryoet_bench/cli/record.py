@@ -20,6 +20,7 @@ from cryoet_bench.variables import DEFAULT_TOMOGRAM
 if TYPE_CHECKING:
     from cryoet_bench.record.record import Record
     from cryoet_bench.record.summary import Summary
+    from cryoet_bench.record.validation import Rules
 
 app = typer.Typer()
 _console = consoles.for_results(180)
@@ -215,6 +216,10 @@ def check(
         list[Path] | None,
         typer.Argument(metavar="FOLDER", help="Of machines; all below record/ if none is named."),
     ] = None,
+    commit: Annotated[
+        str | None,
+        typer.Option(help="What this commit changes, by the rules of the checkout as it is."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check whether the record of a machine may be merged.
@@ -222,38 +227,61 @@ def check(
     \b
     cryoet-bench record check                        all machines
     cryoet-bench record check record/epyc-2-cores    one
+    cryoet-bench record check --commit FETCH_HEAD    what a pull request changes
 
     It checks the form of every line, the machine, what was installed against the pins of the
     timeline, the suite, plausible values, verdicts against their blocks, and looks for
-    measurements that are there twice. The exit code is 1 if something is wrong.
+    measurements that are there twice. Of a commit nothing but the files of machines is taken, and
+    it may only add to them; all else that it changes is named. The exit code is 1 if something is
+    wrong.
     """
-    from cryoet_bench.measure import suite
-    from cryoet_bench.record.record import REFERENCE, Record
-    from cryoet_bench.record.validation import Rules, Seen, faults
+    from cryoet_bench.record.contribution import refusals
 
+    if folders and commit is not None:
+        raise InputError("both folders and a commit are named: name one or the other")
     root = checkout.project_root()
-    committed = Record(root / REFERENCE)
-    named = folders or sorted(path for path in committed.own.glob("*") if path.is_dir())
-    if not named:
-        raise InputError(f"there is no record in {committed.own}: name the folder of a machine")
-    if absent := [path for path in named if not path.is_dir()]:
-        raise InputError(f"there is no folder {absent[0]}: name that of a machine, as in record/")
-    rules = Rules(
-        {one.name: one for one in checkout.known_revisions(root).releases()},
-        committed.suite(),
-        frozenset({*committed.digests(), suite.digest(root)}),
-        frozenset({DEFAULT_TOMOGRAM}),
-    )
-    seen = Seen()
-    found = {str(folder): faults(folder, rules, seen) for folder in named}
+    rules = _rules(root)
+    found = refusals(root, commit, rules) if commit is not None else _faults(root, folders, rules)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
+    elif not found:
+        typer.echo(f"{commit} changes the record of no machine")
     for folder, sentences in found.items() if not as_json else ():
         for sentence in sentences:
             typer.echo(sentence)
         if not sentences:
             typer.echo(f"{folder}: good")
     raise typer.Exit(int(any(found.values())))
+
+
+def _faults(root: Path, folders: list[Path] | None, rules: Rules) -> dict[str, list[str]]:
+    """Return why the records in some folders cannot be merged; those of the checkout by default."""
+    from cryoet_bench.record.record import REFERENCE
+    from cryoet_bench.record.validation import Seen, faults
+
+    named = folders or sorted(path for path in (root / REFERENCE).glob("*") if path.is_dir())
+    if not named:
+        raise InputError(f"there is no record in {root / REFERENCE}: name the folder of a machine")
+    if absent := [path for path in named if not path.is_dir()]:
+        raise InputError(f"there is no folder {absent[0]}: name that of a machine, as in record/")
+    seen = Seen()
+    return {str(folder): faults(folder, rules, seen) for folder in named}
+
+
+def _rules(root: Path) -> Rules:
+    """Return what a checkout holds a record against."""
+    from cryoet_bench.measure import suite
+    from cryoet_bench.record.record import REFERENCE, Record
+    from cryoet_bench.record.validation import Rules
+
+    committed = Record(root / REFERENCE)
+    return Rules(
+        {one.name: one for one in checkout.known_revisions(root).releases()},
+        committed.suite(),
+        committed.digest(),
+        frozenset({*committed.digests(), suite.digest(root)}),
+        frozenset({DEFAULT_TOMOGRAM}),
+    )
 
 
 def _matching(names: set[str], pattern: str | None) -> set[str]:

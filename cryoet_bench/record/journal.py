@@ -298,9 +298,12 @@ class Journal:
             case "disturbed":
                 self.disturbed.add(fields["visit"])
             case "discarded":
-                names = fields["benchmarks"]
+                names, at = fields["benchmarks"], fields["at"]
                 self.rounds = [
-                    r for r in self.rounds if names is not None and r.benchmark not in names
+                    r
+                    for r in self.rounds
+                    # What was measured later was merged before this line.
+                    if r.started_at > at or (names is not None and r.benchmark not in names)
                 ]
             case kind:
                 raise ValueError(f"no line is of the kind {kind!r}")

@@ -34,11 +34,14 @@ REFERENCE = Path("record")
 CONFIRMATIONS = "confirmations.jsonl"
 """The verdicts of paired measurements, a file among the journals of a machine and tomogram."""
 
+SUITE, TOMOGRAMS = "suite.json", "tomograms.json"
+"""What the machines of a folder share: which suites measured, and on what."""
+
+MACHINE = "machine.json"
+"""The facts of a machine, in its folder."""
+
 _JOURNAL = ".jsonl"
-_SUITE = "suite.json"
 _OF_BENCHMARK = {"name", "params", "type", "version"}
-_MACHINE = "machine.json"
-_TOMOGRAMS = "tomograms.json"
 
 
 @dataclass(frozen=True, order=True)
@@ -106,14 +109,15 @@ class Record:
 
     def series(self) -> list[Series]:
         """Return all series that have a journal, in order."""
-        found = {
-            Series(parts[0], parts[1], "/".join(parts[2:]))
+        places = (
+            path.relative_to(folder)
             for folder in self.folders
             for path in folder.glob("*/*/**/*.jsonl*")
-            if path.name.removesuffix(PACKED) != CONFIRMATIONS
-            and (parts := _stem(path.relative_to(folder)).parts)
-        }
-        return sorted(found)
+        )
+        found = {_stem(place).parts for place in places if _is_journal(place)}
+        return sorted(
+            Series(machine, tomogram, "/".join(revision)) for machine, tomogram, *revision in found
+        )
 
     def suite(self, digest: str | None = None) -> dict[str, Benchmark]:
         """Return the benchmarks by name, as the suite last described itself; none if it never did.
@@ -139,37 +143,51 @@ class Record:
         descriptions = [dict(benchmark.description) for benchmark in benchmarks.values()]
         earlier = sorted(self.digests() - {digest})
         content = {"digest": digest, "earlier": earlier, "benchmarks": descriptions}
-        _write(self.own / _SUITE, content)
+        _write(self.own / SUITE, content)
+
+    def digest(self) -> str:
+        """Return the checksum of the suite that last described itself here; empty if none did."""
+        return str(_suite(self.own).get("digest", ""))
 
     def digests(self) -> set[str]:
-        """Return the checksums of all suites that described themselves to this machine."""
+        """Return the checksums of all suites that described themselves here."""
         known = _suite(self.own)
         return {known["digest"], *known.get("earlier", ())} if known else set()
 
     def machine(self, name: str) -> dict[str, Any]:
-        """Return the facts of a machine, none if it is not known."""
-        for folder in self.folders:
-            facts = _read(folder / name / _MACHINE, {})
-            if facts:
-                return dict(facts)
-        return {}
+        """Return the facts of a machine, none if it is not known.
+
+        Raises
+        ------
+        InputError
+            A file is damaged, or two folders call different machines by this name.
+        """
+        places = [folder / name for folder in self.folders]
+        known = [(place, facts) for place in places if (facts := _read(place / MACHINE))]
+        others = [place for place, facts in known if facts != known[0][1]]
+        if others:
+            raise InputError(
+                f"{known[0][0]} and {others[0]} are of different machines, which are never mixed: "
+                f"rename the folder {known[0][0]}, to {name}-2 for instance"
+            )
+        return known[0][1] if known else {}
 
     def describe_machine(self, name: str, facts: Mapping[str, Any]) -> None:
         """Keep the facts of a machine."""
-        _write(self.own / name / _MACHINE, dict(facts))
+        _write(self.own / name / MACHINE, dict(facts))
 
     def tomograms(self) -> dict[str, dict[str, Any]]:
         """Return what is known of each measured tomogram, by name."""
         known: dict[str, dict[str, Any]] = {}
         for folder in reversed(self.folders):
-            known.update(_read(folder / _TOMOGRAMS, {}))
+            known.update(_read(folder / TOMOGRAMS))
         return known
 
     def describe_tomogram(self, facts: Mapping[str, Any]) -> None:
         """Keep the facts of a tomogram."""
-        known = _read(self.own / _TOMOGRAMS, {})
+        known = _read(self.own / TOMOGRAMS)
         if known.get(facts["name"]) != facts:
-            _write(self.own / _TOMOGRAMS, {**known, facts["name"]: dict(facts)})
+            _write(self.own / TOMOGRAMS, {**known, facts["name"]: dict(facts)})
 
     def cases(
         self,
@@ -262,6 +280,14 @@ def _path(folder: Path, series: Series) -> Path:
     return path.with_name(path.name + _JOURNAL)
 
 
+def _is_journal(path: Path) -> bool:
+    """Tell whether a file below a folder of the record holds the rounds of a revision."""
+    name = path.name.removesuffix(PACKED)
+    # A file that was being written when the process was killed lies in a hidden folder.
+    hidden = any(part.startswith(".") for part in path.parts)
+    return name.endswith(_JOURNAL) and name != CONFIRMATIONS and not hidden
+
+
 def _stem(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(PACKED).removesuffix(_JOURNAL))
 
@@ -312,8 +338,8 @@ def history(cases: pd.DataFrame, benchmark: str, case: str = "") -> pd.DataFrame
 
 def _suite(folder: Path) -> dict[str, Any]:
     """Return what is known of the suite in a folder; nothing where it never described itself."""
-    path = folder / _SUITE
-    known = _read(path, {})
+    path = folder / SUITE
+    known = _read(path)
     try:
         whole = not known or (
             all(it.keys() >= _OF_BENCHMARK for it in known["benchmarks"])
@@ -323,14 +349,18 @@ def _suite(folder: Path) -> dict[str, Any]:
         whole = False
     if not whole:
         raise InputError(f"{path} is damaged (it describes no suite): restore it or remove it")
-    return dict(known)
+    return known
 
 
-def _read(path: Path, nothing: Any) -> Any:
+def _read(path: Path) -> dict[str, Any]:
+    """Return the facts in a file, none where there is no file."""
     try:
-        return json.loads(path.read_text("utf-8")) if path.exists() else nothing
+        known = json.loads(path.read_text("utf-8")) if path.exists() else {}
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({error}): restore it or remove it") from error
+    if not isinstance(known, dict):
+        raise InputError(f"{path} is damaged (it holds no facts): restore it or remove it")
+    return known
 
 
 def _write(path: Path, content: Any) -> None:

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import staged
-from cryoet_bench.record.journal import PACKED, lines
+from cryoet_bench.record.journal import DAMAGE, PACKED, lines
 from cryoet_bench.record.record import CONFIRMATIONS, Record, Series, packed_path
+
+_SIDES = ("before", "after")
 
 
 @dataclass(frozen=True)
@@ -57,56 +59,80 @@ def pack(
     Raises
     ------
     InputError
-        Nothing was measured there, a journal is damaged, or the record cannot be written.
+        Nothing was measured there, it was another machine of that name, a journal is damaged, or
+        the record cannot be written.
     """
     folder, names = record.others[0], set(releases)
-    known = [one for one in record.series() if one.machine == machine]
+    mine = [one for one in record.series() if one.machine == machine]
+    known = [one for one in mine if record.journal(one).rounds or packed_path(folder, one).exists()]
     chosen = [one for one in known if one.revision in names and one.tomogram == tomogram]
     if not chosen:
         raise InputError(
             f"no release was measured on {tomogram} on {machine}: run 'cryoet-bench record' first"
         )
-    committed = Record(folder)
+    facts = record.machine(machine)
+    verdicts = _verdicts(record.confirmation_paths(machine, tomogram), names)
     try:
         for series in chosen:
-            record.journal(series)  # which says what is damaged
-            text = _merged(record.journal_paths(series))
-            _write(packed_path(folder, series), text)
-        verdicts = record.confirmation_paths(machine, tomogram)
+            _write(packed_path(folder, series), _merged(record.journal_paths(series)))
         if verdicts:
-            path = folder / machine / tomogram / (CONFIRMATIONS + PACKED)
-            _write(path, _of_releases(_merged(verdicts), names))
+            _write(folder / machine / tomogram / (CONFIRMATIONS + PACKED), verdicts)
     except OSError as error:
         raise InputError(
             f"cannot write the record {folder}: {error.strerror}; make it writable, free some "
             "space, and rerun"
         ) from error
-    committed.describe_machine(machine, record.machine(machine))
-    committed.describe_tomogram(record.tomograms()[tomogram])
-    committed.describe_suite(record.suite(digest) or record.suite(), digest)
+    committed = Record(folder)
+    committed.describe_machine(machine, facts)
+    if measured_on := record.tomograms().get(tomogram):
+        committed.describe_tomogram(measured_on)
+    # The suite as it described itself, once: another one's words would be a wrong label.
+    if not committed.suite(digest) and (described := record.suite(digest)):
+        committed.describe_suite(described, digest)
     size = sum(path.stat().st_size for path in (folder / machine).rglob("*") if path.is_file())
     return Submission(tuple(chosen), tuple(one for one in known if one not in chosen), size)
 
 
-def _merged(paths: Iterable[Path]) -> bytes:
+def _verdicts(paths: list[Path], names: set[str]) -> list[bytes]:
+    """Return the lines of some files of confirmations that are on releases.
+
+    Raises
+    ------
+    InputError
+        A file is damaged.
+    """
+    try:
+        return _of_releases(_merged(paths), names)
+    except (*DAMAGE, AttributeError, TypeError) as error:
+        raise InputError(
+            f"{' or '.join(map(str, paths))} is damaged ({error}): restore it, or remove it and "
+            "confirm again"
+        ) from error
+
+
+def _merged(paths: Iterable[Path]) -> list[bytes]:
     """Return the lines of some files in their order, each once."""
-    content = dict.fromkeys(line for path in paths for line in lines(path))
-    return b"".join(line + b"\n" for line in content)
+    return list(dict.fromkeys(line for path in paths for line in lines(path)))
 
 
-def _of_releases(text: bytes, names: set[str]) -> bytes:
-    """Return the lines of confirmations without those on candidates."""
-    kept = []
-    for line in text.splitlines(keepends=True):
-        content = json.loads(line)
-        pair = content.get("pair", content)
-        if {pair[side] for side in ("before", "after") if side in pair} <= names:
-            kept.append(line)
-    return b"".join(kept)
+def _of_releases(text: list[bytes], names: set[str]) -> list[bytes]:
+    """Return the lines of confirmations without those on candidates, and without their visits."""
+    entries = [json.loads(line) for line in text]
+    pairs = [entry.get("pair", entry) for entry in entries]
+    ours = [{pair[side] for side in _SIDES if side in pair} <= names for pair in pairs]
+    visits: dict[bool, set[str]] = {True: set(), False: set()}
+    for entry, kept in zip(entries, ours, strict=True):
+        visits[kept].update(entry.get("visits", ()))
+    left = visits[False] - visits[True]
+    return [
+        line for line, entry, kept in zip(text, entries, ours, strict=True)
+        if kept and entry.get("id") not in left
+    ]  # fmt: skip
 
 
-def _write(path: Path, text: bytes) -> None:
+def _write(path: Path, text: list[bytes]) -> None:
     """Write a packed file, whole or not at all."""
+    content = b"".join(line + b"\n" for line in text)
     path.parent.mkdir(parents=True, exist_ok=True)
     with staged(path) as staging:
-        staging.write_bytes(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME))
+        staging.write_bytes(lzma.compress(content, preset=9 | lzma.PRESET_EXTREME))

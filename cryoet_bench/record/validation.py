@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -29,10 +30,11 @@ from cryoet_bench.record.form import (
     MeasuredLine,
     Pair,
     RoundLine,
+    Ruling,
     VisitLine,
 )
 from cryoet_bench.record.journal import DAMAGE, PACKED
-from cryoet_bench.record.record import CONFIRMATIONS
+from cryoet_bench.record.record import CONFIRMATIONS, MACHINE
 from cryoet_bench.timeline.revisions import Revision
 
 _RANGES: Mapping[str, tuple[float, float]] = {
@@ -54,7 +56,6 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 
 _COUNTED = frozenset({"requests", "round trips", "objects", "calls"})
 _FILE = re.compile(r"(?P<revision>[A-Za-z0-9][A-Za-z0-9._+-]*)\.jsonl\.xz")
-_BESIDE = frozenset({"machine.json", "noise.jsonl"})
 _DESCRIPTION = 10_000
 _PACKED, _UNPACKED, _MEMORY = 10_000_000, 100_000_000, 200_000_000
 """The most bytes of a description, of a packed file, of its content, and to unpack it."""
@@ -73,8 +74,10 @@ class Rules:
         The releases of the timeline, by name.
     suite : mapping of str to Benchmark
         The benchmarks.
+    digest : str
+        Of the suite that they are.
     digests : frozenset of str
-        Of the suites whose values the record may hold.
+        Of all suites whose values the record may hold.
     tomograms : frozenset of str
         Names of those that everybody has.
     now : datetime.datetime
@@ -83,9 +86,23 @@ class Rules:
 
     revisions: Mapping[str, Revision]
     suite: Mapping[str, Benchmark]
+    digest: str
     digests: frozenset[str]
     tomograms: frozenset[str]
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def unknown(self, benchmark: str, version: str, case: Case) -> str | None:
+        """Return what the suite does not know of a case, if anything."""
+        found = self.suite.get(benchmark)
+        if found is None or found.version != version:
+            return f"the suite has no such benchmark in version {version!r}"
+        if case not in found.cases:
+            return f"the suite has no case {words(case)}"
+        return None
+
+    def is_past(self, visit: VisitLine) -> bool:
+        """Tell whether another accepted suite measured: what it asked need not be known now."""
+        return visit.project.suite in self.digests - {self.digest}
 
 
 @dataclass(frozen=True)
@@ -123,10 +140,10 @@ def faults(folder: Path, rules: Rules, seen: Seen | None = None) -> list[str]:
     seen : Seen, optional
         Of the machines before, to which this one is added.
     """
-    return [_in_one_line(one) for one in _faults(folder, rules, seen or Seen())]
+    return [in_one_line(one) for one in _faults(folder, rules, seen or Seen())]
 
 
-def _in_one_line(sentence: str) -> str:
+def in_one_line(sentence: str) -> str:
     """Return a sentence without what a stranger's text does to a terminal or to the log of CI."""
     shown = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in sentence)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} ..."
@@ -151,7 +168,7 @@ def _faults(folder: Path, rules: Rules, seen: Seen) -> Iterator[str]:
         if more := sum(1 for _ in found):
             yield f"{where}: {more} faults more"
     if all(path.parent == folder for path in paths):
-        yield f"{folder} holds no journal: run 'cryoet-bench record submit'"
+        yield f"{folder.name} holds no journal: run 'cryoet-bench record submit'"
 
 
 def _file_faults(
@@ -160,7 +177,7 @@ def _file_faults(
     if path.is_symlink():
         yield " is a link: put the file itself there"
     elif path.parent == folder:
-        if path.name not in _BESIDE:
+        if path.name != MACHINE:
             yield " does not belong there: remove it"
     elif path in {folder / one / (CONFIRMATIONS + PACKED) for one in rules.tomograms}:
         yield from (f": {fault}" for fault in _ruling_faults(path, machine, rules, seen))
@@ -169,17 +186,17 @@ def _file_faults(
 
 
 def _machine(folder: Path) -> Machine | str:
-    path = folder / "machine.json"
+    path, where = folder / MACHINE, f"{folder.name}/{MACHINE}"
     try:
         if path.is_symlink():
-            return f"{path} is a link: put the file itself there"
+            return f"{where} is a link: put the file itself there"
         if path.stat().st_size > _DESCRIPTION:
-            return f"{path} is too large for the description of a machine: restore it"
+            return f"{where} is too large for the description of a machine: restore it"
         return Machine.model_validate_json(path.read_bytes())
     except OSError as error:
-        return f"{path} cannot be read ({error.strerror}): run 'cryoet-bench record submit'"
+        return f"{where} cannot be read ({error.strerror}): run 'cryoet-bench record submit'"
     except ValidationError as error:
-        return f"{path} does not describe a machine: {_first(error)}"
+        return f"{where} does not describe a machine: {_first(error)}"
 
 
 def _journal_faults(
@@ -198,7 +215,7 @@ def _journal_faults(
         known = " or ".join(sorted(rules.tomograms))
         yield f"{tomogram!r} is no tomogram that everybody has: submit {known}"
         return
-    entries = _entries(path, OF_JOURNAL)
+    entries = read(path, OF_JOURNAL)
     if isinstance(entries, str):
         yield entries
     else:
@@ -206,11 +223,11 @@ def _journal_faults(
         yield from _Journal(entries, where, machine, revision, rules, seen).faults()
 
 
-def _entries[T](path: Path, form: TypeAdapter[T]) -> list[T] | str:
+def read[T](path: Path, form: TypeAdapter[T]) -> list[T] | str:
     """Return the lines of a file, or why they cannot be read."""
     entries: list[T] = []
     try:
-        for line in _lines(path):
+        for line in whole_lines(path):
             entries.append(form.validate_json(line))  # noqa: PERF401  (the error states their number)
     except ValidationError as error:
         return f"line {len(entries) + 1} is not of the record's form: {_first(error)}"
@@ -219,7 +236,7 @@ def _entries[T](path: Path, form: TypeAdapter[T]) -> list[T] | str:
     return entries
 
 
-def _lines(path: Path) -> list[bytes]:
+def whole_lines(path: Path) -> list[bytes]:
     """Return the lines of a packed file, which takes no more memory than an honest one.
 
     Raises
@@ -279,20 +296,17 @@ class _Journal:
 
     def _round(self, entry: RoundLine, visit: VisitLine) -> Iterator[str]:
         where = f"round {entry.round} of {entry.benchmark}"
-        benchmark = self.rules.suite.get(entry.benchmark)
-        if benchmark is None or entry.version != benchmark.version:
-            yield f"{where}: the suite has no such benchmark in version {entry.version!r}"
-            return
         if not timedelta(0) <= entry.started_at - visit.started_at <= timedelta(days=1):
             yield f"{where} did not happen during its visit"
-        cases = set(benchmark.cases)
         for measured in entry.cases:
-            if measured.case not in cases:
-                yield f"{where}: the suite has no case {', '.join(measured.case)}"
-            else:
-                fault = _implausible(measured, benchmark)
-                if fault:
-                    yield f"{where}, case {benchmark.title_of(measured.case)}: {fault}"
+            unknown = self.rules.unknown(entry.benchmark, entry.version, measured.case)
+            if unknown and not self.rules.is_past(visit):
+                yield f"{where}: {unknown}"
+            if unknown:
+                continue
+            benchmark = self.rules.suite[entry.benchmark]
+            if fault := _implausible(measured, benchmark):
+                yield f"{where}, case {benchmark.title_of(measured.case)}: {fault}"
 
 
 def _visit_faults(
@@ -335,48 +349,69 @@ def _moment_fault(moment: datetime, revision: Revision, rules: Rules) -> str | N
 
 def _ruling_faults(path: Path, machine: Machine, rules: Rules, seen: Seen) -> Iterator[str]:
     """Yield what is wrong with the verdicts of a machine and a tomogram."""
-    entries = _entries(path, OF_CONFIRMATIONS)
+    entries = read(path, OF_CONFIRMATIONS)
     if isinstance(entries, str):
         yield entries
-        return
-    visits = {entry.id: entry for entry in entries if isinstance(entry, VisitLine)}
-    blocks: Counter[Pair] = Counter()
-    checked: set[tuple[str, str]] = set()
-    for entry in entries:
-        if isinstance(entry, VisitLine):
-            continue
-        where = f"{entry.pair.benchmark} of {entry.pair.before} and {entry.pair.after}"
-        fault = _pair_fault(entry.pair, rules)
-        if fault:
-            yield f"{where}: {fault}"
-            continue
+    else:
+        yield from _Rulings(entries, path, machine, rules, seen).faults()
+
+
+@dataclass(frozen=True)
+class _Rulings:
+    entries: list[Ruling]
+    path: Path
+    machine: Machine
+    rules: Rules
+    seen: Seen
+
+    def faults(self) -> Iterator[str]:
+        """Yield what is wrong with each visit, then with each block and each verdict."""
+        yield from self._visit_faults()
+        blocks: Counter[Pair] = Counter()
+        for entry in self.entries:
+            if isinstance(entry, VisitLine):
+                continue
+            pair = entry.pair
+            blocks[pair] += isinstance(entry, BlockLine)
+            if fault := self._fault(entry, blocks[pair]):
+                yield f"{pair.benchmark} of {pair.before} and {pair.after}: {fault}"
+
+    def _visit_faults(self) -> Iterator[str]:
+        sides = (
+            side
+            for block in self._blocks
+            for side in zip((block.pair.before, block.pair.after), block.visits, strict=True)
+        )
+        for name, identity in dict.fromkeys(sides):
+            if name in self.rules.revisions and identity in self._visits:
+                yield from _visit_faults(
+                    self._visits[identity], self.rules.revisions[name], self.machine, self.rules
+                )
+
+    def _fault(self, entry: BlockLine | ConfirmationLine, blocks: int) -> str | None:
+        pair = entry.pair
+        for name in (pair.before, pair.after):
+            if name not in self.rules.revisions:
+                return f"the timeline has no release {name!r}"
+        if unknown := self.rules.unknown(pair.benchmark, pair.version, pair.case):
+            return None if pair in self._past else unknown
         if isinstance(entry, ConfirmationLine):
-            fault = _verdict_fault(entry, path, blocks[entry.pair], rules)
-        else:
-            blocks[entry.pair] += 1
-            fault = _block_fault(entry, visits, rules, seen)
-            sides = zip((entry.pair.before, entry.pair.after), entry.visits, strict=True)
-            for name, identity in sides:
-                if identity in visits and (name, identity) not in checked:
-                    checked.add((name, identity))
-                    yield from _visit_faults(
-                        visits[identity], rules.revisions[name], machine, rules
-                    )
-        if fault:
-            yield f"{where}: {fault}"
+            return _verdict_fault(entry, self.path, blocks, self.rules)
+        return _block_fault(entry, self._visits, self.rules, self.seen)
 
+    @cached_property
+    def _visits(self) -> dict[str, VisitLine]:
+        return {entry.id: entry for entry in self.entries if isinstance(entry, VisitLine)}
 
-def _pair_fault(pair: Pair, rules: Rules) -> str | None:
-    """Return what the timeline or the suite does not know of a pair, if anything."""
-    for name in (pair.before, pair.after):
-        if name not in rules.revisions:
-            return f"the timeline has no release {name!r}"
-    benchmark = rules.suite.get(pair.benchmark)
-    if benchmark is None or benchmark.version != pair.version:
-        return f"the suite has no such benchmark in version {pair.version!r}"
-    if pair.case not in benchmark.cases:
-        return f"the suite has no case {words(pair.case)}"
-    return None
+    @cached_property
+    def _blocks(self) -> list[BlockLine]:
+        return [entry for entry in self.entries if isinstance(entry, BlockLine)]
+
+    @cached_property
+    def _past(self) -> set[Pair]:
+        """What another accepted suite measured, if perhaps not it alone."""
+        past = {name for name, visit in self._visits.items() if self.rules.is_past(visit)}
+        return {block.pair for block in self._blocks if not past.isdisjoint(block.visits)}
 
 
 def _block_fault(

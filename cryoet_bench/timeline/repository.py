@@ -141,6 +141,17 @@ def propose(path: Path, name: str, requirements: str, message: str) -> str:
 
 
 def git(path: Path, *arguments: str, stdin: bytes | None = None) -> str:
+    """Run git in `path` as `git_bytes` does, and return what it prints as text.
+
+    Raises
+    ------
+    InputError
+        git is missing or fails.
+    """
+    return git_bytes(path, *arguments, stdin=stdin).decode("utf-8")
+
+
+def git_bytes(path: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
     """Run git in `path`, free of the user's configuration, and return what it prints.
 
     Raises
@@ -164,7 +175,7 @@ def git(path: Path, *arguments: str, stdin: bytes | None = None) -> str:
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip() or "no such revision"
         raise InputError(f"git {arguments[0]} failed in {path}: {said.splitlines()[-1]}")
-    return done.stdout.decode("utf-8")
+    return done.stdout
 
 
 def _stream(timeline: Timeline) -> bytes:

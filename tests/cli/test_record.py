@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from cryoet_bench import cli
 from cryoet_bench.cli import app
 from cryoet_bench.errors import InputError
+from cryoet_bench.timeline import repository
 from tests.measured import campaign, last_two
 from tests.test_documents import blocks
 
@@ -62,6 +63,34 @@ def test_the_history_is_measured_packed_and_checked(checkout: Path) -> None:
     (sentences,) = json.loads(found.output).values()
     assert len(sentences) == 3
     assert all("visit.project.commit" in one for one in sentences), "the toy is no git checkout"
+
+
+def test_what_a_commit_changes_is_checked(checkout: Path) -> None:
+    def git(*arguments: str) -> None:
+        repository.git(checkout, "-c", "user.name=x", "-c", "user.email=x@localhost", *arguments)
+
+    git("init", "--quiet", "-b", "main")
+    git("add", "asv.conf.json")
+    git("commit", "--quiet", "--message", "the project")
+    (checkout / "README").touch()
+    git("add", "README")
+    git("commit", "--quiet", "--message", "a text")
+    git("branch", "text")
+    git("reset", "--quiet", "HEAD~")
+    assert run("record", "check", "--commit", "text") == "text changes the record of no machine\n"
+    run("record", "submit")
+    git("add", "record")
+    git("commit", "--quiet", "--message", "a record")
+    git("branch", "measured")
+    git("reset", "--quiet", "--hard", "HEAD~")
+    found = CliRunner().invoke(app, ["record", "check", "--commit", "measured"])
+    assert found.exit_code == 1
+    first, *others = found.output.splitlines()
+    assert first.startswith("measured changes record/suite.json, record/tomograms.json too")
+    assert len(others) == 2
+    assert all("visit.project.commit" in one for one in others), "the toy is no git checkout"
+    result = CliRunner().invoke(app, ["record", "check", "record", "--commit", "measured"])
+    assert isinstance(result.exception, InputError)
 
 
 @pytest.mark.parametrize("answer", ["n\n", ""])

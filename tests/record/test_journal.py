@@ -106,6 +106,16 @@ def test_what_is_discarded_does_not_count_and_is_not_erased(journal: Journal) ->
     assert Journal(journal.path).rounds == []
 
 
+def test_what_was_measured_after_it_was_discarded_elsewhere_counts(journal: Journal) -> None:
+    add(journal, measured("passed", 2.0))
+    committed = journal.path.rename(journal.path.with_name("committed.jsonl"))
+    here = Journal(journal.path, [committed])
+    assert here.discard() == 1
+    later = Round("read.time", "1", 1, "2999-01-01T00:00:00+00:00", 1.0, (measured("passed", 3.0),))
+    Journal(committed).append(later)
+    assert Journal(journal.path, [committed]).rounds == [later]
+
+
 def test_lines_that_were_merged_twice_count_once(journal: Journal) -> None:
     journal.begin(Visit("one", "2026-01-01T00:00:00+00:00", "scripts/bench"))
     add(journal, measured("passed", 2.0), 1, "one")

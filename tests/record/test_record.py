@@ -138,6 +138,32 @@ def test_the_overview_derives_the_ratio(record: Record, revisions: Revisions) ->
     assert list(found.rows) == ["zstd, v2", "none, v2"]
 
 
+def test_what_was_being_written_is_no_series(record: Record) -> None:
+    known = record.series()
+    torn = record.own / "vm" / "phantom-10A" / ".new-1" / "zarr-3.1.1.jsonl.xz"
+    torn.parent.mkdir()
+    torn.write_bytes(b"torn")
+    torn.parent.with_name("zarr-3.1.1.jsonl.orig").touch()
+    assert record.series() == known
+
+
+def test_two_machines_of_one_name_are_never_mixed(record: Record, tmp_path: Path) -> None:
+    record.describe_machine("vm", {"cpu": "AMD EPYC"})
+    Record(tmp_path / "record").describe_machine("vm", {"cpu": "AMD EPYC"})
+    assert record.machine("vm") == {"cpu": "AMD EPYC"}
+    Record(tmp_path / "record").describe_machine("vm", {"cpu": "Intel Xeon"})
+    with pytest.raises(InputError, match=r"results/vm and .*record/vm are of different machines"):
+        record.machine("vm")
+
+
+@pytest.mark.parametrize("name", ["tomograms.json", "vm/machine.json"])
+def test_damaged_facts_are_one_sentence(record: Record, name: str) -> None:
+    path = record.own / name
+    path.write_text("[1]")
+    with pytest.raises(InputError, match=r"\.json is damaged \(it holds no facts\)"):
+        _ = (record.tomograms(), record.machine("vm"))
+
+
 @pytest.mark.parametrize(
     "text",
     ["{", "[1", "\x00", "[" * 100_000, "7", '{"a": 1}', '{"digest": "a", "benchmarks": [{}]}'],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.measure.suite import digest
-from cryoet_bench.record.journal import lines
+from cryoet_bench.record.journal import Visit, lines, now
 from cryoet_bench.record.record import Record, Series
 from cryoet_bench.record.submission import pack
 from cryoet_bench.record.summary import summaries, summarize
@@ -19,9 +20,14 @@ def test_the_packed_record_says_what_the_journals_said(measured: Path) -> None:
     mine = campaign(measured)
     names = [revision.name for revision in last_two(measured)]
     verdicts = measured / "results" / mine.machine / "phantom-10A" / "confirmations.jsonl"
+    visits = '{"kind":"visit","id":"both"}\n{"kind":"visit","id":"candidate"}\n'
+    pair = '{"before":"zarr-3.1.0","after":"zarr-3.1.1"}'
+    block = f'{{"kind":"block","pair":{pair},"visits":["both"]}}\n'
+    unreleased = block.replace("zarr-3.1.1", "candidate/zarr-1").replace('th"]', 'th","candidate"]')
     candidate = '{"kind":"confirmation","before":"zarr-3.1.0","after":"candidate/zarr-1"}\n'
-    verdicts.write_text(f'{{"kind":"verdict"}}\n{candidate}')
-    packed = pack(mine.record, mine.machine, "phantom-10A", names, digest(measured))
+    verdicts.write_text(f"{visits}{block}{unreleased}{candidate}")
+    releases = ["zarr-3.1.0", *names]
+    packed = pack(mine.record, mine.machine, "phantom-10A", releases, digest(measured))
     assert [series.revision for series in packed.series] == names
     committed = Record(measured / "record")
     cases = mine.record.cases(last_two(measured))
@@ -30,7 +36,8 @@ def test_the_packed_record_says_what_the_journals_said(measured: Path) -> None:
     assert committed.machine(mine.machine) == Record(measured / "kept").machine(mine.machine)
     assert committed.tomograms() == Record(measured / "kept").tomograms()
     (path,) = committed.confirmation_paths(mine.machine, "phantom-10A")
-    assert lines(path) == [b'{"kind":"verdict"}'], "without that on a candidate"
+    kept = [b'{"kind":"visit","id":"both"}', block.strip().encode()]
+    assert lines(path) == kept, "without that on a candidate"
     assert [series.revision for series in committed.series()] == names
     assert packed.size == sum(
         path.stat().st_size for path in (measured / "record" / mine.machine).rglob("*.*")
@@ -50,6 +57,63 @@ def test_packing_again_changes_nothing_and_loses_nothing(measured: Path) -> None
     (measured / "results" / mine.machine / "phantom-10A" / f"{after.name}.jsonl").unlink()
     assert mine.journal(after).rounds == rounds, "the committed ones still count"
     assert not list(campaign(measured).measure([after])), "and are not measured again"
+
+
+def test_what_is_recorded_stays_where_less_is_known_here(measured: Path) -> None:
+    mine = campaign(measured)
+    before, after = last_two(measured)
+    names = [before.name, after.name]
+    pack(mine.record, mine.machine, "phantom-10A", names, digest(measured))
+    packed = {path: lines(path) for path in (measured / "record").rglob("*.xz")}
+    (measured / "results").rename(measured / "kept")
+    journal = mine.journal(after)
+    again = replace(journal.rounds[0], started_at=now())
+    journal.append(again)
+    pack(mine.record, mine.machine, "phantom-10A", names, digest(measured))
+    for path, known in packed.items():
+        added = lines(path)[len(known) :]
+        assert lines(path) == known + added
+        assert len(added) == path.name.startswith(after.name)
+    assert Record(measured / "record").suite(digest(measured))
+
+
+def test_a_visit_that_was_interrupted_before_its_first_round_is_left_out(measured: Path) -> None:
+    mine = campaign(measured)
+    first = "zarr-3.1.0"
+    series = Series(mine.machine, "phantom-10A", first)
+    mine.record.journal(series).begin(Visit("v", now(), "scripts/bench"))
+    names = [first, *(one.name for one in last_two(measured))]
+    packed = pack(mine.record, mine.machine, "phantom-10A", names, digest(measured))
+    assert [one.revision for one in (*packed.series, *packed.left)] == names[1:]
+    assert not list((measured / "record").rglob(f"{first}*"))
+
+
+def test_no_suite_is_described_by_the_words_of_another(measured: Path) -> None:
+    mine = campaign(measured)
+    _, after = last_two(measured)
+    pack(mine.record, mine.machine, "phantom-10A", [after.name], "f" * 16)
+    assert not (measured / "record" / "suite.json").exists()
+    pack(mine.record, mine.machine, "phantom-10A", [after.name], digest(measured))
+    description = (measured / "record" / "suite.json").read_bytes()
+    mine.record.describe_suite({}, digest(measured))
+    pack(mine.record, mine.machine, "phantom-10A", [after.name], digest(measured))
+    assert (measured / "record" / "suite.json").read_bytes() == description
+
+
+def test_nothing_is_packed_over_another_machine_or_from_a_damaged_file(measured: Path) -> None:
+    mine = campaign(measured)
+    _, after = last_two(measured)
+    committed = Record(measured / "record")
+    committed.describe_machine(mine.machine, {"cpu": "another"})
+    with pytest.raises(InputError, match="are of different machines"):
+        pack(mine.record, mine.machine, "phantom-10A", [after.name], digest(measured))
+    assert not list(committed.own.rglob("*.xz"))
+    committed.describe_machine(mine.machine, Record(mine.record.own).machine(mine.machine))
+    verdicts = measured / "results" / mine.machine / "phantom-10A" / "confirmations.jsonl"
+    verdicts.write_text("[]\n")
+    with pytest.raises(InputError, match=r"confirmations\.jsonl is damaged"):
+        pack(mine.record, mine.machine, "phantom-10A", [after.name], digest(measured))
+    assert not list(committed.own.rglob("*.xz"))
 
 
 def test_what_is_no_release_on_the_phantom_is_left_out(measured: Path) -> None:

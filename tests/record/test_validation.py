@@ -8,102 +8,26 @@ import json
 import lzma
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cryoet_bench.record.benchmark import Benchmark
 from cryoet_bench.record.validation import Rules, Seen, faults
-from cryoet_bench.timeline.repository import build
-from cryoet_bench.timeline.revisions import Revisions
-from tests import toy
-
-Lines = list[dict[str, Any]]
-DIGEST = "0123456789abcdef"
-VISIT, OTHER = "0" * 12, "1" * 12
-TIME: dict[str, Any] = {
-    "name": "read.Codecs.time_volume",
-    "version": "1",
-    "type": "time",
-    "unit": "seconds",
-    "params": [["'none'", "'zstd'"]],
-}
-CALLS = {**TIME, "name": "cost.Reads.track_python_calls", "type": "track", "unit": "calls"}
-MOVED = {**CALLS, "name": "cost.Writes.track_bytes_moved", "unit": "bytes"}
-MACHINE = {"os": "Linux", "arch": "x86_64", "cpu": "AMD EPYC", "num_cpu": "2", "ram": "24 GiB"}
-
-
-def _installed(name: str, version: str) -> dict[str, str]:
-    return {"name": name, "version": version, "origin": "index", "digest": DIGEST}
-
-
-def _case(case: str, *samples: float, value: float | None = None) -> dict[str, Any]:
-    return {
-        "case": [f"'{case}'"],
-        "status": "passed",
-        "value": value,
-        "samples": list(samples),
-        "number": 1 if samples else None,
-        "reason": "",
-    }
-
-
-def good() -> Lines:
-    """Return the lines of a journal without a fault: one visit, a time and a count."""
-    visit = {
-        "kind": "visit",
-        "id": VISIT,
-        "started_at": "2025-08-01T00:00:00+00:00",
-        "origin": "cryoet-bench record",
-        "quick": False,
-        "installed": [_installed("zarr", "3.1.1"), _installed("numcodecs", "0.16.2")],
-        "project": {"commit": "a" * 40, "clean": True, "suite": DIGEST},
-        "conditions": {
-            "cpu": "AMD EPYC", "cpus": 2, "architecture": "x86_64", "system": "Linux", "load": 0.1,
-        },
-    }  # fmt: skip
-    time = {
-        "kind": "round",
-        "benchmark": TIME["name"],
-        "version": "1",
-        "round": 1,
-        "started_at": "2025-08-01T00:00:01+00:00",
-        "duration": 1.5,
-        "cases": [_case("none", 0.25, 0.5, 0.75), _case("zstd", 0.3, 0.4, 0.5)],
-        "visit": VISIT,
-    }
-    calls = {**time, "benchmark": CALLS["name"], "cases": [_case("none", value=395.0)]}
-    return [visit, time, calls, {"kind": "disturbed", "visit": VISIT, "controls": {"copy": 1.5}}]
-
-
-@pytest.fixture(scope="module")
-def rules(tmp_path_factory: pytest.TempPathFactory) -> Rules:
-    folder = tmp_path_factory.mktemp("timeline") / "timeline"
-    build(toy.TIMELINE, folder)
-    known = Revisions(toy.TIMELINE, folder).releases()
-    return Rules(
-        {one.name: one for one in known},
-        {it["name"]: Benchmark(it) for it in (TIME, CALLS, MOVED)},
-        frozenset({DIGEST}),
-        frozenset({"phantom-10A"}),
-        datetime(2026, 1, 1, tzinfo=UTC),
-    )
-
-
-def submit(root: Path, lines: Lines, machine: Any = MACHINE) -> Path:
-    """Write a submission and return its folder."""
-    folder = root / "a-machine"
-    journal = folder / "phantom-10A" / "zarr-3.1.1.jsonl.xz"
-    journal.parent.mkdir(parents=True)
-    (folder / "machine.json").write_text(json.dumps(machine))
-    _pack(journal, lines)
-    return folder
-
-
-def _pack(path: Path, lines: Lines) -> None:
-    path.write_bytes(lzma.compress("".join(f"{json.dumps(it)}\n" for it in lines).encode()))
+from tests.record.submitted import (
+    MACHINE,
+    MOVED,
+    OTHER,
+    PAST,
+    TIME,
+    VISIT,
+    Lines,
+    case_of,
+    good,
+    installed,
+    pack,
+    submit,
+)
 
 
 def test_a_good_submission_passes(tmp_path: Path, rules: Rules) -> None:
@@ -155,7 +79,9 @@ BROKEN_LINES: dict[str, tuple[Callable[[Lines], None], str]] = {
     "time of nought": (_set(1, "cases", 0, "samples", 0, to=0), "greater than 0"),
     "time of eleven days": (_set(1, "cases", 0, "samples", 0, to=1e6), "less than 100000"),
     "a hundred times raw": (
-        lambda lines: lines[2].update(benchmark=MOVED["name"], cases=[_case("none", value=8.4e8)]),
+        lambda lines: lines[2].update(
+            benchmark=MOVED["name"], cases=[case_of("none", value=8.4e8)]
+        ),
         "840000000.0 bytes cannot be",
     ),
     "an order to CI": (
@@ -190,7 +116,7 @@ BROKEN_LINES: dict[str, tuple[Callable[[Lines], None], str]] = {
     "no round": (lambda lines: lines.__delitem__(slice(1, 3)), "holds no round"),
     "unknown benchmark": (_set(1, "benchmark", to="x.time"), "the suite has no such benchmark"),
     "unknown version": (_set(1, "version", to="9"), "no such benchmark in version '9'"),
-    "unknown case": (_set(1, "cases", 0, "case", to=["'lzma'"]), "the suite has no case 'lzma'"),
+    "unknown case": (_set(1, "cases", 0, "case", to=["'lzma'"]), "the suite has no case lzma"),
     "time of an hour": (_set(1, "cases", 0, "samples", 0, to=7200.0), "7200.0 seconds cannot be"),
     "time without samples": (_set(1, "cases", 0, "samples", to=[]), "needs samples"),
     "time with a value": (_set(1, "cases", 0, "value", to=1.0), "and no value"),
@@ -199,7 +125,7 @@ BROKEN_LINES: dict[str, tuple[Callable[[Lines], None], str]] = {
     "negative count": (_set(2, "cases", 0, "value", to=-1.0), "-1.0 calls cannot be"),
     "failed with a value": (_set(1, "cases", 0, "status", to="failed"), "is failed and has a val"),
     "failed for no reason": (
-        _set(2, "cases", 0, to={**_case("none"), "status": "failed"}), "is failed without a reason",
+        _set(2, "cases", 0, to={**case_of("none"), "status": "failed"}), "failed without a reason",
     ),
     "merged twice": (lambda lines: lines.append(lines[1]), "is there twice"),
     "measured twice": (_add(started_at=LATER, round=2), "was measured twice in visit"),
@@ -270,8 +196,8 @@ def test_many_faults_of_a_file_are_counted(tmp_path: Path, rules: Rules) -> None
 def test_what_was_copied_from_another_release_is_found(tmp_path: Path, rules: Rules) -> None:
     folder = submit(tmp_path, good())
     lines = good()
-    lines[0]["installed"] = [_installed("zarr", "3.1.0"), _installed("numcodecs", "0.16.2")]
-    _pack(folder / "phantom-10A" / "numcodecs-0.16.2.jsonl.xz", lines)
+    lines[0]["installed"] = [installed("zarr", "3.1.0"), installed("numcodecs", "0.16.2")]
+    pack(folder / "phantom-10A" / "numcodecs-0.16.2.jsonl.xz", lines)
     said = faults(folder, rules)
     assert len(said) == 2, "of two cases the same is said once"
     assert "a-machine/phantom-10A/numcodecs-0.16.2.jsonl.xz too: a visit has one" in said[0]
@@ -340,6 +266,9 @@ BROKEN_FOLDERS: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "a name of two lines": (lambda folder: (folder / "x\ny").touch(), "does not belong there"),
     "something else": (lambda folder: (folder / "run.py").touch(), "does not belong there"),
+    "noise that nothing checks": (
+        lambda folder: (folder / "noise.jsonl").touch(), "does not belong there",
+    ),
     "no description": (lambda folder: (folder / "machine.json").unlink(), "cannot be read"),
     "no machine": (lambda folder: (folder / "machine.json").write_text("[]"), "not describe a"),
     "nothing measured": (lambda folder: (folder / JOURNAL).unlink(), "holds no journal"),
@@ -367,7 +296,7 @@ def verdicts() -> Lines:
     """Return the lines of confirmations without a fault: two visits, a block and its verdict."""
     after = good()[0]
     before = copy.deepcopy({**after, "id": OTHER})
-    before["installed"] = [_installed("zarr", "3.1.0"), _installed("numcodecs", "0.16.2")]
+    before["installed"] = [installed("zarr", "3.1.0"), installed("numcodecs", "0.16.2")]
     at = "2025-08-01T01:00:00+00:00"
     block = {
         "kind": "block", "pair": dict(PAIR), "at": at, "seconds": 9.5, "order": "ABBA", "number": 3,
@@ -383,7 +312,7 @@ def verdicts() -> Lines:
 
 def confirm(folder: Path, lines: Lines) -> Path:
     """Add confirmations to a submission."""
-    _pack(folder / "phantom-10A" / "confirmations.jsonl.xz", lines)
+    pack(folder / "phantom-10A" / "confirmations.jsonl.xz", lines)
     return folder
 
 
@@ -432,6 +361,17 @@ def test_broken_verdicts_are_refused_in_a_sentence(tmp_path: Path, rules: Rules,
     said = faults(confirm(submit(tmp_path, good()), lines), rules)
     assert any(words in one for one in said), said
     assert all(one.startswith("a-machine/phantom-10A/confirmations.jsonl.xz: ") for one in said)
+
+
+def test_what_another_accepted_suite_asked_stays_in_the_record(
+    tmp_path: Path, rules: Rules
+) -> None:
+    lines, ruled = good(), verdicts()
+    for visit in (lines[0], *ruled[:2]):
+        visit["project"]["suite"] = PAST
+    lines[1]["version"] = ruled[2]["pair"]["version"] = ruled[3]["version"] = "0"
+    lines[2]["cases"][0]["case"] = ["'lzma'"]
+    assert faults(confirm(submit(tmp_path, lines), ruled), rules) == []
 
 
 def test_a_folder_that_is_none_or_has_no_name(tmp_path: Path, rules: Rules) -> None:

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from cryoet_bench.record.benchmark import Benchmark
+from cryoet_bench.record.validation import Rules
+from cryoet_bench.timeline.repository import build
+from cryoet_bench.timeline.revisions import Revisions
+from tests import toy
+from tests.record.submitted import CALLS, DIGEST, MOVED, PAST, TIME
+
+
+@pytest.fixture(scope="session")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> Rules:
+    folder = tmp_path_factory.mktemp("timeline") / "timeline"
+    build(toy.TIMELINE, folder)
+    known = Revisions(toy.TIMELINE, folder).releases()
+    return Rules(
+        {one.name: one for one in known},
+        {it["name"]: Benchmark(it) for it in (TIME, CALLS, MOVED)},
+        DIGEST,
+        frozenset({DIGEST, PAST}),
+        frozenset({"phantom-10A"}),
+        datetime(2026, 1, 1, tzinfo=UTC),
+    )
