@@ -176,7 +176,8 @@ def discard(
     if not yes:
         typer.confirm(f"Discard {count} rounds of {revision.label}?", abort=True)
     for journal in journals:
-        journal.discard(names if pattern else None)
+        if any(entry.benchmark in names for entry in journal.rounds):
+            journal.discard(names if pattern else None)
     typer.echo(f"Discarded {count} rounds of {revision.label}.")
 
 

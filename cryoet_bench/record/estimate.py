@@ -17,7 +17,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-OWN = 0.99
+_CLEARLY = 0.99
 """A case has noise of its own where its variance is larger than its class's at this confidence."""
 
 _VARIANCE = 0.69
@@ -111,7 +111,7 @@ def noise_of(series: Sequence[Sequence[float]], shared: Noise) -> Noise:
         return shared
     from scipy.stats import f  # noqa: PLC0415  (heavy, and asv's interpreter may not have it)
 
-    limit = float(f.ppf(OWN, own.degrees, shared.degrees))
+    limit = float(f.ppf(_CLEARLY, own.degrees, shared.degrees))
     return own if own.deviation**2 > limit * shared.deviation**2 else shared
 
 

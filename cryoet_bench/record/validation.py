@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import lzma
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -52,8 +53,9 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "SD": (0, 1e3),
     "1 - FSC": (-1, 2),
 }
-"""What a value can be, by its unit."""
+"""What a value can be, by its unit; a test holds that each unit of the suite is here."""
 
+_ANY = (-math.inf, math.inf)
 _COUNTED = frozenset({"requests", "round trips", "objects", "calls"})
 _FILE = re.compile(r"(?P<revision>[A-Za-z0-9][A-Za-z0-9._+-]*)\.jsonl\.xz")
 _DESCRIPTION = 10_000
@@ -62,6 +64,7 @@ _PACKED, _UNPACKED, _MEMORY = 10_000_000, 100_000_000, 200_000_000
 _SHOWN = 5
 """How many faults of a file are told; the others are counted."""
 _LONGEST = 500
+_ROUNDING = 1 + 1e-9
 
 
 @dataclass(frozen=True)
@@ -440,14 +443,22 @@ def _verdict_fault(verdict: ConfirmationLine, path: Path, known: int, rules: Rul
         return f"its verdict is of {verdict.tomogram} on {verdict.machine}"
     if verdict.blocks > known:
         return f"its verdict rests on {verdict.blocks} blocks, and the file has {known} before it"
+    if fault := _moment_fault(verdict.at, rules.revisions[verdict.after], rules):
+        return f"its verdict {fault}"
+    return _interval_fault(verdict)
+
+
+def _interval_fault(verdict: ConfirmationLine) -> str | None:
+    """Return why a verdict does not follow from its interval, if so."""
     low, high = verdict.low or verdict.ratio, verdict.high or verdict.ratio
     if not low <= verdict.ratio <= high:
         return f"its ratio {verdict.ratio:g} lies outside of its interval, {low:g} to {high:g}"
-    if fault := _moment_fault(verdict.at, rules.revisions[verdict.after], rules):
-        return f"its verdict {fault}"
     excluded = (verdict.low or 0) > 1 or (verdict.high or 2) < 1
     if verdict.verdict == "changed" and not excluded:
         return "its verdict is a change, and its interval holds 1"
+    reach = max(verdict.high, 1 / verdict.low) - 1 if verdict.low and verdict.high else math.inf
+    if verdict.verdict == "equivalent" and reach > verdict.margin * _ROUNDING:
+        return f"its verdict is no change, and its interval reaches beyond {verdict.margin:.0%}"
     return None
 
 
@@ -475,7 +486,7 @@ def _implausible_value(measured: MeasuredLine, benchmark: Benchmark) -> str | No
 
 def _impossible(value: float | None, benchmark: Benchmark) -> str | None:
     """Return why a value cannot be, if so."""
-    low, high = _RANGES[benchmark.unit]
+    low, high = _RANGES.get(benchmark.unit, _ANY)
     if value is None or not low <= value <= high:
         return f"{value} {benchmark.unit} cannot be"
     if benchmark.unit in _COUNTED and value != int(value):

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from cryoet_bench.record import validation
+from cryoet_bench.record.record import REFERENCE, Record
 from cryoet_bench.record.validation import Rules, Seen, faults
 from tests.record.submitted import (
     MACHINE,
@@ -336,6 +338,11 @@ BROKEN_VERDICTS: dict[str, tuple[Callable[[Lines], None], str]] = {
     "no blocks": (_without(2), "rests on 1 blocks, and the file has 0"),
     "another machine": (_set(3, "machine", to="mine"), "of phantom-10A on mine"),
     "no change": (_set(3, "low", to=0.9), "its interval holds 1"),
+    "no equivalence": (_set(3, "verdict", to="equivalent"), "no change, and its interval reaches"),
+    "an equivalence without an end": (
+        lambda lines: lines[3].update(verdict="equivalent", ratio=1.0, low=None, high=1.01),
+        "its interval reaches beyond 3%",
+    ),
     "another ratio": (_set(3, "ratio", to=5.0), "its ratio 5 lies outside of its interval, 1.5 to"),
     "an end before its begin": (_set(3, "low", to=3.5), "lies outside of its interval, 3.5 to 2.5"),
     "a later verdict": (
@@ -381,6 +388,11 @@ def test_a_folder_that_is_none_or_has_no_name(tmp_path: Path, rules: Rules) -> N
     assert "is no folder" in faults(link, rules)[0]
     folder = submit(tmp_path, good()).rename(tmp_path / "my machine")
     assert "cannot name a machine" in faults(folder, rules)[0]
+
+
+def test_each_unit_of_the_suite_has_a_range() -> None:
+    suite = Record(Path(__file__).parents[2] / REFERENCE).suite()
+    assert {benchmark.unit for benchmark in suite.values()} <= validation._RANGES.keys()
 
 
 def test_a_machine_that_names_no_memory(tmp_path: Path, rules: Rules) -> None:
