@@ -195,7 +195,7 @@ def submit(
     """
     from cryoet_bench.measure import suite
     from cryoet_bench.measure.machine import name_in
-    from cryoet_bench.record.record import REFERENCE, Record
+    from cryoet_bench.record.record import REFERENCE, SUITE, Record
     from cryoet_bench.record.submission import pack
 
     root = checkout.project_root()
@@ -206,9 +206,14 @@ def submit(
     folder = root / REFERENCE / machine
     typer.echo(
         f"Packed {len(packed.series)} releases into {folder} ({packed.size / 1e6:.1f} MB); left "
-        f"out {len(packed.left)} candidates or other tomograms.\n"
-        f"Next: {shlex.join(['cryoet-bench', 'record', 'check', str(folder)])}"
+        f"out {len(packed.left)} candidates or other tomograms."
     )
+    if packed.is_new_suite:
+        typer.echo(
+            f"{root / REFERENCE / SUITE} describes a suite that it did not know: send that file "
+            "first, in a pull request of its own."
+        )
+    typer.echo(f"Next: {shlex.join(['cryoet-bench', 'record', 'check', str(folder)])}")
 
 
 @app.command()

@@ -19,10 +19,12 @@ from cryoet_bench.record.record import REFERENCE, SUITE, TOMOGRAMS
 from cryoet_bench.record.validation import Rules, Seen, faults, in_one_line, read, whole_lines
 from cryoet_bench.timeline import repository
 
-_OF_MACHINE = re.compile(
-    rf"{REFERENCE}/(?P<machine>[A-Za-z0-9][\w.-]*)(/[A-Za-z0-9][\w.+-]*)+", re.ASCII
-)
 _SHARED = frozenset({f"{REFERENCE}/{SUITE}", f"{REFERENCE}/{TOMOGRAMS}"})
+_OF_MACHINE = re.compile(
+    rf"(?!({'|'.join(map(re.escape, sorted(_SHARED)))})/)"
+    rf"{REFERENCE}/(?P<machine>[A-Za-z0-9][\w.-]*)(/[A-Za-z0-9][\w.+-]*)+",
+    re.ASCII,
+)
 _FILES = frozenset({"100644", "100755"})
 _REMOVED = "000000"
 _SHOWN = 3

@@ -33,11 +33,14 @@ class Submission:
         other tomograms.
     size : int
         Of the machine's folder, in bytes.
+    is_new_suite : bool
+        Whether the record did not know the suite before.
     """
 
     series: tuple[Series, ...]
     left: tuple[Series, ...]
     size: int
+    is_new_suite: bool
 
 
 def pack(
@@ -87,10 +90,12 @@ def pack(
     if measured_on := record.tomograms().get(tomogram):
         committed.describe_tomogram(measured_on)
     # The suite as it described itself, once: another one's words would be a wrong label.
-    if not committed.suite(digest) and (described := record.suite(digest)):
-        committed.describe_suite(described, digest)
+    new = {} if committed.suite(digest) else record.suite(digest)
+    if new:
+        committed.describe_suite(new, digest)
     size = sum(path.stat().st_size for path in (folder / machine).rglob("*") if path.is_file())
-    return Submission(tuple(chosen), tuple(one for one in known if one not in chosen), size)
+    left = tuple(one for one in known if one not in chosen)
+    return Submission(tuple(chosen), left, size, bool(new))
 
 
 def _verdicts(paths: list[Path], names: set[str]) -> list[bytes]:
@@ -131,7 +136,9 @@ def _of_releases(text: list[bytes], names: set[str]) -> list[bytes]:
 
 
 def _write(path: Path, text: list[bytes]) -> None:
-    """Write a packed file, whole or not at all."""
+    """Write a packed file, whole or not at all; one that holds the lines already stays as it is."""
+    if path.exists() and lines(path) == text:  # another release of LZMA would write other bytes
+        return
     content = b"".join(line + b"\n" for line in text)
     path.parent.mkdir(parents=True, exist_ok=True)
     with staged(path) as staging:

@@ -497,20 +497,22 @@ def _impossible(value: float | None, benchmark: Benchmark) -> str | None:
 def _repeated(rounds: Iterable[RoundLine], seen: Seen) -> Iterator[str]:
     """Yield where the same measurement is there twice."""
     known: set[tuple[str, str, datetime]] = set()
-    of_visit: set[tuple[str, str, Case]] = set()
+    of_visit: set[tuple[str, str, int, Case]] = set()
     for entry in rounds:
+        where = f"round {entry.round} of {entry.benchmark}"
         identity = (entry.visit, entry.benchmark, entry.started_at)
         if identity in known:
-            yield f"round {entry.round} of {entry.benchmark} is there twice"
+            yield f"{where} is there twice"
             continue
         known.add(identity)
         for measured in entry.cases:
-            place = (entry.visit, entry.benchmark, measured.case)
-            if place in of_visit:
-                yield f"{entry.benchmark} was measured twice in visit {entry.visit}"
+            # asv measures all its rounds in one visit, and counts no round that failed.
+            place = (entry.visit, entry.benchmark, entry.round, measured.case)
+            if place in of_visit and measured.status != "failed":
+                yield f"{where} was measured twice in visit {entry.visit}"
             of_visit.add(place)
             if seen.again(measured.samples):
-                yield f"round {entry.round} of {entry.benchmark} repeats the samples of another"
+                yield f"{where} repeats the samples of another"
 
 
 def _first(error: ValidationError) -> str:

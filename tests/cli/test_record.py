@@ -57,6 +57,8 @@ def test_the_history_is_measured_packed_and_checked(checkout: Path) -> None:
     assert all(row["exact_twice"] for row in rows)
     said = run("record", "submit")
     assert f"Packed 3 releases into {checkout}/record/" in said
+    assert "describes a suite that it did not know" in said
+    assert "that it did not know" not in run("record", "submit")
     folder = Path(said.rpartition(" ")[2].strip())
     found = CliRunner().invoke(app, ["record", "check", str(folder), "--json"])
     assert found.exit_code == 1

@@ -118,6 +118,12 @@ def _steal(root: Path) -> None:
     (root / "new").rmdir()
 
 
+def _unfold(root: Path) -> None:
+    (root / "record" / "suite.json").unlink()
+    (root / "record" / "suite.json").mkdir()
+    (root / "record" / "suite.json" / "x").touch()
+
+
 def _grow(root: Path) -> None:
     facts = {**MACHINE, "ram": "1 GiB"}
     (root / "record" / "a-machine" / "machine.json").write_text(json.dumps(facts))
@@ -139,6 +145,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "another machine": (_grow, "or discarded in machine.json: update the"),
     "copied from another machine": (_steal, f"visit {VISIT} is in a-machine/phantom-10A/zarr-3."),
+    "a folder for the suites": (_unfold, "changes record/suite.json, record/suite.json/x too"),
     "a link for a machine": (
         lambda root: (root / "record" / "x").symlink_to("/etc"), "changes record/x too",
     ),

@@ -130,7 +130,7 @@ BROKEN_LINES: dict[str, tuple[Callable[[Lines], None], str]] = {
         _set(2, "cases", 0, to={**case_of("none"), "status": "failed"}), "failed without a reason",
     ),
     "merged twice": (lambda lines: lines.append(lines[1]), "is there twice"),
-    "measured twice": (_add(started_at=LATER, round=2), "was measured twice in visit"),
+    "measured twice": (_add(started_at=LATER), "was measured twice in visit"),
     "copied samples": (
         lambda lines: lines.extend(
             [
@@ -204,6 +204,16 @@ def test_what_was_copied_from_another_release_is_found(tmp_path: Path, rules: Ru
     assert len(said) == 2, "of two cases the same is said once"
     assert "a-machine/phantom-10A/numcodecs-0.16.2.jsonl.xz too: a visit has one" in said[0]
     assert "repeats the samples of another" in said[1]
+
+
+def test_rounds_of_asv_are_in_one_visit(tmp_path: Path, rules: Rules) -> None:
+    lines = good()
+    failed = {**case_of("zstd"), "status": "failed", "reason": "gone"}
+    lines[1]["cases"][1] = failed
+    again = {**lines[1], "started_at": LATER, "round": 2}
+    again["cases"] = [case_of("none", 0.26, 0.51, 0.76), failed]
+    last = {**again, "started_at": "2025-08-01T00:00:19+00:00", "cases": [failed]}
+    assert faults(submit(tmp_path, [*lines, again, last]), rules) == []
 
 
 def test_a_machine_under_another_name_is_found(tmp_path: Path, rules: Rules) -> None:
