@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import yaml
+
+from cryoet_bench.timeline.repository import git
 
 ROOT = Path(__file__).parents[1]
 GH = """#!{python}
@@ -57,6 +60,39 @@ def test_each_regression_has_one_issue_of_plain_words(tmp_path: Path) -> None:
     body = acted[0][1]
     assert body.count("```") == 2, "what was said stays inside the code"
     assert "@everyone" not in body.partition("```")[0] + body.rpartition("```")[2]
+
+
+STUB = """#!/bin/bash
+case "$*" in
+  --help) ;;
+  "timeline list --json")
+    printf '{"releases": [%s]}' "$(sed 's/.*/{"tag": "&"}/' timeline.toml | paste -sd,)" ;;
+  "timeline update") echo zarr-3.5.0 >> timeline.toml ;;
+  *) echo "$(basename "$0") $* $(git status --porcelain)" >> "$RUNNER_TEMP/done" ;;
+esac
+"""
+
+
+def test_new_releases_are_measured_by_a_checkout_without_changes(tmp_path: Path) -> None:
+    """The step of the workflow, with real git; what it calls says how it found the checkout."""
+    workflow = yaml.safe_load((ROOT / ".github/workflows/releases.yml").read_text("utf-8"))
+    (step,) = (
+        one for one in workflow["jobs"]["measure"]["steps"] if "confirm" in one.get("run", "")
+    )
+    root = tmp_path / "checkout"
+    for name in ("scripts/bench", ".venv/bin/cryoet-bench"):
+        (root / name).parent.mkdir(parents=True)
+        (root / name).write_text(STUB)
+        (root / name).chmod(0o755)
+    (root / "timeline.toml").write_text("zarr-3.4.1\nzarr-3.4.2\n")
+    git(root, "init", "--quiet")
+    git(root, "add", "--all")
+    git(root, "-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "-q", "-m", "x")
+    environment = {**os.environ, "RUNNER_TEMP": str(tmp_path)}
+    subprocess.run(["bash", "-e", "-c", step["run"]], cwd=root, env=environment, check=True)
+    assert (tmp_path / "done").read_text().splitlines() == [
+        "bench zarr-3.5.0 ", "cryoet-bench confirm zarr-3.5.0 --proposed --minutes 60 ",
+    ]  # fmt: skip
 
 
 def test_nothing_is_pasted_into_a_script_and_every_action_is_pinned() -> None:

@@ -282,11 +282,11 @@ def _rules(root: Path) -> Rules:
 
     committed = Record(root / REFERENCE)
     return Rules(
-        {one.name: one for one in checkout.known_revisions(root).releases()},
-        committed.suite(),
-        committed.digest(),
-        frozenset({*committed.digests(), suite.digest(root)}),
-        frozenset({DEFAULT_TOMOGRAM}),
+        revisions={one.name: one for one in checkout.known_revisions(root).releases()},
+        suite=committed.suite(),
+        digest=committed.digest(),
+        digests=frozenset({*committed.digests(), suite.digest(root)}),
+        tomograms=frozenset({DEFAULT_TOMOGRAM}),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cryoet_bench.errors import InputError
+from cryoet_bench.record.record import REFERENCE
 from cryoet_bench.timeline import repository
 
 _MEASURING = (
@@ -29,11 +30,13 @@ def digest(root: Path) -> str:
 def state(root: Path) -> dict[str, Any]:
     """Return what a visit records of the project: its commit, whether it was clean, its digest.
 
-    A change of the suite must never look like a change of zarr.
+    A change of the suite must never look like a change of zarr. A record that was packed and is not
+    committed yet is no change of it.
     """
     try:
         commit = repository.git(root, "rev-parse", "HEAD").strip()
-        clean: bool | None = not repository.git(root, "status", "--porcelain").strip()
+        changed = repository.git(root, "status", "--porcelain", "--", ".", f":!{REFERENCE}")
+        clean: bool | None = not changed.strip()
     except InputError:  # no checkout, as in an unpacked archive
         commit, clean = "", None
     return {"commit": commit, "clean": clean, "suite": digest(root)}

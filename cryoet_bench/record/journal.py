@@ -2,7 +2,7 @@
 
 Every measured round is on the disk as soon as it is known, with the visit that it belongs to: what
 was installed, under which conditions, by which version of the suite. Nothing is ever removed; a
-line that discards says which of the lines before it no longer count.
+line that discards says what, of all that was measured before, no longer counts.
 
 Standard library only: asv's own interpreter imports this.
 """
@@ -299,12 +299,11 @@ class Journal:
                 self.disturbed.add(fields["visit"])
             case "discarded":
                 names, at = fields["benchmarks"], fields["at"]
+                # Files are merged one after the other, so what is above may have come later.
                 self.rounds = [
-                    r
-                    for r in self.rounds
-                    # What was measured later was merged before this line.
+                    r for r in self.rounds
                     if r.started_at > at or (names is not None and r.benchmark not in names)
-                ]
+                ]  # fmt: skip
             case kind:
                 raise ValueError(f"no line is of the kind {kind!r}")
 

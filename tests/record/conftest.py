@@ -18,10 +18,10 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Rules:
     build(toy.TIMELINE, folder)
     known = Revisions(toy.TIMELINE, folder).releases()
     return Rules(
-        {one.name: one for one in known},
-        {it["name"]: Benchmark(it) for it in (TIME, CALLS, MOVED)},
-        DIGEST,
-        frozenset({DIGEST, PAST}),
-        frozenset({"phantom-10A"}),
-        datetime(2026, 1, 1, tzinfo=UTC),
+        revisions={one.name: one for one in known},
+        suite={it["name"]: Benchmark(it) for it in (TIME, CALLS, MOVED)},
+        digest=DIGEST,
+        digests=frozenset({DIGEST, PAST}),
+        tomograms=frozenset({"phantom-10A"}),
+        now=datetime(2026, 1, 1, tzinfo=UTC),
     )
