@@ -208,6 +208,11 @@ def submit(
         f"Packed {len(packed.series)} releases into {folder} ({packed.size / 1e6:.1f} MB); left "
         f"out {len(packed.left)} candidates or other tomograms."
     )
+    if packed.refused:
+        typer.echo(
+            f"Left out {len(packed.refused)} visits that another suite or a changed checkout "
+            "measured: discard what they measured, and measure it again."
+        )
     if packed.is_new_suite:
         typer.echo(
             f"{root / REFERENCE / SUITE} describes a suite that it did not know: send that file "

@@ -1,23 +1,26 @@
 """The committed record: journals packed, and what is known of each machine.
 
 A journal is packed by LZMA of the standard library, because asv's own interpreter reads it too; it
-becomes about twenty times smaller, and the same lines always give the same bytes.
+becomes about twenty times smaller, and the same lines always give the same bytes. What is recorded
+stays; what was measured since is added, without what the record does not accept.
 """
 
 from __future__ import annotations
 
 import json
 import lzma
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import staged
 from cryoet_bench.record.journal import DAMAGE, PACKED, lines
 from cryoet_bench.record.record import CONFIRMATIONS, Record, Series, packed_path
 
-_SIDES = ("before", "after")
+_Pair = tuple[str, str, str]
+"""Two releases, and a case."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Submission:
     left : tuple of Series
         What was measured on the machine too and does not belong into a record: candidates, and
         other tomograms.
+    refused : frozenset of str
+        The visits that were left out, as another suite or a changed checkout measured.
     size : int
         Of the machine's folder, in bytes.
     is_new_suite : bool
@@ -39,6 +44,7 @@ class Submission:
 
     series: tuple[Series, ...]
     left: tuple[Series, ...]
+    refused: frozenset[str]
     size: int
     is_new_suite: bool
 
@@ -62,30 +68,34 @@ def pack(
     Raises
     ------
     InputError
-        Nothing was measured there, it was another machine of that name, a journal is damaged, or
-        the record cannot be written.
+        Nothing was measured there, it was another machine of that name, a file is damaged, or the
+        record cannot be written.
     """
-    folder, names = record.others[0], set(releases)
-    mine = [one for one in record.series() if one.machine == machine]
-    known = [one for one in mine if record.journal(one).rounds or packed_path(folder, one).exists()]
+    folder, names = record.others[0], frozenset(releases)
+    committed, facts = Record(folder), record.machine(machine)
+    accepted = frozenset({*committed.digests(), digest})
+    known = [one for one in record.series() if one.machine == machine]
     chosen = [one for one in known if one.revision in names and one.tomogram == tomogram]
-    if not chosen:
+    for series in chosen:
+        record.journal(series)  # which says what is damaged
+    journals = {one: _merged(record.journal_paths(one), accepted) for one in chosen}
+    packed = {one: kept for one, journal in journals.items() if (kept := journal.rounds())}
+    if not packed:
         raise InputError(
-            f"no release was measured on {tomogram} on {machine}: run 'cryoet-bench record' first"
+            f"no release was measured on {tomogram} on {machine} by the suite as it is now: run "
+            "'cryoet-bench record' first"
         )
-    facts = record.machine(machine)
-    verdicts = _verdicts(record.confirmation_paths(machine, tomogram), names)
+    rulings = _merged(record.confirmation_paths(machine, tomogram), accepted)
     try:
-        for series in chosen:
-            _write(packed_path(folder, series), _merged(record.journal_paths(series)))
-        if verdicts:
+        for series, kept in packed.items():
+            _write(packed_path(folder, series), kept)
+        if verdicts := rulings.verdicts(names):
             _write(folder / machine / tomogram / (CONFIRMATIONS + PACKED), verdicts)
     except OSError as error:
         raise InputError(
             f"cannot write the record {folder}: {error.strerror}; make it writable, free some "
             "space, and rerun"
         ) from error
-    committed = Record(folder)
     committed.describe_machine(machine, facts)
     if measured_on := record.tomograms().get(tomogram):
         committed.describe_tomogram(measured_on)
@@ -93,46 +103,113 @@ def pack(
     new = {} if committed.suite(digest) else record.suite(digest)
     if new:
         committed.describe_suite(new, digest)
-    size = sum(path.stat().st_size for path in (folder / machine).rglob("*") if path.is_file())
-    left = tuple(one for one in known if one not in chosen)
-    return Submission(tuple(chosen), left, size, bool(new))
+    return Submission(
+        series=tuple(packed),
+        left=tuple(one for one in known if one not in chosen),
+        refused=rulings.refused.union(*(journal.refused for journal in journals.values())),
+        size=sum(path.stat().st_size for path in (folder / machine).rglob("*") if path.is_file()),
+        is_new_suite=bool(new),
+    )
 
 
-def _verdicts(paths: list[Path], names: set[str]) -> list[bytes]:
-    """Return the lines of some files of confirmations that are on releases.
+@dataclass(frozen=True)
+class _Merged:
+    """What the lines of some files say, in their order, each once.
+
+    Attributes
+    ----------
+    entries : mapping of bytes to mapping
+        By the line.
+    recorded : frozenset of bytes
+        The lines that the committed record holds; they stay.
+    refused : frozenset of str
+        The visits that it does not hold and would not accept.
+    """
+
+    entries: Mapping[bytes, Mapping[str, Any]]
+    recorded: frozenset[bytes]
+    refused: frozenset[str]
+
+    def rounds(self) -> list[bytes]:
+        """Return the lines of a journal to pack; none where no round is left."""
+        kept = {
+            line: entry.get("kind") for line, entry in self.entries.items()
+            if entry.get("visit", entry.get("id")) not in self.refused
+        }  # fmt: skip
+        return list(kept) if "round" in kept.values() else []
+
+    def verdicts(self, releases: frozenset[str]) -> list[bytes]:
+        """Return the lines of confirmations on releases to pack, with the visits they rest on."""
+        pairs = {
+            line: _pair(one) for line, one in self.entries.items() if one.get("kind") != "visit"
+        }
+        dropped = {
+            pair for line, pair in pairs.items()
+            if line not in self.recorded and not self._fits(line, pair, releases)
+        }  # fmt: skip
+        kept = self.recorded | {line for line, pair in pairs.items() if pair not in dropped}
+        visits = {one for line in kept for one in self.entries[line].get("visits", ())}
+        return [
+            line for line, entry in self.entries.items()
+            if line in kept or (line not in pairs and entry.get("id") in visits)
+        ]  # fmt: skip
+
+    def _fits(self, line: bytes, pair: _Pair, releases: frozenset[str]) -> bool:
+        """Tell whether a line on a pair is on releases, and rests on no refused visit."""
+        visits = self.entries[line].get("visits", ())
+        return releases.issuperset(pair[:2]) and self.refused.isdisjoint(visits)
+
+
+def _merged(paths: Iterable[Path], accepted: frozenset[str]) -> _Merged:
+    """Return what some files say; `accepted` are the checksums of suites.
 
     Raises
     ------
     InputError
         A file is damaged.
     """
+    entries: dict[bytes, Mapping[str, Any]] = {}
+    recorded: set[bytes] = set()
+    for path in paths:
+        found = _entries(path)
+        entries |= {line: entry for line, entry in found.items() if line not in entries}
+        if path.suffix == PACKED:
+            recorded.update(found)
+    new = [entry for line, entry in entries.items() if line not in recorded]
+    visits = [entry for entry in new if entry.get("kind") == "visit"]
+    refused = frozenset(str(one.get("id")) for one in visits if not _is_accepted(one, accepted))
+    return _Merged(entries, frozenset(recorded), refused)
+
+
+def _entries(path: Path) -> dict[bytes, Mapping[str, Any]]:
+    """Return what the lines of a file say.
+
+    Raises
+    ------
+    InputError
+        It is damaged.
+    """
     try:
-        return _of_releases(_merged(paths), names)
-    except (*DAMAGE, AttributeError, TypeError) as error:
+        found = {line: json.loads(line) for line in lines(path)}
+        if not all(isinstance(entry, dict) for entry in found.values()):
+            raise ValueError("a line is no entry")
+    except DAMAGE as error:
         raise InputError(
-            f"{' or '.join(map(str, paths))} is damaged ({error}): restore it, or remove it and "
-            "confirm again"
+            f"{path} is damaged ({error}): restore it, or remove it and measure again"
         ) from error
+    return found
 
 
-def _merged(paths: Iterable[Path]) -> list[bytes]:
-    """Return the lines of some files in their order, each once."""
-    return list(dict.fromkeys(line for path in paths for line in lines(path)))
+def _is_accepted(visit: Mapping[str, Any], digests: frozenset[str]) -> bool:
+    project = visit.get("project", {})
+    return project.get("clean") is not False and project.get("suite") in digests
 
 
-def _of_releases(text: list[bytes], names: set[str]) -> list[bytes]:
-    """Return the lines of confirmations without those on candidates, and without their visits."""
-    entries = [json.loads(line) for line in text]
-    pairs = [entry.get("pair", entry) for entry in entries]
-    ours = [{pair[side] for side in _SIDES if side in pair} <= names for pair in pairs]
-    visits: dict[bool, set[str]] = {True: set(), False: set()}
-    for entry, kept in zip(entries, ours, strict=True):
-        visits[kept].update(entry.get("visits", ()))
-    left = visits[False] - visits[True]
-    return [
-        line for line, entry, kept in zip(text, entries, ours, strict=True)
-        if kept and entry.get("id") not in left
-    ]  # fmt: skip
+def _pair(entry: Mapping[str, Any]) -> _Pair:
+    """Return what a block or a verdict is on."""
+    pair = entry.get("pair", entry)
+    case = json.dumps([pair.get(name) for name in ("benchmark", "version", "case")])
+    return str(pair.get("before")), str(pair.get("after")), case
 
 
 def _write(path: Path, text: list[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.measure.suite import digest
-from cryoet_bench.record.journal import Visit, lines, now
+from cryoet_bench.record.journal import Journal, Visit, lines, now
 from cryoet_bench.record.record import Record, Series
 from cryoet_bench.record.submission import pack
 from cryoet_bench.record.summary import summaries, summarize
@@ -20,7 +21,9 @@ def test_the_packed_record_says_what_the_journals_said(measured: Path) -> None:
     mine = campaign(measured)
     names = [revision.name for revision in last_two(measured)]
     verdicts = measured / "results" / mine.machine / "phantom-10A" / "confirmations.jsonl"
-    visits = '{"kind":"visit","id":"both"}\n{"kind":"visit","id":"candidate"}\n'
+    project = f'"project":{{"suite":"{digest(measured)}"}}'
+    visit = f'{{"kind":"visit","id":"both",{project}}}'
+    visits = f"{visit}\n{visit.replace('both', 'candidate')}\n"
     pair = '{"before":"zarr-3.1.0","after":"zarr-3.1.1"}'
     block = f'{{"kind":"block","pair":{pair},"visits":["both"]}}\n'
     unreleased = block.replace("zarr-3.1.1", "candidate/zarr-1").replace('th"]', 'th","candidate"]')
@@ -36,7 +39,7 @@ def test_the_packed_record_says_what_the_journals_said(measured: Path) -> None:
     assert committed.machine(mine.machine) == Record(measured / "kept").machine(mine.machine)
     assert committed.tomograms() == Record(measured / "kept").tomograms()
     (path,) = committed.confirmation_paths(mine.machine, "phantom-10A")
-    kept = [b'{"kind":"visit","id":"both"}', block.strip().encode()]
+    kept = [visit.encode(), block.strip().encode()]
     assert lines(path) == kept, "without that on a candidate"
     assert [series.revision for series in committed.series()] == names
     assert packed.size == sum(
@@ -91,13 +94,63 @@ def test_a_visit_that_was_interrupted_before_its_first_round_is_left_out(measure
 def test_no_suite_is_described_by_the_words_of_another(measured: Path) -> None:
     mine = campaign(measured)
     _, after = last_two(measured)
-    pack(mine.record, mine.machine, "phantom-10A", [after.name], "f" * 16)
-    assert not (measured / "record" / "suite.json").exists()
-    pack(mine.record, mine.machine, "phantom-10A", [after.name], digest(measured))
+    packed = pack(mine.record, mine.machine, "phantom-10A", [after.name], digest(measured))
+    assert packed.is_new_suite
     description = (measured / "record" / "suite.json").read_bytes()
+    packed = pack(mine.record, mine.machine, "phantom-10A", [after.name], "f" * 16)
+    assert not packed.is_new_suite, "it never described itself"
     mine.record.describe_suite({}, digest(measured))
     pack(mine.record, mine.machine, "phantom-10A", [after.name], digest(measured))
     assert (measured / "record" / "suite.json").read_bytes() == description
+
+
+@pytest.mark.parametrize("changes", [{"suite": "f" * 16}, {"clean": False}])
+def test_what_would_be_refused_stays_here_and_is_counted(
+    measured: Path, changes: dict[str, object]
+) -> None:
+    mine = campaign(measured)
+    before, after = last_two(measured)
+    folder = measured / "results" / mine.machine / "phantom-10A"
+    pack(mine.record, mine.machine, "phantom-10A", [before.name], digest(measured))
+    for name in (before.name, after.name):
+        journal = Journal(folder / f"{name}.jsonl")
+        kept = next(iter(journal.visits.values()))
+        refused = replace(kept, id="refused", project={**kept.project, **changes})
+        journal.begin(refused)
+        journal.append(replace(journal.rounds[0], visit="refused", started_at=now()))
+    here = {path: path.read_bytes() for path in folder.iterdir()}
+    names = [before.name, after.name]
+    packed = pack(mine.record, mine.machine, "phantom-10A", names, digest(measured))
+    assert (packed.refused, len(packed.series)) == ({"refused"}, 2)
+    assert not any(b"refused" in line for path in _packed(measured) for line in lines(path))
+    assert here == {path: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_verdict_is_left_out_with_the_blocks_it_rests_on(measured: Path) -> None:
+    mine = campaign(measured)
+    _, after = last_two(measured)
+    pair = {"before": "zarr-3.1.0", "after": "zarr-3.1.1", "version": "1", "case": []}
+    text = [
+        {"kind": "visit", "id": "good", "project": {"suite": digest(measured)}},
+        {"kind": "visit", "id": "refused", "project": {"suite": "f" * 16}},
+        {"kind": "block", "pair": {**pair, "benchmark": "kept"}, "visits": ["good", "good"]},
+        {"kind": "block", "pair": {**pair, "benchmark": "left"}, "visits": ["good", "good"]},
+        {"kind": "block", "pair": {**pair, "benchmark": "left"}, "visits": ["good", "refused"]},
+        {"kind": "confirmation", **pair, "benchmark": "left"},
+        {"kind": "confirmation", **pair, "benchmark": "kept"},
+    ]
+    verdicts = measured / "results" / mine.machine / "phantom-10A" / "confirmations.jsonl"
+    verdicts.write_text("".join(f"{json.dumps(one)}\n" for one in text))
+    names = ["zarr-3.1.0", after.name]
+    assert pack(
+        mine.record, mine.machine, "phantom-10A", names, digest(measured)
+    ).refused == {"refused"}  # fmt: skip
+    (path,) = Record(measured / "record").confirmation_paths(mine.machine, "phantom-10A")
+    assert [json.loads(line) for line in lines(path)] == [text[0], text[2], text[6]]
+
+
+def _packed(root: Path) -> list[Path]:
+    return sorted((root / "record").rglob("*.xz"))
 
 
 def test_nothing_is_packed_over_another_machine_or_from_a_damaged_file(measured: Path) -> None:
