@@ -17,7 +17,7 @@ from cryoet_bench import files
 from cryoet_bench.errors import InputError
 from cryoet_bench.record.benchmark import Case
 from cryoet_bench.record.estimate import estimate
-from cryoet_bench.record.journal import Visit, lines
+from cryoet_bench.record.journal import DAMAGE, Visit, lines
 from cryoet_bench.record.record import Record
 
 Key = tuple[str, str, str, Case]
@@ -185,7 +185,7 @@ class Ledger:
             self._whole_bytes = sum(len(line) + 1 for line in whole)
             for number, line in enumerate(whole, 1):  # noqa: B007  (for the sentence)
                 self._take(line)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (*DAMAGE, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"line {number} of {path} is no confirmation ({error}): restore the file, or "
                 "remove that line"

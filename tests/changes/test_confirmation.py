@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from cryoet_bench.changes.confirmation import Block, Confirmation, Ledger, Pair, confirmations
 from cryoet_bench.errors import InputError
-from cryoet_bench.record.journal import Visit
+from cryoet_bench.record.journal import PACKED, Visit
 from cryoet_bench.record.record import CONFIRMATIONS, Record
 
 PAIR = Pair("zarr-3.4.1", "zarr-3.4.2", "read.Patterns.time_read", "1", ("'whole'", "'cube-64'"))
@@ -86,4 +87,13 @@ def test_a_torn_line_is_cut_off_and_a_damaged_one_is_named(record: Record) -> No
     assert ledger(record.own).confirmations[0].blocks == 1
     path.write_bytes(path.read_bytes() + b'{"kind":"block"}\n')
     with pytest.raises(InputError, match=r"line 3 of .*confirmations\.jsonl is no confirmation"):
+        confirmations(record, "vm", "phantom-10A")
+
+
+@pytest.mark.parametrize("content", [b"no archive", lzma.compress(b"{}\n")[:-5]])
+def test_a_packed_file_that_is_torn_is_one_sentence(record: Record, content: bytes) -> None:
+    path = record.others[0] / "vm" / "phantom-10A" / (CONFIRMATIONS + PACKED)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"confirmations\.jsonl\.xz is no confirmation"):
         confirmations(record, "vm", "phantom-10A")
