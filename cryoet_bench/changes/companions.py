@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from cryoet_bench.changes.finding import NO_COMPANION, Layer
 from cryoet_bench.changes.moves import Move, Moves
-from cryoet_bench.changes.subject import FORMATS, Named, values
+from cryoet_bench.changes.subject import FORMATS, Named, plain, values
 from cryoet_bench.record.benchmark import words
 from cryoet_bench.record.overview import value_in_words
 
-_NONE_MOVED = f"{NO_COMPANION} moved"
-_NONE_MEASURED = f"{NO_COMPANION} was measured"
+_NONE_MOVED = f"{NO_COMPANION} explains it"
+_NONE_MEASURED = f"{NO_COMPANION} was measured that could explain it"
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def explain(found: Sequence[Move], every: Moves) -> str:
 
 def _in_words(move: Move) -> str:
     """Return how an exact metric moved: ``Python calls of a read 3,585 to 19,779 (whole)``."""
-    where = f" ({words(move.case)})" if move.case else ""
+    where = f" ({plain(words(move.case))})" if move.case else ""
     unit = move.benchmark.unit
     before, after = (
         value_in_words(one, unit).removesuffix(f" {unit}") for one in (move.old, move.new)

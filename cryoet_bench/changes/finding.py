@@ -60,7 +60,7 @@ OPPOSITE: Mapping[Kind, Kind] = dict(OPPOSITES) | {better: worse for worse, bett
 OF_STATUS: frozenset[Kind] = frozenset({"newly failing", "newly fixed", "lost", "newly available"})
 """Kinds of cases that have no value on one of the two sides."""
 
-NO_COMPANION = "no exact companion"
+NO_COMPANION = "no count or size"
 """How a companion begins that says there is none."""
 
 Magnitude = Literal["very large", "large", "medium", "small"]
@@ -264,6 +264,11 @@ class Skipped:
     what: str
     reason: str
     count: int = 1
+
+    @property
+    def sentence(self) -> str:
+        """All of this for a reader."""
+        return f"{self.what}: {self.reason}" + f" ({self.count})" * (self.count > 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from cryoet_bench.changes.finding import Group, Screening
-from cryoet_bench.changes.sentence import amount
+from cryoet_bench.changes.sentence import STATUSES, amount
+from cryoet_bench.changes.subject import plain
 from cryoet_bench.record.overview import value_in_words
 from cryoet_bench.timeline.revisions import Revision
 
@@ -46,9 +47,9 @@ class ReleaseNotes:
     known : tuple of Group
         Exact and confirmed findings.
     proposed : tuple of Group
-        Changes of times that were not confirmed as yet.
+        Changes of times that are not confirmed yet, or undecided.
     overturned : tuple of Group
-        Those that a confirmation did not bear out.
+        Those that turned out to be none when measured side by side.
     """
 
     revision: Revision
@@ -61,8 +62,8 @@ class ReleaseNotes:
         """The groups under the headings that keep them apart; the first needs none."""
         parts = (
             ("", self.known),
-            ("Proposed, not confirmed", self.proposed),
-            ("Not borne out by a confirmation", self.overturned),
+            ("Not yet confirmed", self.proposed),
+            ("No change after all, measured side by side", self.overturned),
         )
         return [(heading, groups) for heading, groups in parts if groups]
 
@@ -216,7 +217,10 @@ def _render(name: str, notes: Notes, *, escape: bool) -> str:
         undefined=jinja2.StrictUndefined,
         finalize=_printable if escape else _markdown,
     )
-    environment.filters |= {"value": value_in_words, "code": _code, "link": _link}
+    environment.filters |= {
+        "value": value_in_words, "plain": plain, "code": _code, "link": _link,
+        "status": STATUSES.__getitem__,
+    }  # fmt: skip
     return environment.get_template(name).render(notes=notes, tag=_tag, home=_HOME)
 
 

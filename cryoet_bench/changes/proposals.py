@@ -1,4 +1,4 @@
-"""What the recorded history proposes and no confirmation has settled yet.
+"""What the recorded history proposes and no confirmation has decided yet.
 
 Of two rounds both may have been disturbed, so the screen tells only of changes that this does not
 explain. Here it is no reason to pass one over: to measure it side by side takes seconds, and what

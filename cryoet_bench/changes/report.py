@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from cryoet_bench.changes.finding import NO_COMPANION, ChangedCase, Finding
 from cryoet_bench.changes.recipes import Metric, Recipe, recipe_of
+from cryoet_bench.changes.subject import plain
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind
 from cryoet_bench.record.benchmark import Benchmark
@@ -123,9 +124,11 @@ def _listing(pins: tuple[str, ...]) -> str:
 def _templates() -> jinja2.Environment:
     import jinja2  # noqa: PLC0415
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=False,  # noqa: S701  (Python and Markdown, from the record's own words)
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters["plain"] = plain
+    return environment

@@ -235,7 +235,8 @@ def _title(found: Sequence[Move]) -> str:
     cases = "1 case" if len(found) == 1 else f"{len(found)} cases"
     questions = found[0].benchmark.title if len(benchmarks) == 1 else f"{len(benchmarks)} questions"
     reason, count = reasons.most_common(1)[0]
-    others = f", and {len(reasons) - 1} other reasons" if len(reasons) > 1 else ""
+    more = len(reasons) - 1
+    others = f", and {more} other reason{'s' * (more > 1)}" if more else ""
     return f"{cases} of {questions}" + (f" ({reason}{others})" if reason and count else "")
 
 

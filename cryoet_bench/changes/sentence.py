@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 
-from cryoet_bench.changes.finding import OF_STATUS, OPPOSITES, Finding
+from cryoet_bench.changes.finding import OF_STATUS, OPPOSITES, Finding, Status
 from cryoet_bench.record.overview import value_in_words
 
 SUSPECTS = ("numcodecs ", "numpy ", "zarr ")
 """Packages that may have made the change when they had to move with a release."""
+
+STATUSES: Mapping[Status, str] = {
+    "exact": "exact",
+    "proposed": "not yet confirmed",
+    "confirmed": "confirmed",
+    "overturned": "no change",
+    "undecided": "undecided",
+}
+"""How sure a finding is, in words."""
 
 _NAMED = 2
 _LONG = 160
@@ -88,8 +97,9 @@ def reason(text: str) -> str:
 def trade_off(findings: Sequence[Finding]) -> str:
     """Return what a release gave and what it took, in one sentence."""
     first = findings[0]
-    named = [finding.subject for finding in findings if finding.subject]
-    shared = f", {min(named, key=len)}" if named else ""
+    named = [finding.subject.split(", ") for finding in findings if finding.subject]
+    alike = [one for one in named[0] if all(one in others for others in named)] if named else []
+    shared = "".join(f", {one}" for one in alike)
     kinds: dict[str, Finding] = {}
     for finding in findings:
         kinds.setdefault(finding.kind, finding)

@@ -13,6 +13,15 @@ Named = tuple[str, ...]
 
 FORMATS = {"v2": "format 2", "v3": "format 3"}
 
+PLAIN = {
+    "all-fill": "fill value everywhere",
+    "fill": "fill value",
+    "left-out": "empty chunks left out",
+    "settled": "pinned to one core",
+    "stored": "empty chunks stored",
+}
+"""Values of the suite's axes whose own names say too little to a reader."""
+
 _SHARDS = "shard-"
 _KINDS = {_SHARDS: "sharded layouts", "blosc-": "Blosc", "slice-": "slices", "cube-": "cubes"}
 """Names of all values along an axis that begin alike."""
@@ -58,7 +67,7 @@ def subject(benchmark: Benchmark, cases: Collection[Case], judged: Collection[Ca
             names = [_name(list(chosen[place]), list(axes[place])) for place in places]
             if all(names) and len(own) >= _MOST * len(alike):
                 return Subject(", ".join(names), _stored(chosen, kept, places))
-    listed = "; ".join(words(case) for case in list(cases)[:_LISTED])
+    listed = "; ".join(plain(words(case)) for case in list(cases)[:_LISTED])
     more = f" and {len(own) - _LISTED} more" if len(own) > _LISTED else ""
     return Subject(listed + more, _stored(chosen, kept, narrow))
 
@@ -88,6 +97,11 @@ def values(case: Case) -> Named:
     return tuple(found)
 
 
+def plain(case: str) -> str:
+    """Return a case in words that a reader knows, from those of the suite."""
+    return ", ".join(PLAIN.get(value, value) for value in case.split(", "))
+
+
 def _name(chosen: Sequence[str], every: Sequence[str]) -> str:
     """Return a name for some of the values along an axis; empty where there is none."""
     for beginning, name in _KINDS.items():
@@ -96,5 +110,5 @@ def _name(chosen: Sequence[str], every: Sequence[str]) -> str:
             return name
     if len(chosen) > _LISTED:
         return ""
-    named = [FORMATS.get(value, value) for value in chosen]
+    named = [FORMATS.get(value) or PLAIN.get(value, value) for value in chosen]
     return " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))

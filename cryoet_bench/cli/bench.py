@@ -51,8 +51,8 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="SPEC",
-            help="Unreleased code to measure beside the release it stands on: a checkout, a "
-            "wheel, an sdist, a version, or a requirement such as 'zarr @ git+https://…'.",
+            help="Unreleased code to measure alongside the release that it is based on: a "
+            "checkout, a wheel, an sdist, a version, or a requirement such as 'zarr @ git+https://…'.",
         ),
     ] = None,
     tomogram: Annotated[

@@ -57,7 +57,7 @@ def confirm(
         typer.Option("--json", metavar="FILE", help="Write the verdicts as JSON; - prints them."),
     ] = None,
 ) -> None:
-    """Measure two releases side by side, and settle what differs.
+    """Measure two releases side by side until it is clear what differs.
 
     \b
     cryoet-bench confirm --proposed                all that the record proposes
@@ -65,11 +65,11 @@ def confirm(
     cryoet-bench confirm zarr-3.0.8 zarr-3.1.0 --bench read.Opening --margin 5%
     cryoet-bench confirm numcodecs-0.15.1 numcodecs-0.16.1 --bench 'time_decode' --minutes 3
 
-    Both stand in environments of their own and are measured in blocks: two fresh processes of
-    each, in an order drawn by lot. A verdict is "changed", "equivalent" (within the margin) or
-    "undecided"; all intervals of two releases together hold with 99 %. Of each proposal the three
-    cases that changed most are measured, and times whose requests, calls or instructions moved by
-    1.5 %; --minutes are those of each release. Interrupt it at any time: every block is kept in
+    Each is installed in an environment of its own, and measured in blocks: two fresh processes of
+    each, in random order. A verdict is "changed", "equivalent" (within the margin) or "undecided";
+    all intervals of two releases together hold with 99 %. Of each proposal the three cases that
+    changed most are measured, and times whose requests, calls or instructions moved by 1.5 %;
+    --minutes is the limit for each release. Interrupt it at any time: every block is kept in
     results/, and a rerun resumes.
 
     The exit code is 1 when something is confirmed to be slower or larger, 2 when nothing could be
@@ -264,12 +264,12 @@ def _print(what: _Comparison) -> None:
             _console.print(f"{case.title}: {case.reason}", markup=False, soft_wrap=True)
     undecided = [one for one in found if one.verdict == "undecided"]
     if undecided:
-        _console.print(f"{len(undecided)} undecided: rerun the same command to go on from here.")
+        _console.print(f"{len(undecided)} undecided: rerun the same command to resume.")
     alike = sum(one.estimate.is_correlated for one in cases if not one.problems)
     if alike:
         _console.print(
-            f"{alike} with blocks that follow their neighbours: the machine is not quiet, and "
-            "no verdict is given on these."
+            f"{alike} with blocks that resemble the ones before: the machine is not quiet, and no "
+            "verdict is given on these."
         )
 
 

@@ -46,8 +46,8 @@ def find(
     cryoet-bench find read.Opening --between zarr-2.18.7 zarr-3.0.8 --clone ~/zarr-python
 
     Of several cases, the one that changed most between the two is followed. Every step is decided
-    as 'cryoet-bench confirm' decides; what cannot be measured is skipped and named. Rerun it to go
-    on from what was measured.
+    as 'cryoet-bench confirm' decides; what cannot be measured is skipped and named. Interrupt it at
+    any time: a rerun resumes.
 
     The exit code is 0 when the place was found, 2 when not.
     """

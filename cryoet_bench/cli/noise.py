@@ -32,7 +32,7 @@ def noise(
     tomogram: TomogramName = DEFAULT_TOMOGRAM,
     tier: Tier = "core",
     pattern: Pattern = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of timed benchmarks in each arm.")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of the times, each time.")] = 2,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write the figures there, too; - prints them."),
@@ -45,9 +45,9 @@ def noise(
     cryoet-bench noise zarr-3.1.0          another release
     cryoet-bench noise --rounds 10         how much more rounds help
 
-    One release is measured twice, in two interleaved arms. The figures are kept in results/, in
-    the folder of this machine. Interrupt it at any time: a rerun resumes. The exit code is 1 when
-    an exact value was not the same in both arms.
+    One release is measured twice, in turns. The figures are kept in results/, in the folder of
+    this machine. Interrupt it at any time: a rerun resumes. The exit code is 1 when an exact
+    value was not the same both times.
     """
     root = checkout.project_root()
     from cryoet_bench.measure.run import Campaign

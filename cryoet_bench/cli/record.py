@@ -50,7 +50,7 @@ def record(
 
     All releases of all lines are measured on the phantom, the core tier first. Their order is
     shuffled within each round, so that a drift of the machine does not look like history;
-    disturbed visits are measured again. Exact values are taken twice and compared. Interrupt it at
+    what was disturbed is measured again. Exact values are taken twice and compared. Interrupt it at
     any time: a rerun resumes. The exit code is 1 if exact values did not repeat.
     """
     if context.invoked_subcommand:

@@ -105,7 +105,7 @@ def print_notes(console: Console, notes: Notes, *, verbose: bool = False) -> Non
     screening = notes.screening
     console.print(f"\n{notes.judged} How this is judged: docs/method.md.")
     for one in screening.skipped:
-        console.print(f"Not judged: {one.what}: {one.reason} ({one.count})", markup=False)
+        console.print(f"Not judged: {one.sentence}", markup=False)
 
 
 def _print_group(console: Console, group: Group, *, verbose: bool) -> None:

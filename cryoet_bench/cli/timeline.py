@@ -158,7 +158,7 @@ def candidate(
     with _aside.status(f"Preparing {spec}"):
         repository.refresh(timeline, path)
         made = candidate.propose(spec, timeline, path, resolver.find_resolver())
-    typer.echo(f"{made.label} stands on {made.release.label}, branch {made.name}")
+    typer.echo(f"{made.label} is based on {made.release.label}, branch {made.name}")
     if made.moved:
         typer.echo(f"moved with it: {', '.join(made.moved)}")
     typer.echo(f"To judge it: cryoet-bench gate {made.name}")

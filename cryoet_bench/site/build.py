@@ -6,6 +6,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cryoet_bench.changes.comparison import SMALLEST
 from cryoet_bench.quality.catalogue import CATALOGUE
 from cryoet_bench.record.record import Record
 from cryoet_bench.site import badges, choose, downloads, pictures, scripts
@@ -57,7 +58,7 @@ def build(record: Record, revisions: Revisions, target: Path) -> None:
     scripts.write_charts(assets)
     scripts.write_data(target / "data", revisions, measured, asked)
     downloads.write(target / "data", measured, asked)
-    pictured = pictures.of_pages(assets, measured, study)
+    pictures.of_pages(assets, measured, study)
     pictures.to_embed(target / "embed", measured, asked, every)
 
     site = Pages(
@@ -70,16 +71,17 @@ def build(record: Record, revisions: Revisions, target: Path) -> None:
             "names": {one.name for one in every},
             "withdrawn": revisions.timeline.withdrawn,
             "packages": TRACKED,
+            "smallest": SMALLEST,
             "published": datetime.now(UTC).strftime("%Y-%m-%d"),
             "address": ADDRESS,
             "source": SOURCE,
         },
     )
     certain = known([one for sheet in measured[:1] for one in sheet.screening.findings])
-    newest = [(sheet, package) for sheet in measured for package in TRACKED]
+    newest = [verdict(sheet, package) for sheet in measured for package in TRACKED]
     site.write(
         "index.html",
-        verdicts=[one for each in newest if (one := verdict(*each))],
+        verdicts=[one for one in newest if one],
         recent=of_the_last_year(certain, measured[0]) if certain else [],
     )
     site.write("releases.html")
@@ -95,7 +97,7 @@ def build(record: Record, revisions: Revisions, target: Path) -> None:
     site.write("upgrade.html")
     site.write("choose.html", study=study)
     site.write("quality.html", catalogue=CATALOGUE.values())
-    site.write("method.html", suite=suite.values(), pictured=pictured)
+    site.write("method.html", suite=suite.values())
     site.write("data.html", columns=downloads.COLUMNS)
     site.write("feed.xml", certain=certain)
     for question in asked:

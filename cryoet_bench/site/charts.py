@@ -138,7 +138,7 @@ def picture(
     height: int = 320,
     title: str = "",
     scale: Scale = "log",
-    inherit: bool = False,
+    transparent: bool = False,
 ) -> dict[str, Any]:
     """Return the specification of a picture of some histories, with their names under it.
 
@@ -154,8 +154,8 @@ def picture(
         Above it.
     scale : {"linear", "log"}
         Of the values.
-    inherit : bool
-        Whether it takes the colours of the reader's page, dark or light, and has no ground.
+    transparent : bool
+        Whether the reader's page, dark or light, is its background; white otherwise.
     """
     found = json.loads(_picture(width, height, scale))
     found["datasets"] = {"values": list(rows)}
@@ -165,7 +165,7 @@ def picture(
         layer["encoding"]["color"]["scale"]["domain"] = names
     if title:
         found["title"] = title
-    if not inherit:
+    if not transparent:
         found["config"]["background"] = "#ffffff"
     return dict(found)
 
@@ -194,7 +194,7 @@ def _picture(width: int, height: int, scale: Scale) -> str:
         data=alt.NamedData("values"),
     ).properties(width=width, height=height, padding=6)  # fmt: skip
     chart = _styled(chart).configure_legend(labelColor="currentColor", labelFontSize=12)
-    return _inherited(json.dumps(chart.to_dict()))
+    return _legible(json.dumps(chart.to_dict()))
 
 
 def scatter(rows: Sequence[dict[str, Any]], *, width: int, height: int) -> dict[str, Any]:
@@ -221,18 +221,21 @@ def scatter(rows: Sequence[dict[str, Any]], *, width: int, height: int) -> dict[
         .legend(title=None, orient="bottom", columnPadding=40),
         shape=alt.Shape("kind:N").legend(None),
     )
-    names = places.mark_text(dx=-9, dy=-9, align="right", fontSize=12, fontWeight=600).encode(
-        text="name:N", color=alt.value("currentColor")
-    )
+    # A name is written towards the middle, where there is room for it.
+    left = "scale('x', datum.ratio) < width / 2"
+    names = places.mark_text(
+        align=alt.ExprRef(f"{left} ? 'left' : 'right'"), dx=alt.ExprRef(f"{left} ? 9 : -9"), dy=-9,
+        fontSize=12, fontWeight=600,
+    ).encode(text="name:N", color=alt.value("currentColor"))  # fmt: skip
     chart = alt.layer(points, names).add_params(alt.param(name="unit", value="seconds"))
     chart = _styled(chart.properties(width=width, height=height, padding=6))
     chart = chart.configure_legend(labelColor="currentColor", labelFontSize=12)
-    found: dict[str, Any] = json.loads(_inherited(json.dumps(chart.to_dict())))
+    found: dict[str, Any] = json.loads(_legible(json.dumps(chart.to_dict())))
     return found
 
 
-def _inherited(specification: str) -> str:
-    """Return a specification whose texts are legible on white and on black: no page lends them."""
+def _legible(specification: str) -> str:
+    """Return a specification whose texts are legible on white and on black."""
     return specification.replace("currentColor", "#6b7783")
 
 

@@ -50,6 +50,8 @@ class Advice:
         The runner-up's measures against those of the choice: ``size +12 %``.
     portal : str
         What it saves against the layout of the CryoET Data Portal.
+    setting : str
+        What the times that were weighed hold.
     code : mapping of str to str
         That writes it, by library.
     """
@@ -62,6 +64,7 @@ class Advice:
     runner_up: str
     against: list[str]
     portal: str
+    setting: str
     code: Mapping[str, str]
 
 
@@ -99,7 +102,7 @@ class Study:
     ----------
     tomogram : str
         Its name.
-    rounds : str
+    rounds : int
         Of fresh processes, for each configuration.
     advice : list of Advice
         For each use.
@@ -110,7 +113,7 @@ class Study:
     """
 
     tomogram: str
-    rounds: str
+    rounds: int
     advice: list[Advice]
     columns: list[str]
     configurations: list[Configuration]
@@ -127,7 +130,7 @@ def read(folder: Path = FOLDER) -> Study:
     rows.sort(key=lambda row: -(_number(row["ratio"]) or 0))
     return Study(
         tomogram=rows[0]["tomogram"],
-        rounds=max(row["rounds"] for row in rows),
+        rounds=max(int(row["rounds"]) for row in rows),
         advice=advice,
         columns=["ratio", "largest error", "fit for", "files", *map(_TIMES.__getitem__, times)],
         configurations=[_configuration(row, times, advice) for row in rows],
@@ -150,6 +153,7 @@ def _advice(facts: Mapping[str, Any], errors: Mapping[str, str]) -> Advice:
             if abs(ratio - 1) >= 0.0005  # what is shown as a change
         ],
         portal=_portal(found["choice"], facts),
+        setting=found["setting"],
         code=facts["code"],
     )
 
@@ -163,8 +167,8 @@ def _portal(choice: str, facts: Mapping[str, Any]) -> str:
     less = 1 - facts["bill"]["yearly"]["value"] / portal["yearly"]["value"]
     word = "less" if less > 0 else "more"
     return (
-        f"Keeping it costs {100 * abs(less):.0f} % {word} than in the layout of the CryoET Data "
-        f"Portal ({portal['configuration']})."
+        f"Kept so, it costs {100 * abs(less):.0f} % {word} a year than in the layout of the CryoET "
+        f"Data Portal ({portal['configuration']})."
     )
 
 

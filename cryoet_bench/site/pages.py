@@ -30,7 +30,7 @@ class Pages:
 
     def __init__(self, folder: Path, facts: Mapping[str, Any]) -> None:
         self.folder = folder
-        self.facts = facts
+        self.facts = {"has": self._has, "size_of": self._size_of, **facts}
 
     def write(self, path: str, template: str = "", **content: Any) -> None:
         """Write a page, from the template of its name unless another is given."""
@@ -38,6 +38,14 @@ class Pages:
         root = "../" * path.count("/")
         text = found.render(**self.facts, root=root, path=path, **content)
         (self.folder / path).write_text(text, "utf-8")
+
+    def _has(self, path: str) -> bool:
+        """Tell whether a file is there already: a picture is drawn only of what was measured."""
+        return (self.folder / path).exists()
+
+    def _size_of(self, path: str) -> int:
+        """Return the bytes of a file."""
+        return (self.folder / path).stat().st_size
 
 
 @cache

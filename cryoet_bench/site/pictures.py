@@ -25,25 +25,24 @@ YEARS = ("write-v2", "read-v2", "slice-v2", "open-v2", "size-v2", "memory-v2")
 """The facets of the picture of all years."""
 
 
-def of_pages(folder: Path, sheets: Sequence[Sheet], study: Study) -> set[int]:
-    """Draw what the pages show, and return the sheets of whose tomogram there are slices."""
+def of_pages(folder: Path, sheets: Sequence[Sheet], study: Study) -> None:
+    """Draw what the pages show; no history of a single release, no tomogram that is not here."""
     for name, (width, height) in WIDTHS.items():
         chart = charts.scatter(_configurations(study), width=width, height=height)
         _draw(folder / f"choose-{name}.svg", chart)
     for sheet in sheets[:1]:
         rows = _years(sheet, sheet.main)
-        if rows:
+        if len({row["date"] for row in rows}) > 1:
             for name, (width, height) in WIDTHS.items():
-                chart = charts.picture(rows, unit="x", width=width, height=height, inherit=True)
+                chart = charts.picture(rows, unit="x", width=width, height=height, transparent=True)
                 _draw(folder / f"years-{name}.svg", chart)
             title = "Zarr for cryo-ET: the cost of each operation, against the first release"
             chart = charts.picture(rows, unit="x", width=1040, height=440, title=title)
             (folder / PREVIEW).write_bytes(charts.png(chart))
-    voxels = {sheet.number: slices(sheet.tomogram) for sheet in sheets}
-    for number, picture in voxels.items():
+    for sheet in sheets:
+        picture = slices(sheet.tomogram)
         if picture:
-            (folder / SLICES.format(number=number)).write_bytes(picture)
-    return {number for number, picture in voxels.items() if picture}
+            (folder / SLICES.format(number=sheet.number)).write_bytes(picture)
 
 
 def to_embed(
@@ -58,7 +57,9 @@ def to_embed(
     }
     for sheet in sheets[:1]:
         for package in TRACKED:
-            drawn[folder / f"{package}.svg"] = _package(sheet, package)
+            releases = [one for one in sheet.main if one.package == package]
+            if rows := _years(sheet, releases):
+                drawn[folder / f"{package}.svg"] = _package(sheet, package, rows)
     with ThreadPoolExecutor() as pool:  # drawing is compiled code that lets other threads run
         list(pool.map(_draw, drawn, drawn.values()))
 
@@ -81,12 +82,11 @@ def _years(sheet: Sheet, releases: Sequence[Revision]) -> list[dict[str, Any]]:
     return rows
 
 
-def _package(sheet: Sheet, package: str) -> dict[str, Any]:
+def _package(sheet: Sheet, package: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the chart of a package's releases, each with what else was newest then."""
-    releases = [one for one in sheet.main if one.package == package]
-    against = f", against {sheet.main[0].label}" if releases else ""
-    title = f"Releases of {package}, format 2{against} ({sheet.tomogram}, lower is better)"
-    return charts.picture(_years(sheet, releases), unit="x", width=680, height=300, title=title)
+    against = f"format 2, against {sheet.main[0].label}"
+    title = f"Releases of {package}, {against} ({sheet.tomogram}, lower is better)"
+    return charts.picture(rows, unit="x", width=680, height=300, title=title)
 
 
 def _question(

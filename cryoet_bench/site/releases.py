@@ -34,6 +34,11 @@ class Part:
         return self.sheet.coverage.get(self.revision.name)
 
     @property
+    def is_first(self) -> bool:
+        """Whether no earlier release was measured, so that there is nothing to compare it with."""
+        return self.revision in self.sheet.measured[:1]
+
+    @property
     def failures(self) -> list[dict[str, Any]]:
         """Why cases failed, and how many."""
         return [one for one in self.sheet.failures if one["revision"] == self.revision.name]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cryoet_bench.changes.companions import COMPANIONS
-from cryoet_bench.changes.subject import values
+from cryoet_bench.changes.subject import PLAIN, plain, values
 from cryoet_bench.record.benchmark import Benchmark, Case, words
 from cryoet_bench.record.overview import value_in_words
 from cryoet_bench.site.wording import plural
@@ -89,12 +89,14 @@ def history(benchmark: Benchmark, sheet: Sheet, releases: Sequence[Revision]) ->
         for case, where in zip(benchmark.cases, _places(benchmark, benchmark.cases), strict=True)
         if words(case) in points
     ]
+    axes = _axes(series)
     return {
         "number": sheet.number,
         "machine": sheet.machine,
         "tomogram": sheet.tomogram,
         "series": series,
-        "axes": _axes(series),
+        "axes": axes,
+        "plain": {one: PLAIN[one] for named in axes.values() for one in named if one in PLAIN},
         "chosen": _chosen(series),
     }
 
@@ -160,4 +162,4 @@ def shown_first(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def name_of(where: Place) -> str:
     """Return the name of a series: its values along the axes."""
-    return ", ".join(where.values()) or "all"
+    return plain(", ".join(where.values())) or "all"

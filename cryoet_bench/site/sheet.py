@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_ORDER = ("changed", "undecided", "equivalent", None)
+"""Of the cases of a finding, by what was measured of them side by side."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """What a release changed in one facet, for the overview.
@@ -141,9 +145,9 @@ class Sheet:
         return finding.id if self.number == 0 else f"{finding.id}.{self.number}"
 
     def judged(self, finding: Finding) -> list[tuple[ChangedCase, Confirmation | None]]:
-        """Return the cases of a finding, those first that were measured side by side."""
+        """Return the cases of a finding, those first that changed side by side."""
         found = [(one, self._verdicts.get(_key(finding, one))) for one in finding.cases]
-        return sorted(found, key=lambda one: one[1] is None)
+        return sorted(found, key=lambda one: _ORDER.index(one[1].verdict if one[1] else None))
 
     @cached_property
     def _verdicts(self) -> dict[tuple[object, ...], Confirmation]:

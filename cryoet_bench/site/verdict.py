@@ -28,16 +28,19 @@ class Verdict:
         Its name.
     newest : Revision
         Its newest release.
+    follows : Revision or None
+        The measured release before it, of any package.
     before : Revision or None
-        The package's release before that.
+        The package's measured release before it.
     numbers : list of tuple
-        Each facet of the overview, what the release changed in it, and the pair of the release and
-        the one that it follows.
+        Each facet of the overview, what the release changed in it, and the pair of the release that
+        it follows and itself.
     """
 
     sheet: Sheet
     package: str
     newest: Revision
+    follows: Revision | None
     before: Revision | None
     numbers: list[tuple[Facet, Cell, Pair]]
 
@@ -77,12 +80,13 @@ def verdict(sheet: Sheet, package: str) -> Verdict | None:
         return None
     earlier = sheet.main[: sheet.main.index(newest)]
     own = [one for one in earlier if one.package == package]
+    follows, before = (found[-1] if found else None for found in (earlier, own))
     numbers = [
         (facet, sheet.cell(facet, newest), pair)
         for facet in sheet.facets
-        if earlier and (pair := sheet.pairs.compare(facet, earlier[-1].name, newest.name))
+        if follows and (pair := sheet.pairs.compare(facet, follows.name, newest.name))
     ]
-    return Verdict(sheet, package, newest, own[-1] if own else None, numbers)
+    return Verdict(sheet, package, newest, follows, before, numbers)
 
 
 def known(findings: Sequence[Finding]) -> list[Finding]:

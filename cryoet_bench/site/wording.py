@@ -9,7 +9,8 @@ from typing import Any
 
 from cryoet_bench.changes.confirmation import Confirmation
 from cryoet_bench.changes.finding import OF_STATUS, Finding
-from cryoet_bench.changes.sentence import SUSPECTS, amounts
+from cryoet_bench.changes.sentence import STATUSES, SUSPECTS, amounts
+from cryoet_bench.changes.subject import plain
 from cryoet_bench.record.overview import value_in_words
 from cryoet_bench.timeline.releases import TRACKED
 from cryoet_bench.timeline.revisions import Revision
@@ -104,6 +105,9 @@ def slug(title: str) -> str:
 
 
 FILTERS = {
+    "plain": plain,
+    "status": STATUSES.__getitem__,
+    "percent": lambda share: f"{100 * share:g} %",
     "amount": amount,
     "bounds": bounds,
     "headline": headline,

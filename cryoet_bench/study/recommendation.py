@@ -316,8 +316,8 @@ def _setting(found: Results, demand: Demand) -> str:
         return f"Times of slices and reads are of the whole volume, as measured on {found.store}."
     way = whole.STORES[demand.place]
     return (
-        f"Times of slices and reads are of the whole volume on {demand.place}: as measured in "
-        f"memory, with {1000 * way.latency:g} ms for each round trip and "
+        f"Times of slices and reads are of the whole volume on {demand.place} storage: as measured "
+        f"in memory, with {1000 * way.latency:g} ms for each round trip and "
         f"{1e9 / way.bandwidth:g} ms for each megabyte."
     )
 

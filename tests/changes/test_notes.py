@@ -62,7 +62,7 @@ def test_the_page_shows_every_finding_and_runs_nothing(told: Notes) -> None:
     for finding in told.screening.findings:
         assert finding.sentence.replace("\x1b", "") in page.text
         assert finding.command in page.text
-    assert "Proposed, not confirmed" in page.text
+    assert "Not yet confirmed" in page.text
 
 
 def test_markdown_has_no_markup_but_its_own(told: Notes) -> None:

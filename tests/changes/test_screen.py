@@ -129,14 +129,14 @@ def test_a_metric_that_moves_the_other_way_explains_nothing(invented: Invented) 
     invented.measure(READ, times({"zarr-3.6": SHARDED}))
     invented.measure(CALLS, exact({"zarr-3.6": [1, 1, 1, 0.5] * 2}))
     finding = next(one for one in invented.screen().findings if one.timed)
-    assert finding.companion == "no exact companion moved"
+    assert finding.companion == "no count or size explains it"
 
 
 def test_a_time_without_explanation_says_so(invented: Invented) -> None:
     invented.measure(READ, times({"zarr-3.6": SHARDED}))
-    assert only(invented).companion == "no exact companion was measured"
+    assert only(invented).companion == "no count or size was measured that could explain it"
     invented.measure(CALLS, exact({}))
-    assert only(invented).companion == "no exact companion moved"
+    assert only(invented).companion == "no count or size explains it"
 
 
 def test_a_trade_off_is_one_sentence(invented: Invented) -> None:
@@ -149,6 +149,14 @@ def test_a_trade_off_is_one_sentence(invented: Invented) -> None:
         "A trade-off of zarr 3.6, sharded layouts: 4x fewer requests; but 70 % more bytes moved"
     )
     assert {one.group for one in group.findings} == {group.id}
+
+
+def test_a_trade_off_names_what_all_of_it_shares(invented: Invented) -> None:
+    """Once it named the shortest description of any of its changes."""
+    invented.measure(REQUESTS, exact({"zarr-3.6": [1, 1, 1, 1, 1, 1, 1, 0.25]}))
+    invented.measure(BYTES, exact({"zarr-3.6": [1, 1, 1, 1.7, 1, 1, 1, 1]}))
+    (group,) = invented.screen().groups
+    assert group.sentence.startswith("A trade-off of zarr 3.6, sharded layouts: ")
 
 
 def test_opposite_changes_of_different_layouts_are_no_trade_off(invented: Invented) -> None:

@@ -51,7 +51,7 @@ def test_the_table_tells_each_change_in_a_sentence() -> None:
     text = " ".join(result.output.split())
     assert "Read part of a volume: 50 % slower since zarr 3.6" in text.replace("51 %", "50 %")
     assert "Requests of a read (sharded layouts): 4x fewer requests since zarr 3.6" in text
-    assert "Proposed, not confirmed" in text
+    assert "Not yet confirmed" in text
     assert "cryoet-bench confirm zarr-3.5 zarr-3.6" in text
 
 

@@ -91,7 +91,7 @@ def test_from_nothing_to_a_candidate(project: Index, tmp_path: Path) -> None:
     digest = hashlib.sha256(b"zarr==3.0rc1").hexdigest()[:8]
     label = f"zarr 3.0rc1 (candidate {digest})"
     assert said == [
-        f"{label} stands on numcodecs 0.12, branch candidate/zarr-3.0rc1-{digest}",
+        f"{label} is based on numcodecs 0.12, branch candidate/zarr-3.0rc1-{digest}",
         "moved with it: numcodecs 0.12 to 0.11",
         f"To judge it: cryoet-bench gate candidate/zarr-3.0rc1-{digest}",
     ]

@@ -11,7 +11,7 @@
   const fixed = JSON.parse(holder.dataset.fixed || "{}");
   const colours = 8;
   const most = 16;
-  const titles = { codec: "Codec", format: "Format", layout: "Layout", pattern: "Access", machine: "Measured on" };
+  const titles = { pattern: "Access", what: "Opened", dtype: "Voxel type", way: "Latency" };
   const drawn = new Map();
 
   const state = site.state();
@@ -28,7 +28,10 @@
     return own;
   }
 
-  const name = (place) => Object.values(place).join(", ") || question.title;
+  const title = (axis) => titles[axis] || axis[0].toUpperCase() + axis.slice(1).replaceAll("-", " ");
+  const names = new Map([question, companion].flatMap((one) => one?.sheets ?? []).flatMap((one) => Object.entries(one.plain)));
+  const plain = (value) => names.get(value) ?? value;
+  const name = (place) => Object.values(place).map(plain).join(", ") || question.title;
   const without = (place) => Object.entries(place).filter(([axis]) => axis !== "format").map(([, value]) => value).join(", ");
 
   function matching(found, wanted) {
@@ -135,18 +138,18 @@
       site.make("thead", {}, head), site.make("tbody", {}, ...body));
   }
 
-  function radio(title, key, current, choices) {
-    return site.make("fieldset", {}, site.make("legend", {}, title), ...choices.map(([value, label]) =>
+  function radio(label, key, current, choices) {
+    return site.make("fieldset", {}, site.make("legend", {}, label), ...choices.map(([value, text]) =>
       site.make("label", { class: "chip" },
-        site.make("input", { type: "radio", name: key, value, checked: value === current }), site.make("span", {}, label))));
+        site.make("input", { type: "radio", name: key, value, checked: value === current }), site.make("span", {}, text))));
   }
 
   function choose(scale) {
     const fields = Object.entries(sheet.axes).filter(([, values]) => values.length > 1).map(([axis, values]) =>
-      site.make("fieldset", {}, site.make("legend", {}, titles[axis] || axis), ...values.map((value) =>
+      site.make("fieldset", {}, site.make("legend", {}, title(axis)), ...values.map((value) =>
         site.make("label", { class: "chip" },
           site.make("input", { type: "checkbox", name: axis, value, checked: chosen[axis].includes(value) }),
-          site.make("span", {}, value)))));
+          site.make("span", {}, plain(value))))));
     if (question.sheets.length > 1) {
       fields.unshift(radio("Measured on", "sheet", String(sheet.number),
         question.sheets.map((one) => [String(one.number), `${one.tomogram} on ${one.machine}`])));

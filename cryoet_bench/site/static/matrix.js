@@ -54,9 +54,9 @@
       });
       row.replaceChildren(row.firstElementChild, ...cells);
     }
-    note.textContent = against.value === "best"
-      ? "Each column against its best release, marked =. A time counts where its 99 % interval lies wholly on one side and the change is 3 % at least."
-      : `Every release against ${labels.get(other) || "a release that was not measured"}. A time counts where its 99 % interval lies wholly on one side and the change is 3 % at least.`;
+    const what = against.value === "best" ? "Each column against its best release, marked =."
+      : labels.has(other) ? `Every release against ${labels.get(other)}.` : "No such release was measured.";
+    note.textContent = `${what} A time counts where its 99 % interval lies wholly on one side and the change is ${100 * pairs.smallest} % at least.`;
     site.keep({ ...(against.value ? { against: against.value } : { release: other }), ...kept });
   }
 

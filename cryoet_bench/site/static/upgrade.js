@@ -74,7 +74,7 @@
     if (moved.length) {
       item.append(site.make("small", {}, moved.map((one) => words(one.facet, one.cell)).join(", ")));
     } else if (companions.length && cell && cell[0]) {
-      item.append(site.make("small", {}, "requests, calls and memory are the same"));
+      item.append(site.make("small", {}, `the same ${companions.map((one) => one.facet.metric).join(", ")}`));
     }
     return item;
   }
@@ -96,8 +96,8 @@
     const formats = new Set(missing.filter(isTime).map(({ facet }) => facet.format).filter(Boolean));
     lines.forEach(({ facet }) => formats.delete(facet.format));
     return ["From ", link(from.value), " to ", link(to.value), ": ",
-      `of ${lines.length} lines ${worse.length} get worse, ${better.length} better, ${same.length} within ${100 * smallest} %`,
-      unclear.length ? `, ${unclear.length} were measured in too few rounds to judge.` : ".",
+      `${worse.length} worse, ${better.length} better, ${same.length} within ${100 * smallest} %`,
+      unclear.length ? `, ${unclear.length} measured in too few rounds to judge.` : ".",
       largest("Largest loss", worse), largest("Largest gain", better),
       ...[...formats].map((format) => ` Format ${format} cannot be compared: not both have it.`)];
   }
@@ -106,18 +106,23 @@
     const pairs = await site.load(`pairs-${number()}`);
     document.querySelectorAll("p[data-sheet]").forEach((one) => { one.hidden = one.dataset.sheet !== number(); });
     if (from.options.length === 0) offer(pairs);
+    site.keep({ from: from.value, to: to.value, ...(sheet && { sheet: sheet.value }) });
+    if (from.value === to.value) {
+      answer.replaceChildren();
+      net.textContent = "Both are the same release: there is nothing to compare.";
+      return;
+    }
     const all = compared(pairs);
     const lines = all.filter(({ cell }) => cell != null);
     answer.replaceChildren(
       ...group("What you wait for", lines.filter(isTime)),
       ...group("What it costs", lines.filter((one) => !isTime(one))));
     net.replaceChildren(...summary(lines, all.filter(({ cell }) => cell == null), pairs.smallest));
-    site.keep({ from: from.value, to: to.value, ...(sheet && { sheet: sheet.value }) });
   }
 
   if (sheet && site.state().get("sheet")) sheet.value = site.state().get("sheet");
   if (number() === undefined) {
-    net.textContent = "Nothing was measured yet.";
+    net.textContent = "Nothing has been measured yet.";
     return;
   }
   form.addEventListener("change", (event) => {
