@@ -22,7 +22,7 @@ from contextlib import chdir
 from pathlib import Path
 
 from cryoet_bench.changes import sequence
-from cryoet_bench.changes.confirmation import Block, Ledger, Pair
+from cryoet_bench.changes.confirmation import Block, CasePair, Ledger
 from cryoet_bench.changes.pairing import Budget, Pairing
 from cryoet_bench.cli.checkout import known_revisions
 from cryoet_bench.measure.plan import Selection
@@ -110,7 +110,7 @@ def main() -> int:
     with chdir(ROOT):
         if options.measure:
             measure(options.measure)
-        known: dict[Pair, list[Block]] = {}
+        known: dict[CasePair, list[Block]] = {}
         for path in KEPT.glob(f"*/*/{CONFIRMATIONS}"):
             for pair, blocks in Ledger(path).blocks.items():
                 known.setdefault(pair, []).extend(blocks)

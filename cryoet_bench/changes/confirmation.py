@@ -29,8 +29,8 @@ Samples = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two revisions on one case.
+class CasePair:
+    """One case on two revisions.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Block:
 
     Attributes
     ----------
-    pair : Pair
+    pair : CasePair
         Of what.
     at : str
         When it was begun, in UTC.
@@ -71,7 +71,7 @@ class Block:
         Names of the visits to both revisions, which say what was installed.
     """
 
-    pair: Pair
+    pair: CasePair
     at: str
     seconds: float
     order: str
@@ -147,9 +147,9 @@ class Confirmation:
     after_samples: Samples = ()
 
     @property
-    def pair(self) -> Pair:
+    def pair(self) -> CasePair:
         """What the verdict is on."""
-        return Pair(self.before, self.after, self.benchmark, self.version, self.case)
+        return CasePair(self.before, self.after, self.benchmark, self.version, self.case)
 
     @property
     def key(self) -> Key:
@@ -175,7 +175,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.visits: dict[str, Visit] = {}
-        self.blocks: dict[Pair, list[Block]] = {}
+        self.blocks: dict[CasePair, list[Block]] = {}
         self.confirmations: list[Confirmation] = []
         self._seen: set[bytes] = set()
         self._whole_bytes = 0
@@ -227,7 +227,7 @@ class Ledger:
 
     def _confirmation(self, content: dict[str, Any]) -> Confirmation:
         content["case"] = tuple(content["case"])
-        pair = Pair(*(content[field.name] for field in fields(Pair)))
+        pair = CasePair(*(content[field.name] for field in fields(CasePair)))
         known = self.blocks.get(pair, [])[: content["blocks"]]
         content["before_samples"] = tuple(one for block in known for one in block.before)
         content["after_samples"] = tuple(one for block in known for one in block.after)
@@ -254,7 +254,7 @@ def confirmations(record: Record, machine: str, tomogram: str) -> list[Confirmat
     InputError
         A line of a file cannot be read.
     """
-    latest: dict[Pair, Confirmation] = {}
+    latest: dict[CasePair, Confirmation] = {}
     found = [
         one
         for path in record.confirmation_paths(machine, tomogram)
@@ -269,7 +269,7 @@ def confirmations(record: Record, machine: str, tomogram: str) -> list[Confirmat
 def _block(content: dict[str, Any]) -> Block:
     pair = content.pop("pair")
     return Block(
-        pair=Pair(**{**pair, "case": tuple(pair["case"])}),
+        pair=CasePair(**{**pair, "case": tuple(pair["case"])}),
         before=tuple(map(tuple, content.pop("before"))),
         after=tuple(map(tuple, content.pop("after"))),
         visits=tuple(content.pop("visits")),

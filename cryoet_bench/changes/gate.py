@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from cryoet_bench.changes import sequence
 from cryoet_bench.changes.comparison import compare
 from cryoet_bench.changes.judgement import (
+    GateOutcome,
     Judgement,
-    Outcome,
     Question,
     of_case,
     of_exact,
@@ -133,13 +133,13 @@ class Gate:
                 yield NextBlock(case, done, total, budget.fraction, budget.left)
                 pairing.measure(case)
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> GateOutcome:
         """Return what was found so far."""
         questions = self._questions()
         of_times = [*map(of_case, self._timed), *(one.judgement for one in questions)]
         measured = [one for one in self._timed if one.blocks or one.problems]
         chance = _IN_DOUBT / max(len(measured), 1)
-        return Outcome(
+        return GateOutcome(
             self.against,
             self.candidate,
             worst_first([*self._found, *filter(None, of_times)]),

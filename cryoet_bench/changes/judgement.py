@@ -112,7 +112,7 @@ class Sensitivity:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class GateOutcome:
     """What a gate found.
 
     Attributes

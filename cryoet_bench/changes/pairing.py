@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from cryoet_bench.changes import sequence
-from cryoet_bench.changes.confirmation import Block, Confirmation, Ledger, Pair
+from cryoet_bench.changes.confirmation import Block, CasePair, Confirmation, Ledger
 from cryoet_bench.errors import InputError
 from cryoet_bench.harness import turn
 from cryoet_bench.measure import visits
@@ -48,7 +48,7 @@ class PairedCase:
         Which.
     parameters : tuple of str
         Those of the case, as asv writes them.
-    pair : Pair
+    pair : CasePair
         How the blocks of this case are kept.
     level : float
         The probability that its interval ever fails.
@@ -62,7 +62,7 @@ class PairedCase:
 
     benchmark: Benchmark
     parameters: Case
-    pair: Pair
+    pair: CasePair
     level: float
     margin: float
     blocks: list[Block] = field(default_factory=list)
@@ -230,7 +230,7 @@ class Pairing:
         """
         wanted = list(chosen)
         names = self.before.name, self.after.name
-        pairs = [Pair(*names, one.name, one.version, case) for one, case in wanted]
+        pairs = [CasePair(*names, one.name, one.version, case) for one, case in wanted]
         return [
             PairedCase(
                 benchmark, case, pair, level / len(wanted), margin,

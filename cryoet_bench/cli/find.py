@@ -18,7 +18,7 @@ from cryoet_bench.variables import DEFAULT_TOMOGRAM
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cryoet_bench.changes.find import Place, Step
+    from cryoet_bench.changes.bisection import Place, Step
 
 _aside = consoles.aside()
 
@@ -52,7 +52,7 @@ def find(
     The exit code is 0 when the place was found, 2 when not.
     """
     root = checkout.project_root()
-    from cryoet_bench.changes.find import Search, commits_between, releases_between
+    from cryoet_bench.changes.bisection import Bisection, commits_between, releases_between
     from cryoet_bench.changes.pairing import Budget
 
     def tell(words: str) -> None:
@@ -63,11 +63,11 @@ def find(
     clone = clone and clone.resolve()
     revisions = checkout.known_revisions(root)
     steps = releases_between(revisions, *between)
-    search = Search(checkout.prepared(root, tomogram, pattern), Budget(minutes), tell)
+    bisection = Bisection(checkout.prepared(root, tomogram, pattern), Budget(minutes), tell)
     places: list[Place] = []
 
     def look(steps: Sequence[Step]) -> Place:
-        places.append(search.run(steps))
+        places.append(bisection.run(steps))
         if not as_json:
             typer.echo(_in_words(places[-1]))
         return places[-1]

@@ -23,7 +23,7 @@ from cryoet_bench.variables import DEFAULT_TOMOGRAM
 
 if TYPE_CHECKING:
     from cryoet_bench.changes.gate import Gate
-    from cryoet_bench.changes.judgement import Judgement, Outcome, Sensitivity
+    from cryoet_bench.changes.judgement import GateOutcome, Judgement, Sensitivity
     from cryoet_bench.measure.plan import Progress
 
 JSON = Kind("JSON file of a gate", b'"format": "cryoet-bench-gate"')
@@ -137,7 +137,7 @@ def _exactly(found: Gate) -> Iterator[Progress]:
         yield step
 
 
-def _print(outcome: Outcome, reproduce: str) -> None:
+def _print(outcome: GateOutcome, reproduce: str) -> None:
     _console.print(f"\n{outcome.candidate.label} against {outcome.against.label}", markup=False)
     if outcome.candidate.moved:
         _console.print(f"Moved with it: {', '.join(outcome.candidate.moved)}.", markup=False)
@@ -154,7 +154,7 @@ def _print(outcome: Outcome, reproduce: str) -> None:
         _console.print(sensitivity)
 
 
-def _print_judgements(outcome: Outcome, reproduce: str) -> None:
+def _print_judgements(outcome: GateOutcome, reproduce: str) -> None:
     shown = outcome.judgements[:_SHOWN]
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("verdict", "benchmark", "case", "ratio", "interval"):
@@ -174,7 +174,7 @@ def _print_judgements(outcome: Outcome, reproduce: str) -> None:
         _console.print(f"{len(outcome.judgements) - _SHOWN} more are in the JSON file.")
 
 
-def summary(outcome: Outcome) -> str:
+def summary(outcome: GateOutcome) -> str:
     """Return the verdict in one sentence."""
     count = len(outcome.regressions)
     words = {0: "no regression", 1: "1 regression"}.get(count, f"{count} regressions")
@@ -191,7 +191,7 @@ def summary(outcome: Outcome) -> str:
     return f"{text}."
 
 
-def as_json(outcome: Outcome, reproduce: str) -> str:
+def as_json(outcome: GateOutcome, reproduce: str) -> str:
     """Return the outcome for machines."""
     document = {
         "format": "cryoet-bench-gate",
@@ -218,7 +218,7 @@ def as_json(outcome: Outcome, reproduce: str) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def as_markdown(outcome: Outcome, reproduce: str) -> str:
+def as_markdown(outcome: GateOutcome, reproduce: str) -> str:
     """Return the outcome for a pull request.
 
     What the candidate itself says, such as its exceptions, stands in code, where nothing is a
@@ -252,7 +252,7 @@ def as_markdown(outcome: Outcome, reproduce: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(outcome: Outcome) -> Iterator[str]:
+def _table(outcome: GateOutcome) -> Iterator[str]:
     """Yield the lines of a table of what differs."""
     yield "| verdict | benchmark | case | ratio | 99 % interval |"
     yield "|---|---|---|--:|--:|"
@@ -279,7 +279,7 @@ def _plain(text: str, length: int) -> str:
     return line if len(line) <= length else f"{line[: length - 3]}..."
 
 
-def _reasons(outcome: Outcome) -> list[str]:
+def _reasons(outcome: GateOutcome) -> list[str]:
     """Return why what fails does, each reason once."""
     found = [f"{one.title}: {one.reason}" for one in outcome.judgements if one.reason]
     return list(dict.fromkeys(found))[:_SHOWN]

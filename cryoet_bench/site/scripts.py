@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cryoet_bench.changes.aspect_changes import AspectChange
 from cryoet_bench.changes.aspects import WORSE_BETTER, facets
 from cryoet_bench.changes.comparison import SMALLEST
-from cryoet_bench.changes.pairs import Pair
 from cryoet_bench.site import charts
 from cryoet_bench.site.questions import Question
 from cryoet_bench.site.sheet import Sheet
@@ -105,7 +105,7 @@ def _pairs(sheet: Sheet) -> dict[str, Any]:
     }
 
 
-def _pair(pair: Pair | None) -> Any:
+def _pair(pair: AspectChange | None) -> Any:
     """Return a pair for the pages: null if not measured, 0 if unchanged.
 
     Otherwise a list: worse (1), better (-1) or unclear (0), the amount in words, the bounds, the

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from cryoet_bench.changes.aspect_changes import AspectChanges
 from cryoet_bench.changes.aspects import Aspect, Facet, facets
 from cryoet_bench.changes.confirmation import Confirmation, confirmations
 from cryoet_bench.changes.finding import ChangedCase, Finding, Group, Screening
-from cryoet_bench.changes.pairs import Pairs
 from cryoet_bench.changes.scope import Scope
 from cryoet_bench.changes.screen import screen
 from cryoet_bench.errors import InputError
@@ -85,7 +85,7 @@ class Sheet:
         All of the timeline, candidates included, oldest first.
     screening : Screening
         What changed.
-    pairs : Pairs
+    pairs : AspectChanges
         Any two revisions, aspect by aspect.
     confirmations : list of Confirmation
         The verdicts of measurements side by side.
@@ -99,7 +99,7 @@ class Sheet:
     cases: pd.DataFrame
     revisions: list[Revision]
     screening: Screening
-    pairs: Pairs
+    pairs: AspectChanges
     confirmations: list[Confirmation]
 
     @property
@@ -258,7 +258,7 @@ def sheets(record: Record, revisions: Revisions) -> Iterator[Sheet]:
             cases=own,
             revisions=every,
             screening=screen(Scope(record, revisions, machine, tomogram)),
-            pairs=Pairs(list(suite.values()), journals, facets()),
+            pairs=AspectChanges(list(suite.values()), journals, facets()),
             confirmations=_confirmations(record, machine, tomogram),
         )
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from cryoet_bench.changes.aspect_changes import AspectChange
 from cryoet_bench.changes.aspects import Facet
 from cryoet_bench.changes.finding import Finding
-from cryoet_bench.changes.pairs import Pair
 from cryoet_bench.site.sheet import Cell, Sheet
 from cryoet_bench.timeline.revisions import Revision
 
@@ -42,7 +42,7 @@ class Verdict:
     newest: Revision
     follows: Revision | None
     before: Revision | None
-    numbers: list[tuple[Facet, Cell, Pair]]
+    numbers: list[tuple[Facet, Cell, AspectChange]]
 
     @property
     def worse(self) -> list[Finding]:

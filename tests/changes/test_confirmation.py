@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from cryoet_bench.changes.confirmation import Block, Confirmation, Ledger, Pair, confirmations
+from cryoet_bench.changes.confirmation import Block, CasePair, Confirmation, Ledger, confirmations
 from cryoet_bench.errors import InputError
 from cryoet_bench.record.journal import PACKED, Visit
 from cryoet_bench.record.record import CONFIRMATIONS, Record
 
-PAIR = Pair("zarr-3.4.1", "zarr-3.4.2", "read.Patterns.time_read", "1", ("'whole'", "'cube-64'"))
+PAIR = CasePair(
+    "zarr-3.4.1", "zarr-3.4.2", "read.Patterns.time_read", "1", ("'whole'", "'cube-64'")
+)
 BLOCK = Block(
     pair=PAIR,
     at="2026-11-25T10:00:00.000+00:00",

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from cryoet_bench.changes.confirmation import Block, Pair
+from cryoet_bench.changes.confirmation import Block, CasePair
 from cryoet_bench.timeline import candidate
 from evaluations import detection_power, detectors, honest_interval, planted, slowdowns
 
-PAIR = Pair("a", "a", "b", "1", ())
+PAIR = CasePair("a", "a", "b", "1", ())
 
 
 def block(before: float, after: float) -> Block:

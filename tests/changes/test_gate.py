@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cryoet_bench.changes.confirmation import Block, Pair
+from cryoet_bench.changes.confirmation import Block, CasePair
 from cryoet_bench.changes.gate import Gate
-from cryoet_bench.changes.judgement import Judgement, Outcome, Question, Sensitivity
+from cryoet_bench.changes.judgement import GateOutcome, Judgement, Question, Sensitivity
 from cryoet_bench.changes.pairing import PairedCase
 from cryoet_bench.cli.gate import as_json, as_markdown, summary
 from cryoet_bench.measure.plan import Selection
@@ -64,7 +64,7 @@ def test_a_candidate_that_cannot_be_imported_is_broken(fresh: Path) -> None:
 
 
 @pytest.fixture
-def outcome(measured: Path) -> Outcome:
+def outcome(measured: Path) -> GateOutcome:
     before, after = last_two(measured)
     lines = (
         Judgement("loses bits", "Round-trip error", "zstd-3, v3", "density", 0.0, 0.5),
@@ -72,10 +72,12 @@ def outcome(measured: Path) -> Outcome:
         Judgement("slower", "Read", "all 8 cases", ratio=1.2, interval=(1.1, 1.3), pattern="^r"),
     )
     seen = (Sensitivity("Read", 8, 16, 0.04, None),)
-    return Outcome(before, replace(after, moved=("numpy 1 to 2",)), lines, seen, 10, 8, 0, 0, 3.21)
+    return GateOutcome(
+        before, replace(after, moved=("numpy 1 to 2",)), lines, seen, 10, 8, 0, 0, 3.21
+    )
 
 
-def test_markdown_shows_what_a_candidate_says_as_code(outcome: Outcome) -> None:
+def test_markdown_shows_what_a_candidate_says_as_code(outcome: GateOutcome) -> None:
     text = as_markdown(outcome, "cryoet-bench gate . --against zarr-3.4.2")
     assert text.startswith("<!-- cryoet-bench gate -->\n### `zarr 3.1.1` against")
     assert "`Open a volume: Boom: 'x' \\| @all <b> # hi`" in text
@@ -91,7 +93,7 @@ def test_markdown_shows_what_a_candidate_says_as_code(outcome: Outcome) -> None:
 
 def test_of_cases_of_which_one_has_no_block_nothing_is_told_together() -> None:
     benchmark = Benchmark({"name": "read.A.time_b", "version": "1", "type": "time", "params": []})
-    pair = Pair("a", "b", benchmark.name, "1", ())
+    pair = CasePair("a", "b", benchmark.name, "1", ())
     blocks = [Block(pair, "", 2.0, "ABBA", 1, ((1.0,),), ((after,),)) for after in (1.0, 1.1)]
     cases = [PairedCase(benchmark, (), pair, 0.001, 0.03, known) for known in (blocks, blocks, [])]
     question = Question(cases, 0.001)
@@ -100,7 +102,7 @@ def test_of_cases_of_which_one_has_no_block_nothing_is_told_together() -> None:
     assert (seen.blocks, seen.of_all, seen.of_one) == (4, None, None)
 
 
-def test_a_case_that_leans_to_slower_is_no_good_end(outcome: Outcome) -> None:
+def test_a_case_that_leans_to_slower_is_no_good_end(outcome: GateOutcome) -> None:
     open_ = replace(outcome, judgements=(), leaning=1)
     assert open_.exit_code == 2
     assert summary(open_) == (

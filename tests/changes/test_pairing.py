@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cryoet_bench.changes.confirmation import Block, Pair, confirmations
+from cryoet_bench.changes.confirmation import Block, CasePair, confirmations
 from cryoet_bench.changes.pairing import Budget, PairedCase, Pairing, timed
 from cryoet_bench.errors import InputError
 from cryoet_bench.measure.plan import Selection
@@ -70,7 +70,7 @@ def test_exact_values_alone_need_no_confirmation(measured: Path) -> None:
 def test_the_next_block_goes_where_a_verdict_is_nearest() -> None:
     def paired(name: str, *log_ratios: float) -> PairedCase:
         benchmark = Benchmark({"name": name, "version": "1", "type": "time", "params": []})
-        pair = Pair("a", "b", name, "1", ())
+        pair = CasePair("a", "b", name, "1", ())
         blocks = [
             Block(pair, "", 2.0, "ABBA", 1, ((1.0,),), ((2.718281828**x,),)) for x in log_ratios
         ]

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cryoet_bench.changes.aspect_changes import AspectChanges, _Levels, _table
 from cryoet_bench.changes.aspects import ASPECTS, facets, format_of
-from cryoet_bench.changes.pairs import Pairs, _Levels, _table
 from cryoet_bench.record.estimate import estimate, interval, pooled
 from cryoet_bench.record.record import Record, Series
 from cryoet_bench.timeline.revisions import Revision
@@ -14,14 +14,14 @@ from tests import synthetic
 
 
 @pytest.fixture(scope="module")
-def pairs(tmp_path_factory: pytest.TempPathFactory, releases: list[Revision]) -> Pairs:
+def pairs(tmp_path_factory: pytest.TempPathFactory, releases: list[Revision]) -> AspectChanges:
     record = Record(tmp_path_factory.mktemp("record"))
     synthetic.make(record, releases)
     journals = {
         one.name: record.journal(Series("epyc-2-cores", "phantom-10A", one.name))
         for one in releases
     }
-    return Pairs(list(record.suite().values()), journals, facets())
+    return AspectChanges(list(record.suite().values()), journals, facets())
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_aspects_have_one_key_each() -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_planted_changes_are_told_with_their_amount(pairs: Pairs) -> None:
+def test_planted_changes_are_told_with_their_amount(pairs: AspectChanges) -> None:
     calls = pairs.compare(_facet("slice-calls-v2"), "zarr-2.18.7", "zarr-3.4.2")
     assert calls is not None
     assert calls.verdict == "worse"
@@ -57,7 +57,7 @@ def test_planted_changes_are_told_with_their_amount(pairs: Pairs) -> None:
     assert read.interval[0] < 2.0 < read.interval[1]
 
 
-def test_noise_is_the_same(pairs: Pairs) -> None:
+def test_noise_is_the_same(pairs: AspectChanges) -> None:
     pair = pairs.compare(_facet("read-v2"), "zarr-2.18.6", "zarr-2.18.7")
     assert pair is not None
     assert pair.verdict == "same"
@@ -70,11 +70,11 @@ def test_a_wait_that_was_over_early_is_no_change_of_calls() -> None:
     assert found == ["same", "same", "same", "worse"]
 
 
-def test_what_one_release_lacks_is_not_compared(pairs: Pairs) -> None:
+def test_what_one_release_lacks_is_not_compared(pairs: AspectChanges) -> None:
     assert pairs.compare(_facet("read-v3"), "zarr-2.18.7", "zarr-3.4.2") is None
 
 
-def test_the_best_release_is_the_one_with_least(pairs: Pairs) -> None:
+def test_the_best_release_is_the_one_with_least(pairs: AspectChanges) -> None:
     best = pairs.best(_facet("slice-calls-v2"))
     assert best is not None
     assert best.startswith(("zarr-2", "numcodecs-0.1"))
@@ -91,7 +91,7 @@ def test_the_interval_is_that_of_the_one_estimator(
     journals = {name: record.journal(Series("epyc-2-cores", "phantom-10A", name)) for name in names}
     benchmark = record.suite()["write.Codecs.time_volume"]
     levels = [one.outcomes(benchmark)[benchmark.cases[0]].levels for one in journals.values()]
-    pair = Pairs([benchmark], journals, facets()).compare(_facet("write-v2"), *names)
+    pair = AspectChanges([benchmark], journals, facets()).compare(_facet("write-v2"), *names)
     assert pair is not None
     assert pair.ratio == pytest.approx(estimate(levels[1]) / estimate(levels[0]))
     assert pair.interval == pytest.approx(interval(*levels, pooled(levels), 0.99))

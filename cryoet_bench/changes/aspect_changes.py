@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-PairVerdict = Literal[Shift, "unclear"]
+Verdict = Literal[Shift, "unclear"]
 
 
 @dataclass(frozen=True)
-class Pair:
-    """One aspect of two releases.
+class AspectChange:
+    """One aspect on two releases.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Pair:
     """
 
     ratio: float
-    verdict: PairVerdict
+    verdict: Verdict
     interval: tuple[float, float] | None = None
     before: float | None = None
 
@@ -79,8 +79,8 @@ class _Levels:
     wait: Floats
 
 
-class Pairs:
-    """All pairs of some revisions.
+class AspectChanges:
+    """Each of some revisions against each other one.
 
     Parameters
     ----------
@@ -101,14 +101,14 @@ class Pairs:
         self.revisions = list(journals)
         self.facets = list(facets)
         self._levels = _levels(benchmarks, journals, facets)
-        self._tables: dict[str, list[list[Pair | None]]] = {}
+        self._tables: dict[str, list[list[AspectChange | None]]] = {}
 
-    def compare(self, facet: Facet, before: str, after: str) -> Pair | None:
+    def compare(self, facet: Facet, before: str, after: str) -> AspectChange | None:
         """Return how one revision compares with another; None where they share no case."""
         old, new = (self.revisions.index(name) for name in (before, after))
         return self.all_of(facet)[old][new]
 
-    def all_of(self, facet: Facet) -> list[list[Pair | None]]:
+    def all_of(self, facet: Facet) -> list[list[AspectChange | None]]:
         """Return every revision (inner) against every other (outer), in their order."""
         if facet.key not in self._tables:
             self._tables[facet.key] = _table(self._levels[facet.key])
@@ -122,7 +122,7 @@ class Pairs:
             return None
 
         def lead(k: int) -> float:
-            ratios = [pair.ratio for pair in table[k] if pair is not None]
+            ratios = [change.ratio for change in table[k] if change is not None]
             return sum(map(math.log, ratios)) / len(ratios)
 
         return self.revisions[max(measured, key=lead)]
@@ -170,7 +170,7 @@ def _levels(
     return found
 
 
-def _table(levels: _Levels) -> list[list[Pair | None]]:
+def _table(levels: _Levels) -> list[list[AspectChange | None]]:
     import numpy as np  # noqa: PLC0415
 
     steps = levels.values[None, :, :] - levels.values[:, None, :]
@@ -183,7 +183,7 @@ def _table(levels: _Levels) -> list[list[Pair | None]]:
     same = (np.abs(np.expm1(steps)) <= levels.tolerance + 1e-12) | np.isclose(apart, levels.wait)
     moved = (shared & ~same).any(axis=2)
 
-    def pair(old: int, new: int) -> Pair | None:
+    def change(old: int, new: int) -> AspectChange | None:
         if not count[old, new]:
             return None
         if not levels.timed:
@@ -200,18 +200,18 @@ def _table(levels: _Levels) -> list[list[Pair | None]]:
         return math.log(high)
 
     every = range(len(levels.values))
-    return [[pair(old, new) for new in every] for old in every]
+    return [[change(old, new) for new in every] for old in every]
 
 
-def _exact(mean: float, moved: bool) -> Pair:
+def _exact(mean: float, moved: bool) -> AspectChange:
     if not moved:
-        return Pair(math.exp(mean), "same")
-    return Pair(math.exp(mean), "worse" if mean > 0 else "better")
+        return AspectChange(math.exp(mean), "same")
+    return AspectChange(math.exp(mean), "worse" if mean > 0 else "better")
 
 
-def _timed(mean: float, half: float, before: float) -> Pair:
+def _timed(mean: float, half: float, before: float) -> AspectChange:
     ratio = math.exp(mean)
     if math.isinf(half):
-        return Pair(ratio, "unclear", None, before)
+        return AspectChange(ratio, "unclear", None, before)
     bounds = math.exp(mean - half), math.exp(mean + half)
-    return Pair(ratio, shift(ratio, bounds), bounds, before)
+    return AspectChange(ratio, shift(ratio, bounds), bounds, before)

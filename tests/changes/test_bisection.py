@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryoet_bench.changes.find import Search, bisect, commits_between, releases_between
+from cryoet_bench.changes.bisection import Bisection, bisect, commits_between, releases_between
 from cryoet_bench.changes.pairing import Budget
 from cryoet_bench.errors import InputError
 from cryoet_bench.measure.plan import Selection
@@ -37,10 +37,10 @@ def test_the_step_is_found_whatever_cannot_be_judged(data: st.DataObject, count:
         assert len(asked) <= count.bit_length()
 
 
-def search(root: Path, pattern: str, minutes: float = 3) -> tuple[Search, list[str]]:
+def search(root: Path, pattern: str, minutes: float = 3) -> tuple[Bisection, list[str]]:
     said: list[str] = []
     of = campaign(root, selection=Selection("core", pattern))
-    return Search(of, Budget(minutes), said.append), said
+    return Bisection(of, Budget(minutes), said.append), said
 
 
 def test_the_release_that_changed_a_value_is_found(measured: Path) -> None:

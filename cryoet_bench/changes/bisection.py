@@ -1,6 +1,6 @@
-"""Find: which release, and in a clone which commit, made a benchmark slower, faster or different.
+"""Bisection: which release, and in a clone which commit, changed a benchmark.
 
-A bisection. Whether a step behaves as the first or as the last one is decided as confirm decides:
+Whether a step behaves as the first or as the last one is decided as confirm decides:
 two environments side by side, until the interval of their ratio lies on one side of half the
 change. Of an exact metric one value decides.
 """
@@ -29,7 +29,7 @@ _ORIGIN = "cryoet-bench find"
 
 @dataclass(frozen=True)
 class Step:
-    """A release or commit between the two ends.
+    """A release or commit, from one end to the other.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ def bisect(count: int, is_new: Callable[[int], bool | None]) -> tuple[int, int]:
 
 
 @dataclass
-class Search:
+class Bisection:
     """The search for the step at which a benchmark changed.
 
     Parameters
