@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cryoet_bench.cli import checkout, consoles, interruption, progress
-from cryoet_bench.cli.findings import Findings, findings
 from cryoet_bench.cli.options import PartRegion, Subset, Tier, Whole
+from cryoet_bench.cli.results import Results
 from cryoet_bench.conclusion import INTERRUPTED
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind, Output, output
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from cryoet_bench.timeline.revisions import Revision, Revisions
 
 RESULTS = Kind("JSON file of results", b'"format": "cryoet-bench-results"')
+NEWEST = 3
+"""How many releases are measured unless the user says otherwise."""
+
 _console = consoles.for_results()
 _aside = consoles.aside()
 
@@ -38,7 +41,9 @@ def bench(
     ] = None,
     newest: Annotated[
         int | None,
-        typer.Option("--releases", "-n", min=1, help="How many of the newest releases.  [3]"),
+        typer.Option(
+            "--releases", "-n", min=1, help=f"How many of the newest releases.  [{NEWEST}]"
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All releases of the line.")] = False,
     since: Annotated[
@@ -126,7 +131,7 @@ def bench(
     elif proposed and newest is None:
         chosen = _bases(revisions, proposed)
     else:
-        chosen = revisions.last(newest or 3, line)
+        chosen = revisions.last(newest or NEWEST, line)
     chosen = revisions.named([one.name for one in (*chosen, *proposed)])
     fetching = tomogram.startswith("portal:")  # which shows its own progress
     with nullcontext() if fetching else _aside.status(f"Getting the tomogram {tomogram} ..."):
@@ -165,7 +170,7 @@ def run(
     *,
     verbose: bool = False,
     results: Output | None = None,
-) -> Findings:
+) -> None:
     """Measure, publish and show; the working folder is the campaign's root.
 
     Raises
@@ -183,7 +188,7 @@ def run(
         _console.stderr = True
     campaign.record.describe_tomogram(facts)
     interrupted = measure(campaign, chosen)
-    found = findings(campaign, chosen, facts)
+    found = Results.of(campaign, chosen, facts)
     if found.cases.empty or not (found.cases["status"] == "passed").any():
         if interrupted:
             raise typer.Exit(INTERRUPTED)
@@ -211,7 +216,6 @@ def run(
     _console.print(
         f"\nThe site is in {folder}; look at it with: scripts/bench --open", soft_wrap=True
     )
-    return found
 
 
 def measure(campaign: Campaign, chosen: list[Revision]) -> bool:
@@ -230,7 +234,7 @@ def _status(now: Progress) -> progress.Status:
     return progress.Status(where, now.doing, now.fraction, left)
 
 
-def _write_json(results: Output, found: Findings) -> None:
+def _write_json(results: Output, found: Results) -> None:
     from cryoet_bench.record.record import coverage
 
     counts = coverage(found.cases).droplevel(["machine", "tomogram"])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cryoet_bench.changes.comparison import Change
     from cryoet_bench.changes.finding import Group
     from cryoet_bench.changes.notes import Notes
-    from cryoet_bench.cli.findings import Findings
+    from cryoet_bench.cli.results import Results
     from cryoet_bench.timeline.revisions import Revision
 
 _SHOWN = 25
@@ -39,7 +39,7 @@ _WORDS = {
 }
 
 
-def print_coverage(console: Console, found: Findings, not_installed: Mapping[str, str]) -> None:
+def print_coverage(console: Console, found: Results, not_installed: Mapping[str, str]) -> None:
     """Print how much of each revision was measured, and why the rest was not."""
     from cryoet_bench.record.record import coverage, failures
 
@@ -73,7 +73,7 @@ def tomogram_in_words(facts: Mapping[str, Any]) -> str:
     return f"{facts['name']} ({synthetic}{size} {facts['dtype']})"
 
 
-def print_values(console: Console, found: Findings) -> None:
+def print_values(console: Console, found: Results) -> None:
     """Print what the newest measured revision gives: codecs and layouts by size and time."""
     from cryoet_bench.record.overview import overviews
 

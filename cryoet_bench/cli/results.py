@@ -1,10 +1,10 @@
-"""What a run knows of the revisions that were asked for: their cases, and what changed."""
+"""The results of a run: the cases of the revisions that were asked for, and what changed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Findings:
+class Results:
     """What a run knows at its end, or when it was interrupted.
 
     Attributes
@@ -35,22 +35,22 @@ class Findings:
     cases: pd.DataFrame
     comparisons: list[tuple[Revision, Revision, list[Change]]]
 
+    @classmethod
+    def of(cls, campaign: Campaign, chosen: Sequence[Revision], facts: dict[str, Any]) -> Self:
+        """Return what is known of some revisions on this machine."""
+        from cryoet_bench.changes.comparison import compare
 
-def findings(campaign: Campaign, chosen: Sequence[Revision], facts: dict[str, Any]) -> Findings:
-    """Return what is known of some revisions on this machine."""
-    from cryoet_bench.changes.comparison import compare
-
-    cases = campaign.record.cases(chosen, machine=campaign.machine, tomogram=campaign.tomogram)
-    wanted = set(cases.loc[cases["status"] == "passed", "revision"])
-    measured = [revision for revision in chosen if revision.name in wanted]
-    benchmarks = [campaign.suite[name] for name in campaign.chosen]
-    comparisons = []
-    for after in measured:
-        before = _before(after, measured, campaign.revisions)
-        if before:
-            journals = campaign.journal(before), campaign.journal(after)
-            comparisons.append((before, after, compare(benchmarks, *journals)))
-    return Findings(facts, list(chosen), cases, comparisons)
+        cases = campaign.record.cases(chosen, machine=campaign.machine, tomogram=campaign.tomogram)
+        wanted = set(cases.loc[cases["status"] == "passed", "revision"])
+        measured = [revision for revision in chosen if revision.name in wanted]
+        benchmarks = [campaign.suite[name] for name in campaign.chosen]
+        comparisons = []
+        for after in measured:
+            before = _before(after, measured, campaign.revisions)
+            if before:
+                journals = campaign.journal(before), campaign.journal(after)
+                comparisons.append((before, after, compare(benchmarks, *journals)))
+        return cls(facts, list(chosen), cases, comparisons)
 
 
 def _before(after: Revision, measured: Sequence[Revision], revisions: Revisions) -> Revision | None:
