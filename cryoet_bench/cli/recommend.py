@@ -11,7 +11,7 @@ import typer
 from cryoet_bench import extras
 from cryoet_bench.cli import consoles
 from cryoet_bench.cli.options import Json
-from cryoet_bench.cli.study import MOST_VOLUMES, FlatPrice, PriceName
+from cryoet_bench.cli.study import MOST_VOLUMES, PRICE, FlatPrice, PriceName
 from cryoet_bench.conclusion import say
 
 _console = consoles.for_results()
@@ -53,7 +53,7 @@ def recommend(
             "if left out."
         ),
     ] = None,
-    price: PriceName = "s3-standard",
+    price: PriceName = PRICE,
     price_per_tb_month: FlatPrice = None,
     reads: Annotated[
         float, typer.Option(help="How often each volume is read as a whole in a year.")

@@ -34,6 +34,9 @@ _DISPENSABLE = (
 """Columns that a narrow terminal leaves to the page, in this order."""
 _console = consoles.for_results(160)
 
+PRICE = "s3-standard"
+"""What it is unless the user says otherwise."""
+
 PriceName = Annotated[
     str, typer.Option(help="s3-standard, s3-express, r2, gcs, or a TOML file of your own.")
 ]
@@ -92,7 +95,7 @@ def study(
             help="Volumes of this size in the collection, for costs.",
         ),
     ] = 1,
-    price: PriceName = "s3-standard",
+    price: PriceName = PRICE,
     price_per_tb_month: FlatPrice = None,
     yes: Annotated[
         bool, typer.Option("--yes", help=f"Measure more than {_ASK} combinations without asking.")

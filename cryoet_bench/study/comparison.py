@@ -24,7 +24,7 @@ HEADINGS = (
 
 
 @dataclass(frozen=True)
-class Pair:
+class Comparison:
     """One configuration, as published and as measured here.
 
     Parameters
@@ -46,7 +46,7 @@ class Pair:
         return tuple("" if value is None else f"{value:.4g}" for pair in pairs for value in pair)
 
 
-def compared(found: Results, subject: Subject) -> list[Pair]:
+def compared(found: Results, subject: Subject) -> list[Comparison]:
     """Return what others published of a matrix's configurations, with our figures.
 
     They measured another volume on another machine with other threads, so only ranks can be
@@ -64,5 +64,6 @@ def compared(found: Results, subject: Subject) -> list[Pair]:
         times = [row.get(f"{what}_s", math.nan) for what in ("read", "write")]
         speeds = [megabytes / time if time > 0 else None for time in times]
         ours = (float(row["ratio"]), *speeds)
-        listed.append(Pair(name, tuple(values.get(column) for column in COLUMNS), ours))
+        published = tuple(values.get(column) for column in COLUMNS)
+        listed.append(Comparison(name, published, ours))
     return listed

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from cryoet_bench.storage.codecs import Shuffle
 from cryoet_bench.storage.layouts import Layout, Shape
 
 Voxel = Literal["same", "float16", "int16", "int8", "uint16"]
-VOXELS: tuple[Voxel, ...] = get_args(Voxel)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from cryoet_bench.study.subject import Subject
 
 NAMED = Path(__file__).with_name("prices.toml")
-DEFAULT_PRICE = "s3-standard"
 RATIO_ELSEWHERE = 0.03
 """How far the ratio of another tomogram may be off, as a share, where a study has only one: the
 phantoms of 5 and 10 angstrom and the portal's TS_100_3 lie within 2 % of each other."""

@@ -10,7 +10,7 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.quality.fidelity.profiles import PROFILES
 from cryoet_bench.study import cost, figures
 from cryoet_bench.study.advice import Advice, advise_on, bill_of
-from cryoet_bench.study.comparison import Pair, compared
+from cryoet_bench.study.comparison import Comparison, compared
 from cryoet_bench.study.cost import Collection, Price
 from cryoet_bench.study.pareto import front_shares
 from cryoet_bench.study.recommendation import Demand
@@ -90,7 +90,7 @@ class Sheet:
         The recommendations and findings, in words.
     caption : str
         What was measured and what is extrapolated.
-    compared : tuple of Pair
+    compared : tuple of Comparison
         What others published of the same configurations.
     """
 
@@ -100,7 +100,7 @@ class Sheet:
     advice: tuple[Advice, ...]
     sentences: tuple[str, ...]
     caption: str
-    compared: tuple[Pair, ...]
+    compared: tuple[Comparison, ...]
 
     @property
     def headings(self) -> tuple[str, ...]:
