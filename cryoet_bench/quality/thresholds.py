@@ -195,6 +195,30 @@ def read_limits(path: Path) -> dict[str, Limit]:
         It cannot be read, names a limit or a key that does not exist, or a value is no number or
         on the wrong side of the other.
     """
+    limits = dict(LIMITS)
+    for name, (own_warn, own_fail) in _own_limits(path).items():
+        if name not in limits:
+            raise InputError(
+                f"the limits {path} name {name!r}, which is no limit: there are "
+                f"{', '.join(sorted(limits))}"
+            )
+        ours = limits[name]
+        warn = ours.warn if own_warn is None else own_warn
+        fail = ours.fail if own_fail is None else own_fail
+        if math.isnan(warn + fail):
+            raise InputError(f"the limits {path} give {name!r} the limit nan: give a number")
+        if fail > warn if ours.falling else fail < warn:
+            side = "above" if ours.falling else "below"
+            raise InputError(
+                f"the limits {path} let {name!r} fail at {fail:g}, {side} the {warn:g} at which it "
+                "warns: give both"
+            )
+        limits[name] = replace(ours, warn=warn, fail=fail, own=True)
+    return limits
+
+
+def _own_limits(path: Path) -> dict[str, tuple[float | None, float | None]]:
+    """Return what a facility's file gives as ``warn`` and ``fail``, by the name of the limit."""
     import tomllib  # noqa: PLC0415
 
     from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError  # noqa: PLC0415
@@ -220,23 +244,4 @@ def read_limits(path: Path) -> dict[str, Limit]:
         raise InputError(f"the limits {path} are wrong at {where}: {what}") from error
     except ValueError as error:
         raise InputError(f"the limits {path} are no TOML or JSON: {error}") from error
-    limits = dict(LIMITS)
-    for name, wanted in own.items():
-        if name not in limits:
-            raise InputError(
-                f"the limits {path} name {name!r}, which is no limit: there are "
-                f"{', '.join(sorted(limits))}"
-            )
-        ours = limits[name]
-        warn = ours.warn if wanted.warn is None else wanted.warn
-        fail = ours.fail if wanted.fail is None else wanted.fail
-        if math.isnan(warn + fail):
-            raise InputError(f"the limits {path} give {name!r} the limit nan: give a number")
-        if fail > warn if ours.falling else fail < warn:
-            side = "above" if ours.falling else "below"
-            raise InputError(
-                f"the limits {path} let {name!r} fail at {fail:g}, {side} the {warn:g} at which it "
-                "warns: give both"
-            )
-        limits[name] = replace(ours, warn=warn, fail=fail, own=True)
-    return limits
+    return {name: (one.warn, one.fail) for name, one in own.items()}

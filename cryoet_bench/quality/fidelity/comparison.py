@@ -14,7 +14,7 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.quality.compiled import THREADS
 from cryoet_bench.quality.fidelity.defects import Defect
 from cryoet_bench.quality.fidelity.diagnosis import diagnose
-from cryoet_bench.quality.fidelity.evidence import MIDDLE
+from cryoet_bench.quality.fidelity.evidence import MIDDLE, Evidence
 from cryoet_bench.quality.fidelity.grey_scale import Rescaled, grey_scale
 from cryoet_bench.quality.fidelity.identity import identical
 from cryoet_bench.quality.fidelity.picking import Picker, PickingScore
@@ -37,7 +37,7 @@ Progress = Callable[[str, int, int], None]
 """Told what is being done, how many steps of it are done, and how many there are."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Comparison:
     """What was measured.
 
@@ -72,12 +72,12 @@ class Comparison:
     reference_spacing: Spacing | None
     copy_spacing: Spacing | None
     exact: bool
-    scale: tuple[float, float] | None
-    pixels: PixelErrors | None
-    similarity: Similarity | None
-    correlation: Correlation | None
-    picking: PickingScore | None
-    defects: Sequence[Defect]
+    scale: tuple[float, float] | None = None
+    pixels: PixelErrors | None = None
+    similarity: Similarity | None = None
+    correlation: Correlation | None = None
+    picking: PickingScore | None = None
+    defects: Sequence[Defect] = ()
 
     @property
     def same_spacing(self) -> bool | None:
@@ -107,53 +107,12 @@ class Comparison:
             values["bit_exact"] = self.exact and values["same_dtype"]
         if self.exact:
             values |= _OF_AN_EXACT_COPY
-        if (pixels := self.pixels) is not None:
-            scale, offset = self.scale or (1.0, 0.0)
-            # Of the copy as it is stored: a mean m of the copy on the reference's scale was
-            # scale * m + offset.
-            bias = scale * pixels.copy_mean + offset - pixels.reference_mean
-            values |= {
-                "n_differing": pixels.n_differing if self.scale is None else None,
-                "first_differing": pixels.first_differing,
-                "nonfinite_reference": pixels.nonfinite_reference,
-                "nonfinite_copy": pixels.nonfinite_copy,
-                "nonfinite_moved": pixels.nonfinite_moved,
-                "max_error": pixels.max_error,
-                "max_error_at": pixels.max_error_at,
-                "max_error_sd": pixels.max_error_sd,
-                "mse": pixels.mse,
-                "nrmse": pixels.nrmse,
-                "shown_error": pixels.shown_error,
-                "psnr": pixels.psnr,
-                "bias_sd": relative(bias, pixels.reference_sd),
-                "gain": scale * pixels.gain,
-                "gain_error": scale * pixels.gain - 1,
-                "pixel_correlation": pixels.correlation,
-                "worst_block": pixels.worst_block,
-                "worst_slice": pixels.worst_slice,
-                "reference_range": pixels.reference_range,
-                "reference_sd": pixels.reference_sd,
-            }
+        if self.pixels is not None:
+            values |= _of_pixels(self.pixels, self.scale)
         if (similarity := self.similarity) is not None:
             values |= {"ssim": similarity.mean, "ssim_minimum": similarity.minimum}
-        if (curve := self.correlation) is not None:
-            values |= {
-                "fsc_minimum": curve.minimum,
-                "fsc_minimum_at": curve.minimum_at,
-                "fsc_crossings": {str(level): at for level, at in curve.crossings.items()},
-                "band_edge": curve.band.frequency,
-                "tilt_axis": curve.band.tilt_axis,
-                "tilt_limit": curve.band.tilt_limit,
-                "error_flatness": curve.flatness,
-                "fsc_tiles": curve.tiles,
-                "fsc": {
-                    "frequency": curve.frequency,
-                    "measured": curve.measured,
-                    "whole": curve.whole,
-                    "error_power": curve.error_power,
-                    "reference_power": curve.reference_power,
-                },
-            }
+        if self.correlation is not None:
+            values |= _of_correlation(self.correlation)
         if (picking := self.picking) is not None:
             values |= {
                 "picking_agreement": picking.agreement,
@@ -185,6 +144,55 @@ _OF_AN_EXACT_COPY: Mapping[str, Any] = {
     "fsc_minimum": 1.0,
     "picking_agreement": 1.0,
 }
+
+
+def _of_pixels(pixels: PixelErrors, rescaled: tuple[float, float] | None) -> dict[str, Any]:
+    scale, offset = rescaled or (1.0, 0.0)
+    # Of the copy as it is stored: a mean m of the copy on the reference's scale was
+    # scale * m + offset.
+    bias = scale * pixels.copy_mean + offset - pixels.reference_mean
+    return {
+        "n_differing": pixels.n_differing if rescaled is None else None,
+        "first_differing": pixels.first_differing,
+        "nonfinite_reference": pixels.nonfinite_reference,
+        "nonfinite_copy": pixels.nonfinite_copy,
+        "nonfinite_moved": pixels.nonfinite_moved,
+        "max_error": pixels.max_error,
+        "max_error_at": pixels.max_error_at,
+        "max_error_sd": pixels.max_error_sd,
+        "mse": pixels.mse,
+        "nrmse": pixels.nrmse,
+        "shown_error": pixels.shown_error,
+        "psnr": pixels.psnr,
+        "bias_sd": relative(bias, pixels.reference_sd),
+        "gain": scale * pixels.gain,
+        "gain_error": scale * pixels.gain - 1,
+        "pixel_correlation": pixels.correlation,
+        "worst_block": pixels.worst_block,
+        "worst_slice": pixels.worst_slice,
+        "reference_range": pixels.reference_range,
+        "reference_sd": pixels.reference_sd,
+    }
+
+
+def _of_correlation(curve: Correlation) -> dict[str, Any]:
+    return {
+        "fsc_minimum": curve.minimum,
+        "fsc_minimum_at": curve.minimum_at,
+        "fsc_crossings": {str(level): at for level, at in curve.crossings.items()},
+        "band_edge": curve.band.frequency,
+        "tilt_axis": curve.band.tilt_axis,
+        "tilt_limit": curve.band.tilt_limit,
+        "error_flatness": curve.flatness,
+        "fsc_tiles": curve.tiles,
+        "fsc": {
+            "frequency": curve.frequency,
+            "measured": curve.measured,
+            "whole": curve.whole,
+            "error_power": curve.error_power,
+            "reference_power": curve.reference_power,
+        },
+    }
 
 
 def _is_nan(value: Any) -> bool:
@@ -233,16 +241,24 @@ def compare(
         "reference_spacing": reference_spacing,
         "copy_spacing": copy_spacing,
     }
-    unmeasured: dict[str, Any] = dict.fromkeys(
-        ("scale", "pixels", "similarity", "correlation", "picking")
-    )
     if facts["reference_shape"] != facts["copy_shape"]:
-        defects = [different_shape(reference, copy)]
-        return Comparison(**facts, **unmeasured, exact=False, defects=defects)
+        return Comparison(**facts, exact=False, defects=[different_shape(reference, copy)])
     report = progress or (lambda _what, _done, _total: None)
     report("Bit by bit", 0, 1)
     if identical(reference, copy):
-        return Comparison(**facts, **unmeasured, exact=True, defects=[])
+        return Comparison(**facts, exact=True)
+    measured = _measured(reference, copy, reference_spacing or copy_spacing, particles, report)
+    return Comparison(**facts, **measured, exact=False)
+
+
+def _measured(
+    reference: Voxels,
+    copy: Voxels,
+    spacing: Spacing | None,
+    particles: Sequence[Particle],
+    report: Progress,
+) -> dict[str, Any]:
+    """Return what is measured on a copy that differs, and what is recognised in it."""
     # Read once: a box in the middle may lie in eight chunks.
     box = middle(tuple(reference.shape), MIDDLE)
     centres = np.asarray(reference[box]), np.asarray(copy[box])
@@ -253,25 +269,23 @@ def compare(
     curve = correlation(spectrum)
     pixels, similarity = voxel_by_voxel(reference, seen, spectrum, report)
     report("Diagnosis", 0, 1)
-    defects = diagnose(reference, seen, centres, scale, pixels, curve, spectrum)
+    evidence = Evidence(reference, seen, scale, pixels, curve, spectrum, *centres)
+    defects = diagnose(evidence)
     report("Particle picking", 0, 1)
     picking = None
-    spacing = reference_spacing or copy_spacing
     if spacing is not None and not pixels.same_values:
         picking = Picker(
             reference, voxel_spacing=spacing[0], band=curve.band, particles=particles
         ).score(seen)
     report("Particle picking", 1, 1)
-    return Comparison(
-        **facts,
-        exact=False,
-        scale=scale,
-        pixels=pixels,
-        similarity=similarity,
-        correlation=curve,
-        picking=picking,
-        defects=defects,
-    )
+    return {
+        "scale": scale,
+        "pixels": pixels,
+        "similarity": similarity,
+        "correlation": curve,
+        "picking": picking,
+        "defects": defects,
+    }
 
 
 def voxel_by_voxel(

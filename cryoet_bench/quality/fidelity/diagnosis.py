@@ -7,21 +7,12 @@ purpose. The numbers say how much and decide, the name says where to look for th
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from cryoet_bench.quality.fidelity import alignment, damage, losses
 from cryoet_bench.quality.fidelity.defects import Defect
 from cryoet_bench.quality.fidelity.evidence import Evidence
-from cryoet_bench.quality.fidelity.grey_scale import brought_back
-from cryoet_bench.quality.fidelity.pixels import PixelErrors
-from cryoet_bench.quality.metrics.fsc import Correlation
-from cryoet_bench.quality.metrics.shells import CrossSpectrum
-from cryoet_bench.volume.boxes import Voxels
-
-Array = npt.NDArray[Any]
 
 # What may be planted in a copy that differs everywhere else as well.
 _BEHIND_LOSSES = {
@@ -30,62 +21,32 @@ _BEHIND_LOSSES = {
 }  # fmt: skip
 
 
-def diagnose(
-    reference: Voxels,
-    copy: Voxels,
-    centres: tuple[Array, Array],
-    scale: tuple[float, float] | None,
-    pixels: PixelErrors,
-    correlation: Correlation,
-    spectrum: CrossSpectrum,
-) -> list[Defect]:
-    """Return what is recognised in a copy that differs from its reference, the gravest first.
-
-    Parameters
-    ----------
-    reference, copy : array-like
-        The volumes, the copy on the reference's grey scale.
-    centres : tuple of numpy.ndarray
-        The box `middle` of `MIDDLE` voxels an edge of both, as stored.
-    scale : tuple of float or None
-        Gain and offset that were taken out of the copy.
-    pixels, correlation, spectrum
-        What was measured on reference and copy.
-    """
-    if scale is None and pixels.same_values:
-        return [_equal_values(*centres, pixels)]
+def diagnose(evidence: Evidence) -> list[Defect]:
+    """Return what is recognised in a copy that differs from its reference, the gravest first."""
+    if evidence.scale is None and evidence.pixels.same_values:
+        return [_equal_values(evidence)]
     with np.errstate(invalid="ignore", over="ignore"):
-        evidence = Evidence(
-            reference,
-            copy,
-            scale,
-            pixels,
-            correlation,
-            spectrum,
-            *centres,
-            brought_back(centres[1], scale),
-        )
-        return _diagnose(evidence)
+        return _recognised(evidence)
 
 
-def _equal_values(reference: Array, stored: Array, pixels: PixelErrors) -> Defect:
-    if pixels.identical:
+def _equal_values(evidence: Evidence) -> Defect:
+    if evidence.pixels.identical:
         return Defect(
             "changed-voxels",
             True,
             "integers differ beyond the 53 bits with which they are compared",
             "voxel",
         )
-    wider = reference.dtype.name != stored.dtype.name
+    wider = evidence.middle_reference.dtype.name != evidence.middle_stored.dtype.name
     return Defect(
         "same-values",
         False,
-        f"the bits of {pixels.n_differing:,} voxels differ and no value does: zeros have another "
-        "sign, or NaN another payload" + (", in another type" if wider else ""),
+        f"the bits of {evidence.pixels.n_differing:,} voxels differ and no value does: zeros have "
+        "another sign, or NaN another payload" + (", in another type" if wider else ""),
     )
 
 
-def _diagnose(evidence: Evidence) -> list[Defect]:
+def _recognised(evidence: Evidence) -> list[Defect]:
     pixels = evidence.pixels
     # These account for every voxel: whatever else would be seen is their effect.
     if found := _first(evidence, alignment.byte_order, alignment.orientation, alignment.shift):

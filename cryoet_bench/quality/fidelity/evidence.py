@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy.typing as npt
 
+from cryoet_bench.quality.fidelity.grey_scale import brought_back
 from cryoet_bench.quality.fidelity.pixels import PixelErrors
 from cryoet_bench.quality.metrics.fsc import Correlation
 from cryoet_bench.quality.metrics.shells import CrossSpectrum
@@ -33,9 +35,8 @@ class Evidence:
     pixels, correlation, spectrum
         What was measured on them.
     middle_reference, middle_stored : numpy.ndarray
-        A box in the middle of both, which every mirror image leaves in place, as stored.
-    middle_copy : numpy.ndarray
-        That of the copy on the reference's grey scale.
+        A box of `MIDDLE` voxels an edge in the middle of both, which every mirror image leaves in
+        place, as stored.
     """
 
     reference: Voxels
@@ -46,4 +47,8 @@ class Evidence:
     spectrum: CrossSpectrum
     middle_reference: Array
     middle_stored: Array
-    middle_copy: Array
+
+    @cached_property
+    def middle_copy(self) -> Array:
+        """The box of the copy, on the reference's grey scale."""
+        return brought_back(self.middle_stored, self.scale)

@@ -109,15 +109,53 @@ def _discrete(
 def _exact(
     sweeper: Sweeper, sums: Sums, histogram: Histogram, sd: float, unit: tuple[float, float]
 ) -> Centre:
-    """Make median, MAD and the number of outliers exact from the voxels that can decide them.
+    """Make median, MAD and the number of outliers exact from the voxels that can decide them."""
+    total = sums.count
+    ends = float(sums.slice_low.min()), float(sums.slice_high.max())
+    windows, limits = _windows(histogram, total, ends, sd)
+    # Voxels are compared in their own type, so the windows are numbers of that type, too: both
+    # sweeps must agree on which voxels lie in them.
+    windows = np.nextafter(
+        windows.astype(sweeper.dtype), np.array([-np.inf, np.inf], sweeper.dtype)
+    ).astype(np.float64)
+    found = sweeper.collect(windows, ends, limits, unit)
+    below = found.below - int(sums.special[2])
+    values, counts = found.values
+
+    within = _between(values, windows[0])
+    median = _middle(values[within], counts[within], total, int(below[0]))
+
+    ring, inner = _between(values, windows[1]) | _between(values, windows[2]), 0
+    if windows[1, 1] < windows[2, 0]:
+        inner = int(below[2] - below[1] - counts[_between(values, windows[1])].sum())
+    mad = _middle(*merged(np.abs(values[ring] - median), counts[ring]), total, inner)
+
+    reach = OUTLIER_SIGMA * (MAD_TO_SIGMA * mad or sd)
+    low, high = _between(values, windows[3]), _between(values, windows[4])
+    beyond = values > median + reach
+    too_low = below[3] + counts[low & (values < median - reach)].sum()
+    too_high = total - below[4] - counts[high].sum() + counts[high & beyond].sum()
+    return Centre(
+        median,
+        mad,
+        *ends,
+        int(found.at_extremes[0]),
+        int(found.at_extremes[1]),
+        _outliers(found, int(too_low), int(too_high)),
+        found,
+    )
+
+
+def _windows(
+    histogram: Histogram, total: int, ends: tuple[float, float], sd: float
+) -> tuple[Array, tuple[float, float, float]]:
+    """Return between which values voxels can decide, and about the middle and limits of outliers.
 
     The median lies in [m1, m2], the bins of the two middle ranks. Each bin then bounds
     |v - median| from both sides; the medians of those bounds, [r1, r2], hold the MAD, and only
     voxels in [m1 - r2, m2 - r1] and [m1 + r1, m2 + r2] can be at that distance. The limits of
     outliers are bounded likewise.
     """
-    total = sums.count
-    ends = float(sums.slice_low.min()), float(sums.slice_high.max())
     edges = histogram.edges
     edges[0], edges[-1] = min(edges[0], ends[0]), max(edges[-1], ends[1])
     ranks = ((total - 1) // 2, total // 2)
@@ -144,37 +182,7 @@ def _exact(
             [m1 + w1, m2 + w2],
         ]
     )
-    # Voxels are compared in their own type, so the windows are numbers of that type, too: both
-    # sweeps must agree on which voxels lie in them.
-    windows = np.nextafter(
-        windows.astype(sweeper.dtype), np.array([-np.inf, np.inf], sweeper.dtype)
-    ).astype(np.float64)
-    found = sweeper.collect(windows, ends, ((m1 + m2) / 2, m2 - o1, m1 + o1), unit)
-    below = found.below - int(sums.special[2])
-    values, counts = found.values
-
-    within = _between(values, windows[0])
-    median = _middle(values[within], counts[within], total, int(below[0]))
-
-    ring, inner = _between(values, windows[1]) | _between(values, windows[2]), 0
-    if windows[1, 1] < windows[2, 0]:
-        inner = int(below[2] - below[1] - counts[_between(values, windows[1])].sum())
-    mad = _middle(*merged(np.abs(values[ring] - median), counts[ring]), total, inner)
-
-    reach = OUTLIER_SIGMA * (MAD_TO_SIGMA * mad or sd)
-    low, high = _between(values, windows[3]), _between(values, windows[4])
-    beyond = values > median + reach
-    too_low = below[3] + counts[low & (values < median - reach)].sum()
-    too_high = total - below[4] - counts[high].sum() + counts[high & beyond].sum()
-    return Centre(
-        median,
-        mad,
-        *ends,
-        int(found.at_extremes[0]),
-        int(found.at_extremes[1]),
-        _outliers(found, int(too_low), int(too_high)),
-        found,
-    )
+    return windows, ((m1 + m2) / 2, m2 - o1, m1 + o1)
 
 
 def _between(values: Array, window: Array) -> Array:

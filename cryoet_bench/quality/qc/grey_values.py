@@ -10,6 +10,7 @@ import numpy as np
 
 from cryoet_bench.quality.catalogue import CATALOGUE
 from cryoet_bench.quality.check import Check, Verdict
+from cryoet_bench.quality.qc.answer import Answer
 from cryoet_bench.quality.qc.survey import Survey
 from cryoet_bench.quality.qc.sweep import RANGE_END, RANGE_SIDE
 from cryoet_bench.quality.thresholds import LIMITS, Limits
@@ -73,31 +74,42 @@ def dynamic_range(survey: Survey, limits: Limits = LIMITS) -> Check:
     coarse = found.step / survey.sigma
     bits = math.log2((survey.maximum - survey.minimum) / found.step + 1)
     verdict = limit.verdict(coarse)
-    details |= {"step": found.step, "step_sd": coarse}
-    finding = ""
-    subnormal = abs(found.step * 2**24 - 1) < 1e-3
-    if integer:
-        finding = "coarse-steps" if verdict != "pass" else ""
-        sentence = (
-            f"Stored as {survey.dtype}; steps of {coarse:.3f} sd use about {bits:.1f} bits, "
-            + ("too coarse for faint detail." if verdict != "pass" else "fine enough for maps.")
-        )
-    elif subnormal and verdict != "pass":
-        finding = "half-precision-subnormals"
-        sentence = (
-            "All values are multiples of 2^-24, the smallest half-precision number: densities "
-            f"this small were stored as float16 unscaled and kept only about {bits:.1f} bits."
-        )
-    elif verdict != "pass":
-        finding = "quantised"
-        sentence = (
-            f"A float volume with steps of {coarse:.3f} sd, {found.levels:,} grey values met: it "
-            f"was stored with about {math.ceil(bits - 0.01)} bits once; what that lost is gone."
-        )
-    else:
-        sentence = f"Steps of {coarse:.2g} sd, about {bits:.0f} bits: finer than any noise here."
+    answer = (_of_integers if integer else _of_floats)(survey, found, bits, verdict)
     return CATALOGUE["dynamic-range"].answered(
-        bits, "bits", f"step {limit}", verdict, sentence, finding, details
+        bits, "bits", f"step {limit}", verdict, answer.sentence, answer.finding,
+        details | {"step": found.step, "step_sd": coarse},
+    )  # fmt: skip
+
+
+def _of_integers(survey: Survey, found: Steps, bits: float, verdict: Verdict) -> Answer:
+    text = (
+        f"Stored as {survey.dtype}; steps of {found.step / survey.sigma:.3f} sd use about "
+        f"{bits:.1f} bits, "
+    )
+    if verdict == "pass":
+        return Answer(verdict, f"{text}fine enough for maps.")
+    return Answer(verdict, f"{text}too coarse for faint detail.", "coarse-steps")
+
+
+def _of_floats(survey: Survey, found: Steps, bits: float, verdict: Verdict) -> Answer:
+    coarse = found.step / survey.sigma
+    if verdict == "pass":
+        return Answer(
+            verdict, f"Steps of {coarse:.2g} sd, about {bits:.0f} bits: finer than any noise here."
+        )
+    is_subnormal = abs(found.step * 2**24 - 1) < 1e-3
+    if is_subnormal:
+        return Answer(
+            verdict,
+            "All values are multiples of 2^-24, the smallest half-precision number: densities "
+            f"this small were stored as float16 unscaled and kept only about {bits:.1f} bits.",
+            "half-precision-subnormals",
+        )
+    return Answer(
+        verdict,
+        f"A float volume with steps of {coarse:.3f} sd, {found.levels:,} grey values met: it "
+        f"was stored with about {math.ceil(bits - 0.01)} bits once; what that lost is gone.",
+        "quantised",
     )
 
 

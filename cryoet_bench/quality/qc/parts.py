@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.catalogue import CATALOGUE
-from cryoet_bench.quality.check import Check, Verdict, worst
-from cryoet_bench.quality.qc.answer import AXES
+from cryoet_bench.quality.check import Check, worst
+from cryoet_bench.quality.qc.answer import AXES, Answer
 from cryoet_bench.quality.qc.continuity import continuity
 from cryoet_bench.quality.qc.kernels import BLOCK
 from cryoet_bench.quality.qc.survey import ArrayLike, Survey
@@ -39,58 +40,60 @@ def consistency(survey: Survey, array: ArrayLike, limits: Limits = LIMITS) -> li
 def empty_parts(survey: Survey, limits: Limits = LIMITS) -> Check:
     """Judge slices and blocks of one single value: what is missing reads as fill value."""
     slices = constant_slices(survey)
+    empty = {axis: indices for axis, indices in zip(AXES, slices, strict=True) if indices}
+    lone = _lone_blocks(survey, slices)
+    count = sum(map(len, slices)) + len(lone)
+    if not (count and survey.sd > 0):
+        answer = Answer("pass", "No slice and no block of the volume is empty.")
+    # Empty slices along every axis are what lies between objects in vacuum, too.
+    elif _uniform_elsewhere(survey, slices[0]) > _VACUUM or all(slices):
+        answer = Answer(
+            "n/a",
+            f"One exact value is the background of this volume ({survey.uniform:.0%} of neighbours "
+            "are equal), as in simulated or masked maps: empty parts are normal in it.",
+        )
+    elif len(lone):
+        answer = _empty_blocks(survey, lone)
+    else:
+        answer = _empty_slices(empty)
+    return CATALOGUE["empty-parts"].answered(
+        count, "", f"slices {limits['empty slices']}; blocks {limits['empty blocks']}",
+        answer.verdict, answer.sentence, answer.finding,
+        {"slices": empty, "blocks": lone[:100] * BLOCK, "block_edge": BLOCK},
+    )  # fmt: skip
+
+
+def _empty_blocks(survey: Survey, lone: Array) -> Answer:
+    first = lone.min(axis=0) * BLOCK
+    last = np.minimum((lone.max(axis=0) + 1) * BLOCK, survey.shape)
+    where = ", ".join(f"{a}:{b}" for a, b in zip(first, last, strict=True))
+    value = survey.block_low[tuple(lone[0])]
+    return Answer(
+        "fail",
+        f"{len(lone)} blocks of {BLOCK} voxels a side hold nothing but {value:g}, within "
+        f"z, y, x = {where}: a chunk is missing or was never written.",
+        "empty-block",
+    )
+
+
+def _empty_slices(empty: Mapping[str, list[int]]) -> Answer:
+    names = "; ".join(
+        f"{len(indices)} along {axis} from {indices[0]}" for axis, indices in empty.items()
+    )
+    return Answer(
+        "fail",
+        f"Slices hold a single value ({names}): they were never reconstructed or are lost.",
+        "constant-slab",
+    )
+
+
+def _lone_blocks(survey: Survey, slices: Sequence[list[int]]) -> Array:
+    """Return the constant blocks outside constant slices, which are reported as slices."""
     blocks = _constant_blocks(survey)
     for axis, indices in enumerate(slices):
-        # A constant slab is reported once, as slices.
         for start in indices:
             blocks[(slice(None),) * axis + (start // BLOCK,)] = False
-    lone = np.argwhere(blocks)
-    count = sum(len(indices) for indices in slices)
-    verdict: Verdict = "fail" if (count or len(lone)) and survey.sd > 0 else "pass"
-    # Empty slices along every axis are what lies between objects in vacuum, too.
-    vacuum = verdict == "fail" and (_uniform_elsewhere(survey, slices[0]) > _VACUUM or all(slices))
-    if vacuum:
-        verdict = "n/a"
-    rule = f"slices {limits['empty slices']}; blocks {limits['empty blocks']}"
-    details = {
-        "slices": {
-            axis: indices for axis, indices in zip(AXES, slices, strict=True) if len(indices)
-        },
-        "blocks": lone[:100] * BLOCK,
-        "block_edge": BLOCK,
-    }
-    finding = ""
-    if verdict == "fail" and len(lone):
-        finding = "empty-block"
-        first = lone.min(axis=0) * BLOCK
-        last = np.minimum((lone.max(axis=0) + 1) * BLOCK, survey.shape)
-        where = ", ".join(f"{a}:{b}" for a, b in zip(first, last, strict=True))
-        value = survey.block_low[tuple(lone[0])]
-        sentence = (
-            f"{len(lone)} blocks of {BLOCK} voxels a side hold nothing but {value:g}, within "
-            f"z, y, x = {where}: a chunk is missing or was never written."
-        )
-    elif verdict == "fail":
-        finding = "constant-slab"
-        names = "; ".join(
-            f"{len(indices)} along {axis} from {indices[0]}"
-            for axis, indices in zip(AXES, slices, strict=True)
-            if len(indices)
-        )
-        sentence = (
-            f"Slices hold a single value ({names}): they were never reconstructed or are lost."
-        )
-    elif vacuum:
-        sentence = (
-            f"One exact value is the background of this volume ({survey.uniform:.0%} of neighbours "
-            "are equal), as in simulated or masked maps: empty parts are normal in it."
-        )
-    else:
-        sentence = "No slice and no block of the volume is empty."
-    return CATALOGUE["empty-parts"].answered(
-        count + len(lone), "", rule, verdict, sentence,
-        finding, details,
-    )  # fmt: skip
+    return np.argwhere(blocks)
 
 
 def _uniform_elsewhere(survey: Survey, constant: list[int]) -> float:

@@ -89,7 +89,7 @@ def test_flat_and_tiny_volumes_compare(shape: tuple[int, int, int]) -> None:
     assert got.pixels.mse == pytest.approx(np.square(b.astype(float) - a).mean())
     same = compare(a, a.copy(), reference_spacing=(10.0,) * 3)
     assert same.exact
-    assert same.defects == []
+    assert not same.defects
 
 
 def test_other_shapes_are_named_and_nothing_else_is_measured() -> None:
