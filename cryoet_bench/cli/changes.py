@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cryoet_bench.cli import checkout, consoles
+from cryoet_bench.conclusion import FINDING, GOOD
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import PRINTED, Kind, output
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
@@ -102,7 +103,7 @@ def changes(
         where.write(notes.as_json(told, cases=[asdict(case) for case in cases]))
     else:
         where.write(notes.FORMATS[form](told))
-    raise typer.Exit(int(any(case.is_regression for case in cases)))
+    raise typer.Exit(FINDING if any(case.is_regression for case in cases) else GOOD)
 
 
 def _net(scope: Scope, before: Revision, after: Revision) -> Notes:

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from cryoet_bench.cli import checkout, consoles, interruption, progress
 from cryoet_bench.cli.options import MARGIN, Margin, Minutes, Pattern, TomogramName
-from cryoet_bench.conclusion import INTERRUPTED, NOT_DONE
+from cryoet_bench.conclusion import FINDING, GOOD, INTERRUPTED, NOT_DONE
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import Kind, output
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
@@ -100,7 +100,8 @@ def confirm(
     decided = [one for two in done for one in two.found if one.verdict != "undecided"]
     if not decided:
         raise typer.Exit(NOT_DONE)
-    raise typer.Exit(int(any(one.verdict == "changed" and one.ratio > 1 for one in decided)))
+    is_worse = any(one.verdict == "changed" and one.ratio > 1 for one in decided)
+    raise typer.Exit(FINDING if is_worse else GOOD)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE
@@ -13,6 +13,9 @@ from rich.table import Table
 
 from cryoet_bench.cli import checkout, consoles
 from cryoet_bench.cli.options import Json
+
+if TYPE_CHECKING:
+    from cryoet_bench.timeline.releases import Release
 
 app = typer.Typer(
     help="List and extend the releases that are measured.",
@@ -42,42 +45,48 @@ def list_(
     timeline = releases.load()
     chosen = timeline.releases if line is None else timeline.history(line)
     withdrawn = {(one.package, one.version): one.reason for one in timeline.withdrawn}
+    off = timeline.withdrawn if line is None else ()
     if as_json:
-        rows: list[dict[str, Any]] = [
-            {
-                "tag": release.tag,
-                "label": release.label,
-                "date": release.date.isoformat(),
-                "line": release.line,
-                "pins": dict(release.pins),
-                "moved": list(release.moved),
-                "prepares": release.prepares,
-                "broken": release.broken,
-                "withdrawn": withdrawn.get((release.package, release.version)),
-            }
-            for release in chosen
-        ]
-        off = [dataclasses.asdict(one) for one in timeline.withdrawn] if line is None else []
-        typer.echo(json.dumps({"releases": rows, "withdrawn": off}, indent=2))
+        rows = [_facts(one, withdrawn.get((one.package, one.version))) for one in chosen]
+        absent = [dataclasses.asdict(one) for one in off]
+        typer.echo(json.dumps({"releases": rows, "withdrawn": absent}, indent=2))
         return
     table = Table("date", "release", "what else moved", box=SIMPLE)
     for column in table.columns[:2]:
         column.no_wrap = True
-    for release in chosen:
-        notes = list(release.moved)
-        if release.broken:
-            notes.insert(0, f"BROKEN: {release.broken}")
-        if reason := withdrawn.get((release.package, release.version)):
-            notes.insert(0, f"WITHDRAWN: {reason}")
-        if release.line != releases.MAIN:
-            notes.insert(0, f"on the line {release.line}")
-        table.add_row(f"{release.date:%Y-%m-%d}", release.label, ", ".join(notes))
+    for one in chosen:
+        notes = _notes(one, withdrawn.get((one.package, one.version)))
+        table.add_row(f"{one.date:%Y-%m-%d}", one.label, ", ".join(notes))
     console = Console(markup=False)
     console.print(table)
-    if timeline.withdrawn and line is None:
+    if off:
         console.print("Withdrawn by their maintainers, and not measured:")
-        for one in timeline.withdrawn:
-            console.print(f"  {one.label}: {one.reason}", soft_wrap=True)
+    for gone in off:
+        console.print(f"  {gone.label}: {gone.reason}", soft_wrap=True)
+
+
+def _facts(release: Release, withdrawn: str | None) -> dict[str, Any]:
+    return {
+        "tag": release.tag,
+        "label": release.label,
+        "date": release.date.isoformat(),
+        "line": release.line,
+        "pins": dict(release.pins),
+        "moved": list(release.moved),
+        "prepares": release.prepares,
+        "broken": release.broken,
+        "withdrawn": withdrawn,
+    }
+
+
+def _notes(release: Release, withdrawn: str | None) -> list[str]:
+    """Return what is to be known of a release, and what moved with it."""
+    from cryoet_bench.timeline.releases import MAIN
+
+    notes = [f"on the line {release.line}"] if release.line != MAIN else []
+    notes += [f"WITHDRAWN: {withdrawn}"] if withdrawn else []
+    notes += [f"BROKEN: {release.broken}"] if release.broken else []
+    return [*notes, *release.moved]
 
 
 @app.command()
