@@ -8,8 +8,7 @@ from pathlib import Path
 from cryoet_bench import variables
 from cryoet_bench.timeline import environment, releases
 from cryoet_bench.tomogram.sources import obtain
-
-ROOT = Path(__file__).resolve().parents[1]
+from evaluations import ROOT
 
 
 def python(folder: Path, tag: str) -> Path:

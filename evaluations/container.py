@@ -30,8 +30,8 @@ import pandas as pd
 
 from cryoet_bench.cli.checkout import known_revisions
 from cryoet_bench.record.record import Record
+from evaluations import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 VOLUMES = ("results", ".asv")
 BENCHES = r"^(control|defaults|memory\.Written|size\.Types|engine\.Cost|codec\.Size)"
 PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -53,10 +53,10 @@ from cryoet_bench.record.benchmark import Case
 from cryoet_bench.record.record import CONFIRMATIONS, Record, Series
 from cryoet_bench.timeline.revisions import Revision
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
+from evaluations import ROOT
 from evaluations.detectors import METHODS, Release, otava
 from evaluations.slowdowns import CASES, INSTRUCTIONS, PLACES, SIZES, Copy, candidates
 
-ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".asv" / "power"
 HISTORY = 10
 FALSE = 0.02

@@ -16,12 +16,56 @@ import sys
 from cryoet_bench.cli.checkout import known_revisions
 from cryoet_bench.measure.plan import Selection
 from cryoet_bench.measure.run import Campaign
-from cryoet_bench.record.benchmark import words
+from cryoet_bench.record.benchmark import Tier, words
 from cryoet_bench.record.record import Record
 from cryoet_bench.record.summary import differences, relative_difference, repeats
+from cryoet_bench.timeline.revisions import Revision
 from cryoet_bench.tomogram.sources import obtain
 from cryoet_bench.variables import tomogram_name
-from evaluations.recorded import ROOT
+from evaluations import ROOT
+
+
+def campaign_of(tier: Tier, skip: str | None) -> Campaign:
+    """Return what measures the exact benchmarks of a tier twice, without those of one module."""
+    revisions = known_revisions(ROOT)
+    found = Campaign(
+        ROOT,
+        revisions,
+        obtain(tomogram_name()).name,
+        Record(ROOT / ".asv" / "exact-twice"),
+        selection=Selection(tier),
+        rounds=0,
+        exact_rounds=2,
+        origin="evaluations.exact_twice",
+    )
+    chosen = found.selection.of(found.suite)
+    found.chosen = {
+        name: cases for name, cases in chosen.items() if not skip or not name.startswith(f"{skip}.")
+    }
+    return found
+
+
+def compared(campaign: Campaign, revision: Revision) -> tuple[int, int]:
+    """Print a revision's row; return how many of its values were compared, and how many differ."""
+    journal = campaign.journal(revision)
+    benchmarks = [campaign.suite[name] for name in campaign.chosen]
+    apart = {
+        (benchmark.name, case): relative_difference(*every[-2:])
+        for benchmark in benchmarks
+        for case, every in repeats(benchmark, journal).items()
+    }
+    beyond = {
+        (benchmark.name, case): size
+        for benchmark in benchmarks
+        for case, size in differences(benchmark, journal).items()
+    }
+    moved = {name: size for name, size in apart.items() if size}
+    largest = max((size for name, size in moved.items() if name not in beyond), default=0.0)
+    row = f"{len(apart)} | {len(apart) - len(moved)} | {len(moved) - len(beyond)}"
+    print(f"| {revision.label} | {row} ({largest:.3%}) | {len(beyond)} |", flush=True)
+    for (name, case), size in beyond.items():
+        print(f"  {name} {words(case)}: {size:.3%} apart", flush=True)
+    return len(apart), len(beyond)
 
 
 def main() -> int:
@@ -33,51 +77,19 @@ def main() -> int:
     parser.add_argument("--tier", choices=("core", "full"), default="core")
     parser.add_argument("--skip", metavar="MODULE", help="such as instructions, which take long")
     arguments = parser.parse_args()
-    revisions = known_revisions(ROOT)
-    chosen = revisions.named(arguments.releases) if arguments.releases else revisions.releases()
-    campaign = Campaign(
-        ROOT,
-        revisions,
-        obtain(tomogram_name()).name,
-        Record(ROOT / ".asv" / "exact-twice"),
-        selection=Selection(arguments.tier),
-        rounds=0,
-        exact_rounds=2,
-        origin="evaluations.exact_twice",
-    )
-    chosen_cases = campaign.selection.of(campaign.suite)
-    campaign.chosen = {
-        name: cases
-        for name, cases in chosen_cases.items()
-        if not arguments.skip or not name.startswith(f"{arguments.skip}.")
-    }
+    campaign = campaign_of(arguments.tier, arguments.skip)
+    known = campaign.revisions
+    chosen = known.named(arguments.releases) if arguments.releases else known.releases()
     print("| release | values | identical | the same (largest) | different |")
     print("|---|---|---|---|---|", flush=True)
-    compared = different = 0
+    values = different = 0
     with contextlib.chdir(ROOT):
         for revision in chosen:
             for _ in campaign.measure([revision]):
                 pass
-            journal = campaign.journal(revision)
-            benchmarks = [campaign.suite[name] for name in campaign.chosen]
-            apart = {
-                (benchmark.name, case): relative_difference(*every[-2:])
-                for benchmark in benchmarks
-                for case, every in repeats(benchmark, journal).items()
-            }
-            beyond = {
-                (benchmark.name, case): size
-                for benchmark in benchmarks
-                for case, size in differences(benchmark, journal).items()
-            }
-            moved = {name: size for name, size in apart.items() if size}
-            largest = max((s for n, s in moved.items() if n not in beyond), default=0.0)
-            row = f"{len(apart)} | {len(apart) - len(moved)} | {len(moved) - len(beyond)}"
-            print(f"| {revision.label} | {row} ({largest:.3%}) | {len(beyond)} |", flush=True)
-            for (name, case), size in beyond.items():
-                print(f"  {name} {words(case)}: {size:.3%} apart", flush=True)
-            compared, different = compared + len(apart), different + len(beyond)
-    if not compared:
+            more, off = compared(campaign, revision)
+            values, different = values + more, different + off
+    if not values:
         print("nothing could be measured twice", file=sys.stderr)
         return 2
     return int(different > 0)

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evaluations import ROOT
+
 _START = "import sys; from cryoet_bench.cli import main; sys.exit(main())"
 # What a mask must not be taken for.
 _INVENTED = {
@@ -78,7 +80,7 @@ class Commands:
                 **os.environ,
                 "CRYOET_BENCH_CACHE": str(self.folder / "cache"),
                 "COLUMNS": "400",
-                "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
+                "PYTHONPATH": str(ROOT),
             },
             capture_output=True,
             text=True,

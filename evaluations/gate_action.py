@@ -26,9 +26,8 @@ from typing import Any
 
 import yaml
 
-from evaluations import gate_candidates
+from evaluations import ROOT, gate_candidates
 
-ROOT = Path(__file__).parents[1]
 ACTION = "cryoet-bench/cryoet-bench/.github/actions/gate"
 WORKFLOW = """
 on: pull_request

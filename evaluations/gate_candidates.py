@@ -20,9 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryoet_bench.timeline import releases
-from evaluations import planted
+from evaluations import ROOT, planted
 
-ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".asv" / "gate_candidates"
 
 

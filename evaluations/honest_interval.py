@@ -17,20 +17,20 @@ import math
 import random
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import chdir
 from pathlib import Path
 
 from cryoet_bench.changes import sequence
 from cryoet_bench.changes.confirmation import Block, CasePair, Ledger
-from cryoet_bench.changes.pairing import Budget, Pairing
+from cryoet_bench.changes.pairing import MARGIN, Budget, Pairing
 from cryoet_bench.cli.checkout import known_revisions
 from cryoet_bench.measure.plan import Selection
 from cryoet_bench.measure.run import Campaign
 from cryoet_bench.record.record import CONFIRMATIONS, Record
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
+from evaluations import ROOT
 
-ROOT = Path(__file__).parents[1]
 KEPT = Path(".asv/honest")
 CASES = (
     r"codec.Chunk.time_decode\('(blosc-lz4-5|gzip-5)'|codec.Chunk.time_encode\('zstd-3'"
@@ -39,8 +39,10 @@ CASES = (
     r"|write.Codecs.time_volume\('blosc-lz4-5', 'v3'|write.Patterns.time_write\('one-chunk', 'cube"
 )
 LONGEST = 60
+FEWEST = 10
 BAR = 0.01
 Statistic = Callable[[Block, bool], float]
+Known = Mapping[CasePair, Sequence[Block]]
 
 
 def least(block: Block, swapped: bool) -> float:
@@ -84,7 +86,7 @@ def confirmation(
         block = draw.choice(blocks)
         values.append(statistic(block, draw.random() < 0.5) + math.log1p(slowdown))
         seconds += block.seconds
-        verdict = sequence.estimate(values, sequence.LEVEL).verdict(0.03)
+        verdict = sequence.estimate(values, sequence.LEVEL).verdict(MARGIN)
     return verdict, len(values), seconds
 
 
@@ -101,24 +103,17 @@ def peeking(blocks: Sequence[Block], draw: random.Random) -> bool:
     return False
 
 
-def main() -> int:
-    """Measure if asked to, resample, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--measure", type=float, default=0.0, metavar="MINUTES")
-    parser.add_argument("--resamples", type=int, default=40, help="of each case")
-    options = parser.parse_args()
-    with chdir(ROOT):
-        if options.measure:
-            measure(options.measure)
-        known: dict[CasePair, list[Block]] = {}
-        for path in KEPT.glob(f"*/*/{CONFIRMATIONS}"):
-            for pair, blocks in Ledger(path).blocks.items():
-                known.setdefault(pair, []).extend(blocks)
-    known = {pair: blocks for pair, blocks in known.items() if len(blocks) >= 10}
-    if not known:
-        print("too few blocks were measured: run with --measure 10")
-        return 2
-    draw = random.Random(2026)
+def kept() -> dict[CasePair, list[Block]]:
+    """Return the real blocks of each case that has enough of them."""
+    known: dict[CasePair, list[Block]] = {}
+    for path in KEPT.glob(f"*/*/{CONFIRMATIONS}"):
+        for pair, blocks in Ledger(path).blocks.items():
+            known.setdefault(pair, []).extend(blocks)
+    return {pair: blocks for pair, blocks in known.items() if len(blocks) >= FEWEST}
+
+
+def print_cases(known: Known) -> None:
+    """Print the noise of each case, by both statistics."""
     print(f"{sum(map(len, known.values()))} real blocks of {len(known)} cases, one release")
     print(f"{'case':62} {'blocks':>6} {'s':>5} {'spread: least':>13} {'mean':>6} {'lag 1':>6}")
     for pair, blocks in known.items():
@@ -129,6 +124,10 @@ def main() -> int:
         print(
             f"{name:62} {len(blocks):6} {took:5.2f} {spread[0]:13.1%} {spread[1]:6.1%} {lag:6.2f}"
         )
+
+
+def print_verdicts(known: Known, resamples: int, draw: random.Random) -> float:
+    """Print what confirmations say of each slowdown; return how often confirm's are wrong."""
     wrong = 0.0
     print(f"\n{'statistic':10} {'change':>7} {'n':>5} {'changed':>8} {'equivalent':>10} "
           f"{'undecided':>9} {'blocks':>6} {'seconds (90 %)':>15}")  # fmt: skip
@@ -137,7 +136,7 @@ def main() -> int:
             found = [
                 confirmation(blocks, statistic, slowdown, draw)
                 for blocks in known.values()
-                for _ in range(options.resamples)
+                for _ in range(resamples)
             ]
             shares = [
                 sum(one[0] == verdict for one in found) / len(found)
@@ -151,6 +150,25 @@ def main() -> int:
             )
             if statistic is least and not slowdown:
                 wrong = shares[0]
+    return wrong
+
+
+def main() -> int:
+    """Measure if asked to, resample, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--measure", type=float, default=0.0, metavar="MINUTES")
+    parser.add_argument("--resamples", type=int, default=40, help="of each case")
+    options = parser.parse_args()
+    with chdir(ROOT):
+        if options.measure:
+            measure(options.measure)
+        known = kept()
+    if not known:
+        print("too few blocks were measured: run with --measure 10")
+        return 2
+    draw = random.Random(2026)
+    print_cases(known)
+    wrong = print_verdicts(known, options.resamples, draw)
     looks = [peeking(blocks, draw) for blocks in known.values() for _ in range(options.resamples)]
     peeked = sum(looks) / len(looks)
     print(f"Student's interval of 99 %, looked at after each block: {peeked:.1%} wrong")

@@ -16,7 +16,8 @@ import time
 import venv
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from evaluations import ROOT
+
 MOST = 500
 """MB on the disk, as du counts them (2**20 bytes)."""
 VOLUME = """

@@ -33,8 +33,7 @@ from asv_runner.discovery import disc_benchmarks
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.harness import conditions, turn
-from evaluations import _installed
-from evaluations._installed import ROOT
+from evaluations import ROOT, _installed
 
 RELEASES = ("zarr-2.18.7", "zarr-3.1.5", "zarr-3.4.2")
 SAME_BLOSC = RELEASES[1:]

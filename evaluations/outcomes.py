@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from cryoet_bench.cli.checkout import known_revisions
 from cryoet_bench.record.record import coverage, failures
-from evaluations.recorded import ROOT, evaluate
+from evaluations import ROOT
+from evaluations.recorded import evaluate
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,8 +24,8 @@ from cryoet_bench.changes.screen import screen
 from cryoet_bench.cli.checkout import known_revisions
 from cryoet_bench.record.record import CONFIRMATIONS, REFERENCE, Record
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
+from evaluations import ROOT
 
-ROOT = Path(__file__).parents[1]
 CONFIRMED = 20
 
 

@@ -45,6 +45,7 @@ from cryoet_bench.quality.qc.tiles import tile
 from cryoet_bench.timeline.environment import find_uv
 from cryoet_bench.tomogram.sources import obtain
 from cryoet_bench.volume.region import middle
+from evaluations import ROOT
 
 ROUNDS = 5
 QC_BAR = 20.0
@@ -53,7 +54,6 @@ SMALL_BAR = 2.5
 AXES_BAR = 1.1
 MEMORY_BAR = 512.0
 EDGES = (128, 256, 512, 1024)
-ROOT = Path(__file__).resolve().parents[1]
 PIXEL_PATROL = ("pixel-patrol-base==1.0.1", "pixel-patrol-loader-bio==1.0.1")
 
 

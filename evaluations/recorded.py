@@ -12,11 +12,10 @@ from cryoet_bench.cli.checkout import known_revisions
 from cryoet_bench.errors import InputError
 from cryoet_bench.record.record import Record
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
+from evaluations import ROOT
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def evaluate(judge: Callable[[pd.DataFrame], int], description: str | None) -> int:

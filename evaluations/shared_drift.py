@@ -20,6 +20,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from cryoet_bench.record.record import Record
+from evaluations import ROOT
 
 _NORMAL = 1.4826  # turns a median absolute deviation into a standard deviation
 
@@ -51,8 +52,7 @@ def spread(values: list[float]) -> float:
 
 def main() -> int:
     """Compare the spreads."""
-    root = Path(__file__).parents[1]
-    record = Record(Path(sys.argv[1])) if sys.argv[1:] else Record.of(root)
+    record = Record(Path(sys.argv[1])) if sys.argv[1:] else Record.of(ROOT)
     times, drifted = drifts(record)
     if not times:
         print("shared_drift: no release was measured in two rounds", file=sys.stderr)

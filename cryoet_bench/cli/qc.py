@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -20,6 +20,7 @@ from cryoet_bench.conclusion import FINDING, INTERRUPTED, NOT_DONE, say
 from cryoet_bench.errors import InputError
 
 if TYPE_CHECKING:
+    from cryoet_bench.files import Kind, Output
     from cryoet_bench.quality import report
     from cryoet_bench.quality.qc import Inspection
     from cryoet_bench.quality.report.table import Row
@@ -191,6 +192,18 @@ def _many(
     except KeyboardInterrupt:
         say("interrupted" + ("; what is finished is kept, rerun to resume" if kept else ""))
         raise typer.Exit(INTERRUPTED) from None
+    _write(rows, targets)
+    verdicts = {row["verdict"] for row in tables.of_tomograms(rows)}
+    if "error" in verdicts:
+        raise typer.Exit(NOT_DONE)
+    if "fail" in verdicts:
+        raise typer.Exit(FINDING)
+
+
+def _write(rows: Sequence[Row], targets: Mapping[Kind, Output]) -> None:
+    """Write the table of many volumes in each form, and say where it is."""
+    from cryoet_bench.quality.report import table as tables
+
     writers = {
         tables.PARQUET: tables.write_parquet,
         tables.CSV: tables.write_csv,
@@ -198,16 +211,10 @@ def _many(
     }
     for kind, target in targets.items():
         writers[kind](rows, target)
-    verdicts = [row["verdict"] for row in rows if row["obs_level"] == 0]
-    if kept:
-        printed = len(kept) < len(targets)
-        where = ", ".join(str(path) for path in kept)
-        what = "1 tomogram" if len(verdicts) == 1 else f"{len(verdicts)} tomograms"
-        typer.echo(f"{what} in {where}", err=printed)
-    if "error" in verdicts:
-        raise typer.Exit(NOT_DONE)
-    if "fail" in verdicts:
-        raise typer.Exit(FINDING)
+    if kept := [target.path for target in targets.values() if not target.is_printed]:
+        count = len(tables.of_tomograms(rows))
+        what = "1 tomogram" if count == 1 else f"{count} tomograms"
+        typer.echo(f"{what} in {', '.join(map(str, kept))}", err=len(kept) < len(targets))
 
 
 @contextmanager

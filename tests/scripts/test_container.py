@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from evaluations.container import ROOT, steps
+from evaluations import ROOT
+from evaluations.container import steps
 
 
 def test_the_steps_are_executed_as_they_are_written() -> None:

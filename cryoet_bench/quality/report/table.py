@@ -93,7 +93,7 @@ def write_csv(rows: Sequence[Row], target: Path | Output) -> None:
     InputError
         The file cannot be written, or is no earlier table.
     """
-    whole = _whole(rows)
+    whole = of_tomograms(rows)
     names = [*_FIRST, *(name for name in _names(whole) if name not in {*_FIRST, *_NO_TEXT})]
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
@@ -113,14 +113,15 @@ def write_table_html(rows: Sequence[Row], target: Path | Output) -> None:
     InputError
         The file cannot be written, or is no earlier page.
     """
-    whole = sorted(_whole(rows), key=lambda row: _ANSWERS.index(row["use"]))
+    whole = sorted(of_tomograms(rows), key=lambda row: _ANSWERS.index(row["use"]))
     counted = Counter(row["use"] for row in whole)
     counts = {answer: counted[answer] for answer in reversed(_ANSWERS) if counted[answer]}
     page = render("table.html.j2", rows=whole, counts=counts, mark=_MARK)
     _checked(target, PAGE).write(page)
 
 
-def _whole(rows: Sequence[Row]) -> list[Row]:
+def of_tomograms(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of whole tomograms, without those of their slices."""
     return [row for row in rows if row["obs_level"] == 0]
 
 
