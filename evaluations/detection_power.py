@@ -71,6 +71,8 @@ CONFIRMED_FALSE = 0.001
 
 Copies = Mapping[Copy, Revision]
 Known = dict[tuple[str, Case], dict[Copy, Release]]
+Curve = tuple[list[float], list[float]]
+"""The shares of harmless and of planted trials beyond each limit."""
 
 
 def campaign(pattern: str = CASES) -> Campaign:
@@ -307,20 +309,13 @@ def score(plot: Path | None) -> int:
     if not harmless or len(harmless) == len(tried):
         print("too little was measured: run 'measure' for longer")
         return 2
-    scores = {n: [method(o.history, o.newest) for o in tried] for n, method in METHODS.items()}
-    scores["Otava"] = otava([[r.value for r in (*o.history, o.newest)] for o in tried])
     print(
         f"{len(harmless)} harmless and {len(tried) - len(harmless)} planted case-releases; "
         f"limits at {FALSE:.0%} false alarms"
     )
     print(f"{'method':20} {'false':>6} " + " ".join(f"{size:>6.0%}" for size in SIZES) + "    AUC")
-    found, curves = {}, {}
-    for name, values in scores.items():
-        least = limit([values[n] for n in harmless], FALSE)
-        curves[name] = _curve(tried, values, harmless)
-        area = float(np.trapezoid(curves[name][1], curves[name][0]))
-        found[name] = _row(name, tried, [value > least for value in values], f"  {area:.3f}")
-    moved, suspicious = exact(of, known), suspected(of, known)
+    found, curves = _print_others(tried, harmless)
+    suspicious = suspected(of, known)
     proposed = [
         one or trial.copy in suspicious
         for one, trial in zip(screened(of, known, tried, 0.0), tried, strict=True)
@@ -335,14 +330,7 @@ def score(plot: Path | None) -> int:
     pending = sum(one and verdict is None for one, verdict in zip(proposed, slower, strict=True))
     print(f"confirm has not measured {pending} of {sum(proposed)} cases that are worth it")
     right, every = _print_blame(of, known, tried, verdicts)
-    seen, false = (
-        [size > 0 for copy, size in moved.items() if bool(copy.place) == planted]
-        for planted in (True, False)
-    )
-    print(
-        f"exact metrics: {sum(seen)} of {len(seen)} plants found, "
-        f"{sum(false)} of {len(false)} harmless"
-    )
+    is_exact = _print_exact(exact(of, known))
     _print_minutes(of, known, tried, verdicts)
     if plot:
         _draw(curves, {"our screen": found["our screen"], "with confirm": found["ours"]}, plot)
@@ -353,7 +341,7 @@ def score(plot: Path | None) -> int:
         *(["confirm is not complete"] if pending else []),
         *(["blame"] if right < BLAMED * every else []),
         *(["false"] if ours.false > CONFIRMED_FALSE else []),
-        *(["exact"] if not all(seen) or any(false) else []),
+        *([] if is_exact else ["exact"]),
     ]
     print(f"missed: {', '.join(missed) or 'nothing'}")
     return int(bool(missed))
@@ -365,6 +353,34 @@ class Found:
 
     false: float
     shares: Mapping[float, float]
+
+
+def _print_others(
+    tried: Sequence[Trial], harmless: Sequence[int]
+) -> tuple[dict[str, Found], dict[str, Curve]]:
+    """Print and return what other methods find at the same rate of false alarms, and at any."""
+    scores = {n: [method(o.history, o.newest) for o in tried] for n, method in METHODS.items()}
+    scores["Otava"] = otava([[r.value for r in (*o.history, o.newest)] for o in tried])
+    found, curves = {}, {}
+    for name, values in scores.items():
+        least = limit([values[n] for n in harmless], FALSE)
+        curves[name] = _curve(tried, values, harmless)
+        area = float(np.trapezoid(curves[name][1], curves[name][0]))
+        found[name] = _row(name, tried, [value > least for value in values], f"  {area:.3f}")
+    return found, curves
+
+
+def _print_exact(moved: Mapping[Copy, float]) -> bool:
+    """Print what exact metrics find; return whether that is every plant and nothing else."""
+    seen, false = (
+        [size > 0 for copy, size in moved.items() if bool(copy.place) == planted]
+        for planted in (True, False)
+    )
+    print(
+        f"exact metrics: {sum(seen)} of {len(seen)} plants found, "
+        f"{sum(false)} of {len(false)} harmless"
+    )
+    return all(seen) and not any(false)
 
 
 def _row(name: str, tried: Sequence[Trial], slower: Sequence[bool | None], more: str = "") -> Found:
@@ -427,9 +443,7 @@ def _print_minutes(of: Campaign, known: Copies, tried: Sequence[Trial], verdicts
     print(f"{sum(some):.0f} of confirming {len(some)} cases{usual}")
 
 
-def _curve(
-    tried: Sequence[Trial], values: Sequence[float], harmless: Sequence[int]
-) -> tuple[list[float], list[float]]:
+def _curve(tried: Sequence[Trial], values: Sequence[float], harmless: Sequence[int]) -> Curve:
     planted = [n for n, one in enumerate(tried) if one.copy.place]
     limits = [math.inf, *sorted(set(values), reverse=True), -math.inf]
     false = [sum(values[n] >= least for n in harmless) / len(harmless) for least in limits]
@@ -441,9 +455,7 @@ def _name(benchmark: str, case: Case) -> str:
     return f"{benchmark}({', '.join(case)})"
 
 
-def _draw(
-    curves: Mapping[str, tuple[list[float], list[float]]], ours: Mapping[str, Found], path: Path
-) -> None:
+def _draw(curves: Mapping[str, Curve], ours: Mapping[str, Found], path: Path) -> None:
     import matplotlib as mpl  # noqa: PLC0415
 
     mpl.use("Agg")

@@ -19,7 +19,7 @@ import signal
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -176,18 +176,35 @@ def _scaling(configuration: Configuration, known: Statistics, codec: Any, family
 def exact(request: Mapping[str, Any], stored: Stored) -> dict[str, Any]:
     """Return what has no noise: bytes, objects, requests, memory; leave what was read as a file."""
     conditions.settle()
+    counted = _counted(request["access"], stored)
+    sizes, count, copy = _in_files(stored)
+    try:
+        np.save(request["copy"], copy)
+    except OSError as error:  # numpy does not say which
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+    return {
+        "values": {
+            "stored_bytes": sum(sizes),
+            "objects": count,
+            "ratio": stored.volume.nbytes / sum(sizes),
+            # Twice this is about what another part of the volume may differ by.
+            "object_spread": float(np.std(sizes) / np.mean(sizes)),
+            **counted,
+        },
+        "promise": asdict(stored.promise),
+    }
+
+
+def _counted(patterns: Sequence[str], stored: Stored) -> dict[str, float]:
+    """Return requests and bytes of each access, and the memory that writing and reading take."""
     requests = counting.Requests()
     store = counting.counting_store(requests)
     with conditions.one_request_at_a_time():
         stored.write(store)
-        memory = {
-            "write_peak_bytes": _peak(
-                lambda: stored.write(counting.counting_store(counting.Requests()))
-            )
-        }
+        write_peak = _peak(lambda: stored.write(counting.counting_store(counting.Requests())))
         array = arrays.open_array(store)
         values: dict[str, float] = {}
-        for access in (_WHOLE, *request["access"]):
+        for access in (_WHOLE, *patterns):
             selections = _selections(access, stored.volume.shape)
             requests.clear()
             for selection in selections:
@@ -195,7 +212,12 @@ def exact(request: Mapping[str, Any], stored: Stored) -> dict[str, Any]:
             column = access.replace("-", "_")
             values[f"{column}_requests"] = sum(requests.kinds.values()) / len(selections)
             values[f"{column}_fetched_bytes"] = requests.fetched / len(selections)
-        memory["read_peak_bytes"] = _peak(lambda: array[...])
+        read_peak = _peak(lambda: array[...])
+    return {**values, "write_peak_bytes": write_peak, "read_peak_bytes": read_peak}
+
+
+def _in_files(stored: Stored) -> tuple[list[int], int, Array]:
+    """Store a volume in files; return their sizes, their number with metadata, and what is read."""
     folder = conditions.new_folder()
     try:
         stored.write(stores.local(folder))
@@ -204,22 +226,7 @@ def exact(request: Mapping[str, Any], stored: Stored) -> dict[str, Any]:
         copy = stored.decoded(np.asarray(arrays.open_array(stores.local(folder))[...]))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    try:
-        np.save(request["copy"], copy)
-    except OSError as error:  # numpy does not say which
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
-    return {
-        "values": {
-            "stored_bytes": sum(sizes),
-            "objects": len(files),
-            "ratio": stored.volume.nbytes / sum(sizes),
-            # Twice this is about what another part of the volume may differ by.
-            "object_spread": float(np.std(sizes) / np.mean(sizes)),
-            **values,
-            **memory,
-        },
-        "promise": asdict(stored.promise),
-    }
+    return sizes, len(files), copy
 
 
 def _peak(action: Action) -> int:
