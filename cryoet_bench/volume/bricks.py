@@ -45,9 +45,12 @@ class Brick:
     copy: npt.NDArray[Any]
 
 
-def working_dtype(reference: np.dtype[Any], copy: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the float type that holds the values of both exactly (64-bit integers: to 2^53)."""
-    small = all(np.can_cast(dtype, np.float32, "safe") for dtype in (reference, copy))
+def working_dtype(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the float type that holds all values of some types exactly (64-bit integers: to 2^53).
+
+    It is float32 where that is enough.
+    """
+    small = all(np.can_cast(dtype, np.float32, "safe") for dtype in dtypes)
     return np.dtype(np.float32 if small else np.float64)
 
 

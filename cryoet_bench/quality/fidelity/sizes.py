@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.fidelity.defects import Defect
+from cryoet_bench.quality.fidelity.evidence import ALIKE
 from cryoet_bench.quality.fidelity.probes import correlated, middle
 from cryoet_bench.volume.boxes import Triple, Voxels
 
@@ -18,7 +19,6 @@ Array = npt.NDArray[Any]
 
 _CUBE = 32
 _LEVELS = 5
-_ALIKE = 0.9
 
 
 def different_shape(reference: Voxels, copy: Voxels) -> Defect:
@@ -36,36 +36,39 @@ def _words(volume: Voxels) -> str:
 def _level(reference: Voxels, copy: Voxels) -> Defect | None:
     """Recognise a level of a pyramid by its size, and by its voxels being means or samples."""
     for level in range(1, _LEVELS + 1):
-        factor = 2**level
         for large, small, text in (
             (reference, copy, f"the copy looks like level {level} of the reference's pyramid"),
             (copy, reference, f"the reference looks like level {level} of the copy's pyramid"),
         ):
-            halved = [
-                {max(1, round_(n / factor)) for round_ in (math.floor, math.ceil)}
-                for n in large.shape
-            ]
-            if not all(n in sizes for n, sizes in zip(small.shape, halved, strict=True)):
-                continue
-            box = middle(tuple(small.shape), _CUBE)
-            b = np.asarray(small[box])
-            wide = tuple(slice(part.start * factor, part.stop * factor) for part in box)
-            a = np.asarray(large[wide]).astype(np.float64)
-            shape = [n // factor for n in a.shape]
-            if tuple(shape) != b.shape:
-                continue
-            a = a[tuple(slice(n * factor) for n in shape)]
-            cubes = a.reshape([part for n in shape for part in (n, factor)])
-            for reduced in (cubes.mean(axis=(1, 3, 5)), cubes[:, 0, :, 0, :, 0]):
-                if correlated(reduced, b) > _ALIKE:
-                    size = "half the size" if level == 1 else f"1/{factor} of the size"
-                    return Defect(
-                        "pyramid-level",
-                        True,
-                        f"{text}, {size}: {_words(reference)} against {_words(copy)}; "
-                        "name the same level of both",
-                    )
+            if _is_reduced(large, small, 2**level):
+                size = "half the size" if level == 1 else f"1/{2**level} of the size"
+                return Defect(
+                    "pyramid-level",
+                    True,
+                    f"{text}, {size}: {_words(reference)} against {_words(copy)}; "
+                    "name the same level of both",
+                )
     return None
+
+
+def _is_reduced(large: Voxels, small: Voxels, factor: int) -> bool:
+    """Tell whether a volume is another one, smaller by a factor along each axis."""
+    halved = [
+        {max(1, round_(n / factor)) for round_ in (math.floor, math.ceil)} for n in large.shape
+    ]
+    if not all(n in sizes for n, sizes in zip(small.shape, halved, strict=True)):
+        return False
+    box = middle(tuple(small.shape), _CUBE)
+    b = np.asarray(small[box])
+    wide = tuple(slice(part.start * factor, part.stop * factor) for part in box)
+    a = np.asarray(large[wide]).astype(np.float64)
+    shape = [n // factor for n in a.shape]
+    if tuple(shape) != b.shape:
+        return False
+    a = a[tuple(slice(n * factor) for n in shape)]
+    cubes = a.reshape([part for n in shape for part in (n, factor)])
+    means, samples = cubes.mean(axis=(1, 3, 5)), cubes[:, 0, :, 0, :, 0]
+    return any(correlated(reduced, b) > ALIKE for reduced in (means, samples))
 
 
 def _exchanged(reference: Voxels, copy: Voxels) -> Defect | None:
@@ -76,7 +79,7 @@ def _exchanged(reference: Voxels, copy: Voxels) -> Defect | None:
         if tuple(reference.shape[axis] for axis in order) != tuple(copy.shape):
             continue
         turned = a.transpose(order)
-        if order != (0, 1, 2) and turned.shape == b.shape and correlated(turned, b) > _ALIKE:
+        if order != (0, 1, 2) and turned.shape == b.shape and correlated(turned, b) > ALIKE:
             names = ", ".join("zyx"[axis] for axis in order)
             return Defect(
                 "transposed",
@@ -107,7 +110,7 @@ def _part(reference: Voxels, copy: Voxels) -> Defect | None:
             )
             for volume, start in ((reference, in_reference), (copy, in_copy))
         )
-        if a.std() == 0 or correlated(a, b) <= _ALIKE:
+        if a.std() == 0 or correlated(a, b) <= ALIKE:
             continue
         smaller = all(n <= m for n, m in zip(copy.shape, reference.shape, strict=True))
         larger = all(n >= m for n, m in zip(copy.shape, reference.shape, strict=True))

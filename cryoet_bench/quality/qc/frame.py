@@ -16,6 +16,7 @@ import numpy.typing as npt
 from cryoet_bench.quality.qc.kernels import BINS
 from cryoet_bench.quality.qc.robust import MAD_TO_SIGMA
 from cryoet_bench.quality.qc.sums import Sums
+from cryoet_bench.volume.bricks import working_dtype
 
 Array = npt.NDArray[Any]
 
@@ -78,12 +79,6 @@ class Histogram:
         total = np.cumsum(self.counts)
         index = int(np.searchsorted(total, fraction * total[-1]))
         return self.start + self.width * (index + (0.0 if self.discrete else 0.5))
-
-
-def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return float32 where it holds every value of a dtype exactly, else float64."""
-    small = dtype.itemsize <= 2 or (dtype.kind == "f" and dtype.itemsize == 4)
-    return np.dtype(np.float32 if small else np.float64)
 
 
 def sample(pilot: Array) -> Array:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from cryoet_bench.quality.qc import padding as pad
 from cryoet_bench.quality.qc.copies import Copy, Samples, copies, sampled, spacing
-from cryoet_bench.quality.qc.frame import Frame, working_dtype
+from cryoet_bench.quality.qc.frame import Frame
 from cryoet_bench.quality.qc.kernels import (
     BLOCK,
     accumulate,
@@ -37,6 +37,7 @@ from cryoet_bench.volume.boxes import (
     return_freed_memory,
     whole_chunks,
 )
+from cryoet_bench.volume.bricks import working_dtype
 
 Array = npt.NDArray[Any]
 BOX_BYTES = 16 * 2**20
