@@ -87,7 +87,6 @@ class Correlation:
     crossings: dict[float, float | None]
     error_power: Floats = field(repr=False)
     reference_power: Floats = field(repr=False)
-    copy_power: Floats = field(repr=False)
     flatness: float
     tiles: int
 
@@ -113,7 +112,6 @@ def correlation(spectrum: CrossSpectrum) -> Correlation:
         crossings={level: _crossing(spectrum.frequency, measured, level) for level in LEVELS},
         error_power=error,
         reference_power=_mean_power(spectrum.reference[0].sum(1), weight),
-        copy_power=_mean_power(spectrum.copy[0].sum(1), weight),
         flatness=_flatness(error[1:], weight[1:]),
         tiles=spectrum.tiles,
     )

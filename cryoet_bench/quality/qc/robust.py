@@ -13,6 +13,9 @@ Array = npt.NDArray[Any]
 MAD_TO_SIGMA = 1.482602218505602
 """Standard deviation of a normal distribution over its MAD: 1 / norm.ppf(3 / 4)."""
 
+_REACH = 4
+"""Values on either side that one is held against."""
+
 
 def median(values: Array) -> float:
     """Return the median of what is finite, NaN where nothing is."""
@@ -65,11 +68,11 @@ def tail_sd(values: Array) -> float:
     return max(suggested)
 
 
-def around(values: Array, reach: int = 4) -> Array:
-    """Return the median of the values around each, itself left out."""
-    if values.size <= reach:
+def around(values: Array) -> Array:
+    """Return the median of the four values on either side of each."""
+    if values.size <= _REACH:
         return np.full(values.size, median(values))
     windows = np.lib.stride_tricks.sliding_window_view(
-        np.pad(values, reach, mode="reflect"), 2 * reach + 1
+        np.pad(values, _REACH, mode="reflect"), 2 * _REACH + 1
     )
-    return np.nan_to_num(medians(np.delete(windows, reach, axis=1)), nan=0.0)
+    return np.nan_to_num(medians(np.delete(windows, _REACH, axis=1)), nan=0.0)
