@@ -3,8 +3,8 @@
     python -m evaluations.gate_action
     python -m evaluations.gate_action --minutes 10 --candidate harmless
 
-A repository is made with the wheel of a candidate (see evaluations.gate_candidates) and with the
-workflow that docs/gate.md shows. Its steps are executed here one after the other, those of the
+A repository is made with the wheel of a candidate (see evaluations.gate_candidates). The steps of
+the workflow that docs/gate.md shows are executed here for it one after the other, those of the
 composite action among them, as a runner does: expressions filled in, scripts run by bash with the
 variables of a runner. In place of GitHub's own actions stand a copy of the files, this Python, and
 no cache.
@@ -27,20 +27,6 @@ from typing import Any
 import yaml
 
 from evaluations import ROOT, gate_candidates
-
-ACTION = "cryoet-bench/cryoet-bench/.github/actions/gate"
-WORKFLOW = """
-on: pull_request
-jobs:
-  gate:
-    runs-on: ubuntu-latest
-    permissions: {{ contents: read }}
-    steps:
-      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
-        with: {{ persist-credentials: false }}
-      - uses: {action}@main
-        with: {{ candidate: {wheel}, minutes: {minutes} }}
-"""
 
 
 class Runner:
@@ -121,6 +107,14 @@ class Runner:
         return done.returncode, dict(line.split("=", 1) for line in lines)
 
 
+def shown() -> list[dict[str, Any]]:
+    """Return the steps of the workflow that docs/gate.md shows."""
+    text = (ROOT / "docs" / "gate.md").read_text("utf-8")
+    (workflow,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    steps: list[dict[str, Any]] = yaml.safe_load(workflow)["jobs"]["gate"]["steps"]
+    return steps
+
+
 def fill(text: str, known: Mapping[str, str]) -> str:
     """Return a text with its expressions filled in."""
     return re.sub(r"\$\{\{\s*([\w.-]+)\s*\}\}", lambda found: known[found[1]], text)
@@ -138,16 +132,16 @@ def main() -> int:
         third = folder / "third"
         (third / "dist").mkdir(parents=True)
         shutil.copy(wheel, third / "dist")
-        text = WORKFLOW.format(action=ACTION, wheel=f"dist/{wheel.name}", minutes=options.minutes)
+        given = {"candidate": f"dist/{wheel.name}", "minutes": options.minutes}
         runner = Runner(folder)
         code = 0
-        for step in yaml.safe_load(text)["jobs"]["gate"]["steps"]:
+        for step in shown():
             print(step["uses"], flush=True)
             if step["uses"].startswith("actions/checkout@"):
                 runner.checkout(third)
             else:
                 runner.unpack()
-                code = runner.composite(step["with"])
+                code = runner.composite(step["with"] | given)
         print(runner.summary[:1500])
     expected = gate_candidates.CANDIDATES[options.candidate].expected
     print(f"the job ended with {code} ({expected} expected)")

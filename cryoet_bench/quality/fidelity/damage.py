@@ -13,8 +13,8 @@ from cryoet_bench.quality.fidelity.alignment import turn
 from cryoet_bench.quality.fidelity.defects import Defect
 from cryoet_bench.quality.fidelity.evidence import ALIKE, Evidence
 from cryoet_bench.quality.fidelity.pixels import MARKS, PixelErrors
-from cryoet_bench.quality.fidelity.probes import correlated
-from cryoet_bench.volume.boxes import Box, Triple, Voxels
+from cryoet_bench.quality.fidelity.probes import correlated, read_plane
+from cryoet_bench.volume.boxes import Box, Triple
 
 Array = npt.NDArray[Any]
 
@@ -85,8 +85,8 @@ def slices(evidence: Evidence) -> Defect | None:
         severity = float(pixels.slice_rms[axis][hit].max()) / (pixels.reference_sd or 1.0)
         near = sorted({*hit.tolist(), *(hit - 1).tolist(), *(hit + 1).tolist()})
         near = [i for i in near if 0 <= i < pixels.shape[axis]]
-        originals = {i: _slice(evidence.reference, axis, i) for i in near}
-        copies = {int(i): _slice(evidence.copy, axis, int(i)) for i in hit}
+        originals = {i: read_plane(evidence.reference, axis, i) for i in near}
+        copies = {int(i): read_plane(evidence.copy, axis, int(i)) for i in hit}
         sources = {
             i: next((j for j in near if j != i and _repeats(plane, originals[j])), None)
             for i, plane in copies.items()
@@ -135,12 +135,6 @@ def _rearranged(sources: dict[int, int | None], axis: str) -> tuple[str, bool, s
         text = ", ".join(f"{i} repeats {j}" for i, j in known.items())
         return "duplicated-slice", True, f"{axis} slice {text}"
     return None
-
-
-def _slice(volume: Voxels, axis: int, index: int) -> Array:
-    place: list[Any] = [slice(None)] * 3
-    place[axis] = index
-    return np.asarray(volume[tuple(place)])
 
 
 def _listed(numbers: list[int]) -> str:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from skimage.measure import block_reduce
 
 from cryoet_bench.quality.compiled import THREADS
+from cryoet_bench.quality.fidelity.probes import mean_of
 from cryoet_bench.quality.metrics.fsc import Band
 from cryoet_bench.quality.metrics.shells import SECTORS
 from cryoet_bench.tomogram.phantom import RADII, Particle
@@ -170,7 +171,7 @@ def match(volume: npt.NDArray[Any], radii: Sequence[float], band: Band) -> list[
 def _match(voxels: npt.NDArray[np.float32], radii: Sequence[float], band: Band) -> list[Picks]:
     """Do what `match` does, on voxels that are changed."""
     finite = np.isfinite(voxels)
-    mean = voxels.mean(dtype=np.float64) if finite.all() else _mean(voxels[finite])
+    mean = voxels.mean(dtype=np.float64) if finite.all() else mean_of(voxels[finite])
     voxels -= np.float32(mean)
     if not finite.all():
         voxels[~finite] = 0
@@ -191,10 +192,6 @@ def _match(voxels: npt.NDArray[np.float32], radii: Sequence[float], band: Band) 
             positions = (found.positions + 0.5) * factor - 0.5
             picks.append(Picks(found.radius * factor, positions, found.scores))
     return picks
-
-
-def _mean(values: npt.NDArray[np.float32]) -> float:
-    return float(values.mean(dtype=np.float64)) if values.size else 0.0
 
 
 def _binning(radius: float) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cryoet_bench.volume.boxes import Box
+from cryoet_bench.volume.boxes import Box, Voxels
 
 Array = npt.NDArray[Any]
 
@@ -20,6 +20,18 @@ def middle(shape: tuple[int, ...], edge: int) -> Box:
         for extent, size in ((n, n - (n - min(n, edge)) // 2 * 2) for n in shape)
     )
     return z, y, x
+
+
+def read_plane(volume: Voxels, axis: int, index: int) -> Array:
+    """Read one slice across an axis."""
+    place: list[Any] = [slice(None)] * 3
+    place[axis] = index
+    return np.asarray(volume[tuple(place)])
+
+
+def mean_of(values: Array) -> float:
+    """Return the mean of some voxels, 0 of none."""
+    return float(values.mean(dtype=np.float64)) if values.size else 0.0
 
 
 def is_float(part: Array) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.fidelity.comparison import Comparison
+from cryoet_bench.quality.fidelity.probes import read_plane
 from cryoet_bench.quality.fidelity.verification import Verification
 from cryoet_bench.quality.report import Report, Section, Table
 from cryoet_bench.quality.report.plane import AXES, ORIENTATION, show_plane
@@ -79,7 +80,10 @@ def _error_slices(verification: Verification) -> Section:
     depth, height, width = pixels.shape
     at = pixels.max_error_at or (depth // 2, height // 2, width // 2)
     planes = [
-        [_plane(volume, axis, at[axis]) for volume in (verification.reference, verification.copy)]
+        [
+            read_plane(volume.array, axis, at[axis]).astype(np.float64)
+            for volume in (verification.reference, verification.copy)
+        ]
         for axis in range(3)
     ]
 
@@ -110,12 +114,6 @@ def _error_slices(verification: Verification) -> Section:
         draw,
         height=8.0,
     )
-
-
-def _plane(volume: Volume, axis: int, index: int) -> Array:
-    place: list[Any] = [slice(None)] * 3
-    place[axis] = index
-    return np.asarray(volume.array[tuple(place)]).astype(np.float64)
 
 
 def _fsc(comparison: Comparison) -> Section:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.compiled import THREADS, compiled, pieces
+from cryoet_bench.quality.fidelity.probes import mean_of
 from cryoet_bench.quality.metrics.fsc import Correlation, correlation
 from cryoet_bench.quality.metrics.shells import (
     CrossSpectrum,
@@ -195,7 +196,7 @@ def _transform(
     import scipy.fft  # noqa: PLC0415
 
     # Without its mean a volume keeps more of its digits; shell 0 is not evaluated.
-    voxels -= _mean(voxels if finite is None else voxels[finite])
+    voxels -= mean_of(voxels if finite is None else voxels[finite])
     if finite is not None:
         voxels[~finite] = 0
     for axis, taper in enumerate(tapers or ()):
@@ -204,10 +205,6 @@ def _transform(
         voxels *= taper.reshape(shape).astype(voxels.dtype)
     transform: npt.NDArray[Any] = scipy.fft.rfftn(voxels, workers=THREADS)
     return transform
-
-
-def _mean(values: npt.NDArray[Any]) -> float:
-    return float(values.mean(dtype=np.float64)) if values.size else 0.0
 
 
 def _part(

@@ -87,6 +87,19 @@ class Profile:
     change: Array
     correlation: Array
 
+    @property
+    def is_long(self) -> bool:
+        """Whether there are enough pairs of slices for a spread of their own."""
+        return bool(np.count_nonzero(np.isfinite(self.correlation)) >= _FEW)
+
+    @property
+    def apart(self) -> Array:
+        """Logarithm of the share of the variance that neighbours do not have in common.
+
+        Neither a scale nor an offset changes it.
+        """
+        return np.asarray(np.log(np.maximum(1 - self.correlation, 1e-9)))
+
 
 def profile(planes: Planes) -> Profile:
     """Return how the slices along an axis vary and continue each other; NaN where too few voxels.
@@ -120,7 +133,7 @@ def _all(values: Array) -> Array:
 def breaks(planes: Planes, axis: int) -> list[Break]:
     """Return where slices along an axis do not continue, the largest excess first."""
     found = profile(planes)
-    if np.count_nonzero(np.isfinite(found.correlation)) < _FEW:
+    if not found.is_long:
         return []
     items = [item for item in _broken(found, axis) if _whole(item, planes)]
     for kind in ("offset", "scale"):
@@ -175,12 +188,8 @@ def _whole(item: Break, planes: Planes) -> bool:
 
 
 def _broken(found: Profile, axis: int) -> list[Break]:
-    """Find pairs of slices that are less alike than the pairs around them.
-
-    What is compared is the share of the variance that neighbours do not have in common, which
-    neither a scale nor an offset changes.
-    """
-    apart = np.log(np.maximum(1 - found.correlation, 1e-9))
+    """Find pairs of slices that are less alike than the pairs around them."""
+    apart = found.apart
     # Of slices of which a mask leaves less, correlations are less sure.
     share = np.minimum(found.voxels[1:], found.voxels[:-1]) / found.voxels.max(initial=1)
     excess = (apart - robust.around(apart)) * np.sqrt(share)
@@ -218,24 +227,24 @@ def _broken(found: Profile, axis: int) -> list[Break]:
 
 def suspects(planes: Planes, most: int) -> list[int]:
     """Return the slices beside the least alike pairs, at most so many."""
-    correlation = profile(planes).correlation
-    if np.count_nonzero(np.isfinite(correlation)) < _FEW:
+    found = profile(planes)
+    if not found.is_long:
         return []
-    apart = np.log(np.maximum(1 - correlation, 1e-9))
+    apart = found.apart
     excess = np.nan_to_num(apart - robust.around(apart))
     excess[:_END] = excess[len(excess) - _END :] = 0
     noise = robust.noise(excess)
     pairs = [int(pair) for pair in np.argsort(-excess) if excess[pair] > _SUSPECT * noise]
-    found = list(dict.fromkeys(index for pair in pairs for index in (pair, pair + 1)))
-    return sorted(found[:most])
+    beside_them = list(dict.fromkeys(index for pair in pairs for index in (pair, pair + 1)))
+    return sorted(beside_them[:most])
 
 
 def uncertain(planes: Planes) -> bool:
     """Tell whether neighbours share so little that a slice from elsewhere hardly stands out."""
-    correlation = profile(planes).correlation
-    if np.count_nonzero(np.isfinite(correlation)) < _FEW:
+    found = profile(planes)
+    if not found.is_long:
         return False
-    apart = np.log(np.maximum(1 - correlation, 1e-9))
+    apart = found.apart
     return _NOISES * robust.noise(apart - robust.around(apart)) > _HARDLY * -robust.median(apart)
 
 
