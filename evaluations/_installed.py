@@ -6,18 +6,18 @@ import os
 from pathlib import Path
 
 from cryoet_bench import variables
-from cryoet_bench.timeline import environment, releases
+from cryoet_bench.timeline import environment, installers, releases
 from cryoet_bench.tomogram.sources import obtain
 from evaluations import ROOT
 
 
 def python(folder: Path, tag: str) -> Path:
     """Return the interpreter of a release, installed below a folder the first time."""
-    home = environment.Environment(folder / tag, environment.find_uv())
+    home = environment.Environment(folder / tag, installers.find_uv())
     if not home.python.exists():
         timeline = releases.load()
         pins = next(one for one in timeline.releases if one.tag == tag)
-        home.create(environment.find_python(home.uv))
+        home.create(installers.find_python(home.uv))
         home.include(ROOT)
         home.install([*pins.requirements.splitlines(), *timeline.beside(tag)])
     return home.python

@@ -80,9 +80,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         revisions = propose(folder, folder / "repository" / "timeline")
-        uv = environment.find_uv()
+        uv = installers.find_uv()
         home = environment.Environment(folder / "env", uv)
-        home.create(environment.find_python(uv))
+        home.create(installers.find_python(uv))
         r, w, c, a = "release", "wheel", "checkout", "archive"
         walk = [r, w, r, c, r, a, w, c, w, a, c, a, r]
         assert set(itertools.pairwise(walk)) == set(itertools.permutations(revisions, 2))

@@ -42,7 +42,7 @@ from cryoet_bench.quality.qc.kernels import beside_largest
 from cryoet_bench.quality.qc.survey import PILOT_EDGE, survey, within
 from cryoet_bench.quality.qc.sweep import RANGE_END, RANGE_SIDE, Sweeper
 from cryoet_bench.quality.qc.tiles import tile
-from cryoet_bench.timeline.environment import find_uv
+from cryoet_bench.timeline.installers import find_uv
 from cryoet_bench.tomogram.sources import obtain
 from cryoet_bench.volume.region import middle
 from evaluations import ROOT

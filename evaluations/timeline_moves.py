@@ -15,13 +15,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from cryoet_bench.timeline import environment, releases
+from cryoet_bench.timeline import environment, installers, releases
 
 
 def seconds(folder: Path, uv: str | None, moves: int) -> list[float]:
     """Return the seconds of each move."""
     timeline = releases.load()
-    python = environment.find_python(uv)
+    python = installers.find_python(uv)
     home = environment.Environment(folder, uv)
     times = []
     for counted in (False, True):
@@ -37,7 +37,7 @@ def seconds(folder: Path, uv: str | None, moves: int) -> list[float]:
 def main(moves: int = 10) -> None:
     """Measure and print."""
     medians = {}
-    for name, uv in (("uv", environment.find_uv()), ("pip", None)):
+    for name, uv in (("uv", installers.find_uv()), ("pip", None)):
         with tempfile.TemporaryDirectory() as folder:
             times = seconds(Path(folder, "env"), uv, moves)
         medians[name] = statistics.median(times)

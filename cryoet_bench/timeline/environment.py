@@ -16,10 +16,8 @@ from pathlib import Path
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.timeline import bytecode, installers, proof
-from cryoet_bench.timeline.installers import PYTHON, find_python, find_uv
+from cryoet_bench.timeline.installers import PYTHON
 from cryoet_bench.timeline.proof import Distribution
-
-__all__ = ["PYTHON", "Environment", "UnreachableError", "find_python", "find_uv"]
 
 # zarr 2 needs asciitree, which has a source archive only; everything else comes as a wheel.
 SOURCE_ONLY = "asciitree"

@@ -66,8 +66,8 @@ class Examination:
         What is there, by name.
     wrong : dict of str to str
         What is not as it was pinned, by name, and why.
-    folders : dict of str to pathlib.Path
-        The folder with the metadata of each distribution.
+    folders : dict of str to list of pathlib.Path
+        The folders with the metadata of each distribution: there should be one.
     surplus : list of str
         Files that no distribution brought, relative to ``site-packages``.
     files : dict of str to (Stamp, str)

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cryoet_bench.cli import app, checkout, main
-from cryoet_bench.timeline import environment, releases, repository, resolver
+from cryoet_bench.timeline import installers, releases, repository, resolver
 from cryoet_bench.timeline.resolver import Resolver
 from cryoet_bench.timeline.update import BEGINNING
 from tests.package_index import Index, serve
@@ -28,7 +28,7 @@ def project(
     monkeypatch.setattr(releases, "DATA", tmp_path / "timeline.toml")
     monkeypatch.setattr("cryoet_bench.cli.checkout.project_root", lambda: tmp_path)
     with serve() as index:
-        uv = environment.find_uv()
+        uv = installers.find_uv()
         assert uv
         found = Resolver(uv, sys.executable, index.options)
         monkeypatch.setattr(resolver, "find_resolver", lambda: found)

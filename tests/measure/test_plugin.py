@@ -29,7 +29,7 @@ from cryoet_bench.measure.asv.checkout import Checkout
 from cryoet_bench.measure.asv.environment import ROOT, ReleaseEnvironment
 from cryoet_bench.measure.asv.results import Recorded
 from cryoet_bench.record.record import Record
-from cryoet_bench.timeline import environment, installers, releases, repository
+from cryoet_bench.timeline import installers, releases, repository
 from cryoet_bench.timeline.releases import Companion, Timeline
 from cryoet_bench.timeline.resolver import Resolver
 from cryoet_bench.timeline.update import BEGINNING, update
@@ -102,7 +102,7 @@ def served(uv_cache: Path) -> Iterator[tuple[Index, Timeline]]:
         index.upload("numcodecs", "0.13", BEGINNING + 3 * DAY, ["numpy"])
         index.upload("zarr", "2.3", BEGINNING + 4 * DAY, ["numcodecs", "numpy"])
         runner = index.upload_installed("asv-runner", BEGINNING)
-        uv = environment.find_uv()
+        uv = installers.find_uv()
         assert uv
         path = uv_cache.parent / "served.toml"
         update(path, Resolver(uv, sys.executable, index.options))

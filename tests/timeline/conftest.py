@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from cryoet_bench.timeline import environment
+from cryoet_bench.timeline import installers
 from cryoet_bench.timeline.resolver import Resolver
 from tests.package_index import Index
 
@@ -12,6 +12,6 @@ from tests.package_index import Index
 @pytest.fixture
 def uv(index: Index) -> Resolver:
     """What asks the index of a file's tests."""
-    found = environment.find_uv()
+    found = installers.find_uv()
     assert found
     return Resolver(found, sys.executable, index.options)

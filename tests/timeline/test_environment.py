@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import pytest
 
 from cryoet_bench.errors import InputError
-from cryoet_bench.timeline import environment
+from cryoet_bench.timeline import environment, installers
 from cryoet_bench.timeline.environment import Environment, UnreachableError
 from cryoet_bench.timeline.proof import Distribution
 from tests.package_index import Index, serve, wheel
@@ -48,7 +48,7 @@ def tool() -> str:
 
 @pytest.fixture
 def home(tool: str, tmp_path: Path, index: Index) -> Environment:
-    uv = environment.find_uv() if tool == "uv" else None
+    uv = installers.find_uv() if tool == "uv" else None
     home = Environment(tmp_path / "env", uv, index.options)
     home.create(sys.executable)
     return home
@@ -90,7 +90,7 @@ def test_what_does_not_exist_is_one_sentence(home: Environment) -> None:
 
 
 def test_nothing_is_compiled_later(tmp_path: Path, index: Index) -> None:
-    home = Environment(tmp_path / "env", environment.find_uv(), index.options)
+    home = Environment(tmp_path / "env", installers.find_uv(), index.options)
     home.create(sys.executable)
     home.install(["zarr==1.0"])
     (compiled,) = home.path.rglob("__pycache__/zarr.*.pyc")
@@ -103,7 +103,7 @@ def test_no_network(tool: str, tmp_path: Path, index: Index) -> None:
     nowhere = ("-i", "http://127.0.0.1:9/simple")
     if tool == "pip":
         nowhere += ("--retries", "1")
-    home = Environment(tmp_path / "env", environment.find_uv() if tool == "uv" else None, nowhere)
+    home = Environment(tmp_path / "env", installers.find_uv() if tool == "uv" else None, nowhere)
     home.create(sys.executable)
     with pytest.raises(UnreachableError, match="check the network"):
         home.install(["zarr==1.0"])
@@ -273,7 +273,7 @@ class TestProve:
     ) -> None:
         requirements = [candidates[0], "ascii-tree==1.0"]
         monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
-        home = Environment(tmp_path / "env", environment.find_uv(), index.options)
+        home = Environment(tmp_path / "env", installers.find_uv(), index.options)
         home.create(sys.executable)
         home.install(requirements)
         cached = [*(tmp_path / "cache").rglob("zarr.py")]

@@ -21,7 +21,7 @@ from asv.environment import Environment
 from cryoet_bench import variables
 from cryoet_bench.errors import InputError
 from cryoet_bench.harness import conditions
-from cryoet_bench.timeline import environment, releases, repository
+from cryoet_bench.timeline import environment, installers, releases, repository
 from cryoet_bench.timeline.proof import Distribution
 from cryoet_bench.timeline.revisions import Revision, Revisions
 
@@ -72,14 +72,14 @@ class ReleaseEnvironment(Environment):  # type: ignore[misc]
         _refuse_what_is_not_done(python, requirements, tagged_env_vars)
         self._requirements = requirements
         super().__init__(conf, python, requirements, tagged_env_vars)
-        self._environment = environment.Environment(Path(self._path), environment.find_uv())
+        self._environment = environment.Environment(Path(self._path), installers.find_uv())
         self.installed: Installed | None = None
         self._checked_at = 0.0
 
     @classmethod
     def matches(cls, python: str) -> bool:
         """Tell asv that this is for the timeline's Python."""
-        return python == environment.PYTHON
+        return python == installers.PYTHON
 
     @property
     def python_path(self) -> Path:
@@ -170,7 +170,7 @@ class ReleaseEnvironment(Environment):  # type: ignore[misc]
     def _setup(self) -> None:
         log.info(f"Creating environment for {self.name}")
         try:
-            self._environment.create(environment.find_python(self._environment.uv))
+            self._environment.create(installers.find_python(self._environment.uv))
         except InputError as error:
             raise util.UserError(str(error)) from error
         self._environment.include(ROOT)
@@ -219,9 +219,9 @@ def _refuse_what_is_not_done(
     tagged_env_vars: dict[tuple[str, str], str],
 ) -> None:
     """Raise for what would be shown as a part of a series and not be measured."""
-    if python != environment.PYTHON:
+    if python != installers.PYTHON:
         raise util.UserError(
-            f"the timeline's releases are measured on Python {environment.PYTHON} only, not on "
+            f"the timeline's releases are measured on Python {installers.PYTHON} only, not on "
             f'{python}: leave out --python and -E, and keep "pythons" in asv.conf.json'
         )
     if requirements:

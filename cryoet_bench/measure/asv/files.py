@@ -21,7 +21,7 @@ from cryoet_bench.measure.asv.environment import ReleaseEnvironment
 from cryoet_bench.record.benchmark import Benchmark
 from cryoet_bench.record.journal import Journal, Outcome
 from cryoet_bench.record.record import Record, Series
-from cryoet_bench.timeline.environment import PYTHON
+from cryoet_bench.timeline.installers import PYTHON
 from cryoet_bench.timeline.revisions import Revision
 
 _COLUMNS = [

@@ -10,7 +10,7 @@ from typing import Any
 from cryoet_bench import variables
 from cryoet_bench.measure.asv.environment import ReleaseEnvironment, provide_tomogram
 from cryoet_bench.record.record import Record
-from cryoet_bench.timeline.environment import PYTHON
+from cryoet_bench.timeline.installers import PYTHON
 
 
 def resolve(conf: Any) -> None:
