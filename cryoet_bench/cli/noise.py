@@ -16,7 +16,7 @@ from cryoet_bench.files import Kind, Output, output
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
 
 if TYPE_CHECKING:
-    from cryoet_bench.measure.noise import Noise
+    from cryoet_bench.measure.noise import MachineNoise
     from cryoet_bench.measure.run import Campaign
     from cryoet_bench.timeline.revisions import Revision
 
@@ -77,7 +77,9 @@ def noise(
         raise typer.Exit(FINDING)
 
 
-def run(campaign: Campaign, revision: Revision, tier: Tier, figures: Output | None = None) -> Noise:
+def run(
+    campaign: Campaign, revision: Revision, tier: Tier, figures: Output | None = None
+) -> MachineNoise:
     """Measure a revision in two arms, keep the figures, show and return them.
 
     Raises
@@ -108,7 +110,7 @@ def run(campaign: Campaign, revision: Revision, tier: Tier, figures: Output | No
     return found
 
 
-def _print(found: Noise) -> None:
+def _print(found: MachineNoise) -> None:
     from cryoet_bench.measure.noise import NOISY
     from cryoet_bench.record.benchmark import words
 

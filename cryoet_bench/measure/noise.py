@@ -88,7 +88,7 @@ class Trust:
 
 
 @dataclass(frozen=True)
-class Noise:
+class MachineNoise:
     """The noise of a machine.
 
     Parameters
@@ -139,7 +139,9 @@ def arm(number: int) -> int:
     return (number // 2) % 2
 
 
-def compare_arms(subject: Subject, benchmarks: Iterable[Benchmark], journal: Journal) -> Noise:
+def compare_arms(
+    subject: Subject, benchmarks: Iterable[Benchmark], journal: Journal
+) -> MachineNoise:
     """Compare the two arms of a journal that holds twice the rounds.
 
     Parameters
@@ -174,7 +176,7 @@ def compare_arms(subject: Subject, benchmarks: Iterable[Benchmark], journal: Jou
             f"no time of {subject.release} could be measured twice: see what failed above"
         )
     order = sorted(spreads, key=lambda spread: (spread.benchmark, spread.case))
-    return Noise(subject, rounds, tuple(order), tuple(sorted(changed)))
+    return MachineNoise(subject, rounds, tuple(order), tuple(sorted(changed)))
 
 
 def _arms(benchmark: Benchmark, journal: Journal) -> dict[Case, tuple[list[float], list[float]]]:
@@ -191,12 +193,12 @@ def _arms(benchmark: Benchmark, journal: Journal) -> dict[Case, tuple[list[float
     return found
 
 
-def as_json(noise: Noise) -> str:
+def as_json(noise: MachineNoise) -> str:
     """Return the figures for machines."""
     return json.dumps({"format": "cryoet-bench-noise", **_facts(noise)}, indent=1) + "\n"
 
 
-def keep(noise: Noise, machine: Path) -> Path:
+def keep(noise: MachineNoise, machine: Path) -> Path:
     """Add the noise to what is known of a machine, a line each, and return that file."""
     machine.mkdir(parents=True, exist_ok=True)
     path = machine / "noise.jsonl"
@@ -205,7 +207,7 @@ def keep(noise: Noise, machine: Path) -> Path:
     return path
 
 
-def _facts(noise: Noise) -> dict[str, Any]:
+def _facts(noise: MachineNoise) -> dict[str, Any]:
     cases: Sequence[Spread] = noise.spreads
     return {
         "measured_at": now(),

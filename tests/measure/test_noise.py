@@ -13,7 +13,7 @@ import pytest
 from cryoet_bench.cli import noise as command
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import output
-from cryoet_bench.measure.noise import Noise, Subject, arm, as_json, compare_arms, keep
+from cryoet_bench.measure.noise import MachineNoise, Subject, arm, as_json, compare_arms, keep
 from cryoet_bench.record.benchmark import Benchmark
 from cryoet_bench.record.journal import Journal, Measured, Round
 from cryoet_bench.record.record import Record
@@ -25,7 +25,9 @@ EXACT = Benchmark({**DESCRIPTION, "name": "cost.calls", "type": "track", "tolera
 SUBJECT = Subject("zarr-3.4.2", "phantom-10A", "core")
 
 
-def _noise(path: Path, first: list[float], second: list[float], calls: float = 1000) -> Noise:
+def _noise(
+    path: Path, first: list[float], second: list[float], calls: float = 1000
+) -> MachineNoise:
     """Return the noise of case a with these levels in each arm; case b is the same in all."""
     arms = [iter(first), iter(second)]
     journal = Journal(path)

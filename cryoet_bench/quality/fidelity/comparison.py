@@ -28,8 +28,8 @@ from cryoet_bench.quality.metrics.loss import relative
 from cryoet_bench.tomogram.phantom import Particle
 from cryoet_bench.volume.boxes import Stored, Triple, Voxels, boxes
 from cryoet_bench.volume.bricks import brick_shape, walk
+from cryoet_bench.volume.spacing import Spacing
 
-Spacing = tuple[float, float, float]
 # In standard deviations on either side of the mean, as the report's own pictures.
 _SHOWN = 3.0
 

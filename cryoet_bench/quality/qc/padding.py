@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.compiled import compiled
+from cryoet_bench.volume.boxes import Box
 
 Array = npt.NDArray[Any]
-Box = tuple[slice, slice, slice]
 
 # So many equal voxels in a row are no measurement; fewer may be, in a volume of few grey values.
 _RUN = 8

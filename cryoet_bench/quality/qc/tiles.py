@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.compiled import compiled
+from cryoet_bench.volume.boxes import Box
 
 Array = npt.NDArray[Any]
-Box = tuple[slice, slice, slice]
 
 # Voxels are counted in sd from the mean and cut off here: a hot voxel is no seam.
 REACH = 10.0
