@@ -29,6 +29,10 @@ class Known:
 
     Attributes
     ----------
+    what : str
+        In words.
+    benchmark, case : str
+        What shows it: asv's name, and the case in words.
     suspects : tuple of str
         Tags of the releases that may have made it.
     least, most : float

@@ -1,4 +1,4 @@
-"""What changed between releases, how sure that is, and how it is told.
+"""What changed between releases, how sure that is, and how it is reported.
 
 - The recorded history proposes: `history` reads every series of a `scope`, `steps` finds where a
   time jumps, `moves` collects what moved at each release, and `screen` makes it a `finding`:

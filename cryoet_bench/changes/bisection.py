@@ -124,7 +124,7 @@ class Bisection:
     budget : Budget
         How long it may take.
     tell : callable
-        Is told in words what is looked at.
+        Receives, in words, what is being compared.
     """
 
     campaign: Campaign
@@ -223,7 +223,7 @@ class Bisection:
 
 @dataclass(frozen=True)
 class _Time:
-    """A time or the like, told by the interval of its ratio to the first revision."""
+    """A time or the like: the interval of its ratio to the first revision decides."""
 
     benchmark: Benchmark
     case: Case
@@ -262,7 +262,7 @@ def _is_changed(case: PairedCase) -> bool:
 
 @dataclass(frozen=True)
 class _Value:
-    """An exact metric, told by which end's value is nearer."""
+    """An exact metric: the end whose value is nearer decides."""
 
     benchmark: Benchmark
     case: Case

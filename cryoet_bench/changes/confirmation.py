@@ -109,7 +109,7 @@ class Confirmation:
     low, high : float or None
         The interval of the ratio, which holds at every moment at once; None before it has ends.
     margin : float
-        The relative difference said beforehand not to matter.
+        The relative difference that does not matter, fixed beforehand.
     level : float
         The probability at most that the interval does not hold.
     blocks : int

@@ -243,7 +243,7 @@ class Finding:
 
     @property
     def is_slight(self) -> bool:
-        """Whether it is too small to be told beside others."""
+        """Whether it is too small to be reported alongside others."""
         return self.size < _SLIGHT.get(self.status, 1.0)
 
 
@@ -273,7 +273,7 @@ class Skipped:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Findings of one release that are told together: a trade-off, or a single finding.
+    """Findings of one release that are reported together: a trade-off, or a single finding.
 
     Attributes
     ----------

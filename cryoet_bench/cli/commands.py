@@ -64,7 +64,7 @@ class Group(TyperGroup):
         self.commands = Commands()  # type: ignore[assignment]
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; ctrl-C is told, and so is a question that is not answered with yes."""
+        """Run a command; report ctrl-C, and a question that is not answered with yes."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:  # of which typer makes an exit code without a word

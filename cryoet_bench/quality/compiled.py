@@ -1,4 +1,4 @@
-"""How the loops over voxels are compiled, said once.
+"""How the loops over voxels are compiled, in one place.
 
 numba rather than numpy, because one fused loop reads each voxel once where numpy makes a
 pass (and a temporary volume) for every operation; measured on the 3-D SSIM of a 256-cube,

@@ -251,9 +251,9 @@ def run(
         Address of the Dask scheduler on whose workers exact values are measured; this process
         otherwise. Times are always measured here, one at a time, after that.
     progress : callable
-        Told how far the work is.
+        Receives how far the work is.
     warn : callable
-        Told in a sentence, before the work begins, what may keep it from being finished.
+        Receives a sentence, before the work begins, on what may keep it from being finished.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""TOML files that users write, checked by a schema: what is wrong in one is told in a sentence."""
+"""A study's TOML files, checked by a schema: what is wrong in one is reported in a sentence."""
 
 from __future__ import annotations
 

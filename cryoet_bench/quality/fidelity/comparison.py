@@ -34,7 +34,7 @@ from cryoet_bench.volume.spacing import Spacing
 _SHOWN = 3.0
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being done, how many steps of it are done, and how many there are."""
+"""Receives what is being done, how many steps of it are done, and how many there are."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -221,7 +221,7 @@ def compare(
     particles : sequence of Particle, optional
         What is known to be in the reference.
     progress : callable, optional
-        Told how far the work is.
+        Receives how far the work is.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Are two volumes the same, bit by bit? Told in one pass that ends at the first difference."""
+"""Whether two volumes are the same, bit by bit: one pass that ends at the first difference."""
 
 from __future__ import annotations
 

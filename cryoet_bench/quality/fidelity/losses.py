@@ -160,7 +160,7 @@ def half_precision(evidence: Evidence) -> Defect | None:
 
 
 def _constant(part: Array) -> bool:
-    """Tell whether all voxels are the same, of which no precision can be told."""
+    """Tell whether all voxels are the same, which shows no precision."""
     return bool((part == part.flat[0]).all())
 
 

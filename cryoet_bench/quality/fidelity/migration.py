@@ -148,7 +148,7 @@ def verify_all(
     scheduler : str, optional
         Address of a Dask scheduler whose workers see the same files.
     done : callable
-        Told each row as it is finished.
+        Receives each row as it is finished.
 
     Returns
     -------

@@ -100,7 +100,7 @@ def examine_all(
     scheduler : str, optional
         Address of a Dask scheduler whose workers see the same files; this process otherwise.
     done : callable
-        Told each source and the row of its volume, as it is finished.
+        Receives each source and the row of its volume, as it is finished.
 
     Raises
     ------

@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 
 # A border that repeats a slice is at most so many slices wide; more are lost slices.
 _BORDER = 16
-# Of fewer slices than this, none is told to be padding.
+# With fewer slices than this, none is taken for padding.
 _LEAST = 8
 
 

@@ -257,7 +257,7 @@ def count_modes(survey: Survey) -> int:
         held + (0.0 if survey.histogram.discrete else 0.5)
     )
     weights = survey.histogram.counts[held].astype(np.float64)
-    # What was cut off piles up at the ends, which is told elsewhere.
+    # What was cut off piles up at the ends, which is reported elsewhere.
     weights[0] -= pile(survey, survey.at_minimum, at_start=True)
     weights[-1] -= pile(survey, survey.at_maximum, at_start=False)
     coarse = np.histogram(centres, edges, weights=weights)[0]

@@ -24,7 +24,7 @@ def volumes_in(
     folder : pathlib.Path
         Where to search.
     searching : callable
-        Told each folder that is searched.
+        Receives each folder that is searched.
 
     Raises
     ------
