@@ -8,7 +8,8 @@
   by side, `sequence` gives the interval that holds at every moment, `confirmation` keeps blocks and
   verdicts, and `unproposed` adds what only they have found.
 - Any two revisions: `comparison` goes case by case, `aspect_changes` by the `aspects` of the site.
-- Unreleased code: `gate` measures it against a release, `judgement` says what it does otherwise.
+- Unreleased code: `gate` measures it against a release, `judgement` says what it does otherwise,
+  and `gate_report` puts that into text.
 - The commit: `bisection` looks for the release, then the commit, that changed a benchmark.
 - For others: `notes` are release notes, `report` an issue with a script spelled out by `recipes`,
   and `reproduction` the command lines that measure it again.

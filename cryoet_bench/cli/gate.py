@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,22 +11,20 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from cryoet_bench.changes import gate_report
 from cryoet_bench.cli import bench, checkout, consoles, interruption, progress
 from cryoet_bench.cli.confirm import follow, percentage
 from cryoet_bench.cli.options import MARGIN, Margin, Minutes, Pattern, TomogramName
 from cryoet_bench.conclusion import INTERRUPTED
 from cryoet_bench.errors import InputError
-from cryoet_bench.files import Kind, outputs
+from cryoet_bench.files import outputs
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
 
 if TYPE_CHECKING:
     from cryoet_bench.changes.gate import Gate
-    from cryoet_bench.changes.judgement import GateOutcome, Judgement, Sensitivity
+    from cryoet_bench.changes.judgement import GateOutcome
     from cryoet_bench.measure.plan import Progress
 
-JSON = Kind("JSON file of a gate", b'"format": "cryoet-bench-gate"')
-MARKDOWN = Kind("Markdown file of a gate", b"<!-- cryoet-bench gate -->")
-_SHOWN = 25
 _console = consoles.for_results()
 _aside = consoles.aside()
 
@@ -80,7 +76,9 @@ def gate(
     from cryoet_bench.tomogram.cache import cache_dir
 
     share = percentage(margin)
-    written = outputs({JSON: json_file, MARKDOWN: markdown}, [tomogram, cache_dir()])
+    written = outputs(
+        {gate_report.JSON: json_file, gate_report.MARKDOWN: markdown}, [tomogram, cache_dir()]
+    )
     if any(one.is_printed for one in written.values()):
         _console.stderr = True
     revisions = checkout.known_revisions(root)
@@ -104,7 +102,7 @@ def gate(
         "cryoet-bench", "gate", candidate, "--against", base.name, *options, tomogram=tomogram
     )
     for kind, target in written.items():
-        render = as_json if kind == JSON else as_markdown
+        render = gate_report.as_json if kind == gate_report.JSON else gate_report.as_markdown
         target.write(render(outcome, reproduce))
     _print(outcome, reproduce)
     if interrupted:
@@ -143,160 +141,38 @@ def _print(outcome: GateOutcome, reproduce: str) -> None:
         _console.print(f"Moved with it: {', '.join(outcome.candidate.moved)}.", markup=False)
     if outcome.judgements:
         _print_judgements(outcome, reproduce)
-    _console.print(summary(outcome), markup=False, soft_wrap=True)
-    sensitivity = Table(box=None, padding=(0, 2, 0, 0))
+    _console.print(gate_report.summary(outcome), markup=False, soft_wrap=True)
+    table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("times of", "cases", "blocks", "found in all", "found in one"):
-        sensitivity.add_column(heading, justify="left" if heading == "times of" else "right")
+        table.add_column(heading, justify="left" if heading == "times of" else "right")
     for question in outcome.sensitivity:
-        sensitivity.add_row(*map(escape, _sensitivity(question)))
+        table.add_row(*map(escape, gate_report.sensitivity(question)))
     if outcome.sensitivity:
         _console.print("The smallest slowdown that would have been found:")
-        _console.print(sensitivity)
+        _console.print(table)
 
 
 def _print_judgements(outcome: GateOutcome, reproduce: str) -> None:
-    shown = outcome.judgements[:_SHOWN]
+    shown = outcome.judgements[: gate_report.SHOWN]
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("verdict", "benchmark", "case", "ratio", "interval"):
         table.add_column(heading, justify="right" if heading in {"ratio", "interval"} else "left")
     for one in shown:
-        cells = [one.verdict, one.title, one.case, _ratio(one), _interval(one)]
+        cells = [
+            one.verdict,
+            one.title,
+            one.case,
+            gate_report.ratio(one),
+            gate_report.interval(one),
+        ]
         table.add_row(*map(escape, cells))
     _console.print(table)
-    for reason in _reasons(outcome):
+    for reason in gate_report.reasons(outcome):
         _console.print(f"  {reason}", markup=False, soft_wrap=True)
     # Below the table, since a command that a column breaks into lines cannot be copied.
     told = f"To reproduce one: {reproduce} with, in the order of the table,"
     _console.print(told, markup=False, soft_wrap=True)
     for one in shown:
         _console.print(f"  --bench '{one.pattern}'", markup=False, soft_wrap=True)
-    if len(outcome.judgements) > _SHOWN:
-        _console.print(f"{len(outcome.judgements) - _SHOWN} more are in the JSON file.")
-
-
-def summary(outcome: GateOutcome) -> str:
-    """Return the verdict in one sentence."""
-    count = len(outcome.regressions)
-    words = {0: "no regression", 1: "1 regression"}.get(count, f"{count} regressions")
-    text = (
-        f"{words}: {outcome.exact} exact values and {outcome.timed} times compared in "
-        f"{outcome.minutes:.1f} min"
-    )
-    if outcome.missed:
-        text += f"; there was no time for {outcome.missed} more: give --minutes"
-    if outcome.leaning:
-        text += f"; {outcome.leaning} lean to slower and are not decided: give --minutes"
-    if not count and not outcome.is_enough:
-        text = f"too little was measured to judge: {text}"
-    return f"{text}."
-
-
-def as_json(outcome: GateOutcome, reproduce: str) -> str:
-    """Return the outcome for machines."""
-    document = {
-        "format": "cryoet-bench-gate",
-        "against": outcome.against.name,
-        "candidate": outcome.candidate.name,
-        "moved": outcome.candidate.moved,
-        "exit_code": outcome.exit_code,
-        "summary": summary(outcome),
-        "exact": outcome.exact,
-        "timed": outcome.timed,
-        "missed": outcome.missed,
-        "leaning": outcome.leaning,
-        "minutes": round(outcome.minutes, 2),
-        "judgements": [
-            {
-                **vars(one),
-                "is_regression": one.is_regression,
-                "command": f"{reproduce} --bench '{one.pattern}'",
-            }
-            for one in outcome.judgements
-        ],
-        "sensitivity": [vars(one) for one in outcome.sensitivity],
-    }
-    return json.dumps(document, indent=2) + "\n"
-
-
-def as_markdown(outcome: GateOutcome, reproduce: str) -> str:
-    """Return the outcome for a pull request.
-
-    What the candidate itself says, such as its exceptions, stands in code, where nothing is a
-    link, a mention or markup.
-    """
-    lines = [
-        MARKDOWN.mark.decode(),
-        f"### {code(outcome.candidate.label)} against {code(outcome.against.label)}",
-        "",
-        summary(outcome),
-    ]
-    if outcome.candidate.moved:
-        lines += ["", f"Moved with it: {code(', '.join(outcome.candidate.moved))}."]
-    if outcome.judgements:
-        lines += ["", *_table(outcome)]
-        lines += ["", *(f"- {code(reason)}" for reason in _reasons(outcome))]
-        commands = (f"{reproduce} --bench '{one.pattern}'" for one in outcome.judgements[:_SHOWN])
-        block = ["```", *(_plain(one, 400) for one in commands), "```"]
-        lines += ["", "<details><summary>Reproduce</summary>", "", *block, "</details>"]
-    if outcome.sensitivity:
-        lines += [
-            "",
-            "<details><summary>The smallest slowdown that would have been found</summary>",
-            "",
-            "| times of | cases | blocks | in all cases | in one case |",
-            "|---|--:|--:|--:|--:|",
-            *(_row(*_sensitivity(one)) for one in outcome.sensitivity),
-            "",
-            "</details>",
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _table(outcome: GateOutcome) -> Iterator[str]:
-    """Yield the lines of a table of what differs."""
-    yield "| verdict | benchmark | case | ratio | 99 % interval |"
-    yield "|---|---|---|--:|--:|"
-    for one in outcome.judgements[:_SHOWN]:
-        mark = "🔴" if one.is_regression else "🟢"
-        yield _row(f"{mark} {one.verdict}", one.title, code(one.case), _ratio(one), _interval(one))
-    if len(outcome.judgements) > _SHOWN:
-        yield ""
-        yield f"{len(outcome.judgements) - _SHOWN} more are in the JSON file."
-
-
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def code(text: str) -> str:
-    """Return text as code in a line or a table of Markdown, whatever it holds."""
-    return f"`{_plain(text, 200)}`".replace("|", "\\|")
-
-
-def _plain(text: str, length: int) -> str:
-    """Return text in one line without what ends a piece of code."""
-    line = " ".join(re.sub(r"[^\x20-\x7e]", " ", text.replace("`", "'")).split())
-    return line if len(line) <= length else f"{line[: length - 3]}..."
-
-
-def _reasons(outcome: GateOutcome) -> list[str]:
-    """Return why what fails does, each reason once."""
-    found = [f"{one.title}: {one.reason}" for one in outcome.judgements if one.reason]
-    return list(dict.fromkeys(found))[:_SHOWN]
-
-
-def _ratio(one: Judgement) -> str:
-    if one.ratio is not None:
-        return f"{one.ratio:.3f}"
-    if one.before is not None and one.after is not None:
-        return f"{one.before:g} to {one.after:g}"
-    return ""
-
-
-def _interval(one: Judgement) -> str:
-    return "" if one.interval is None else f"{one.interval[0]:.3f}-{one.interval[1]:.3f}"
-
-
-def _sensitivity(one: Sensitivity) -> Sequence[str]:
-    sizes = ["-" if size is None else f"{size:.0%}" for size in (one.of_all, one.of_one)]
-    return [one.title, str(one.cases), str(one.blocks), *sizes]
+    if len(outcome.judgements) > gate_report.SHOWN:
+        _console.print(f"{len(outcome.judgements) - gate_report.SHOWN} more are in the JSON file.")

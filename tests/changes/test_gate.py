@@ -11,9 +11,9 @@ import pytest
 
 from cryoet_bench.changes.confirmation import Block, CasePair
 from cryoet_bench.changes.gate import Gate
+from cryoet_bench.changes.gate_report import as_json, as_markdown, summary
 from cryoet_bench.changes.judgement import GateOutcome, Judgement, Question, Sensitivity
 from cryoet_bench.changes.pairing import PairedCase
-from cryoet_bench.cli.gate import as_json, as_markdown, summary
 from cryoet_bench.measure.plan import Selection
 from cryoet_bench.record.benchmark import Benchmark
 from tests.measured import campaign, last_two
