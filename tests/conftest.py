@@ -61,8 +61,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep the tests of a file in one process: what its fixtures make is made once."""
     from xdist.scheduler import LoadFileScheduling
 
-    # What -n chooses by itself; another --dist is the user's own.
-    return LoadFileScheduling(config, log) if config.getoption("dist") == "load" else None
+    if config.getoption("dist") != "load":  # the user's own; -n chooses this by itself
+        return None
+    # Else the files of most tests come first, and the longest test of all, which is alone, last.
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,6 @@ import tifffile
 from packaging.requirements import Requirement
 
 from cryoet_bench import extras
-from cryoet_bench.changes import pairing, proposals
-from cryoet_bench.cli import options
-from cryoet_bench.cli.confirm import confirm, percentage
 
 ROOT = Path(__file__).parents[2]
 # The names of modules whose distribution is called otherwise.
@@ -140,8 +137,3 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module.partition(".")[0])
     return found
-
-
-def test_the_limits_that_help_states_are_those_of_the_code() -> None:
-    assert percentage(options.MARGIN) == pairing.MARGIN
-    assert f"moved by {100 * (proposals.SUSPICIOUS - 1):.2g} %" in str(confirm.__doc__)
