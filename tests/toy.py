@@ -1,7 +1,8 @@
 """A small project to measure: three releases and a suite whose results are known beforehand.
 
 The environment, the processes, the repository and the result files are asv's real ones; only
-nothing is downloaded, because every "release" runs on the tests' own interpreter.
+nothing is downloaded, because every "release" runs on the tests' own interpreter, and nobody waits,
+because what is timed moves on a clock of its own.
 """
 
 from __future__ import annotations
@@ -33,8 +34,11 @@ import os
 import sys
 from pathlib import Path
 
+import asv_runner
 from asv import util
 from asv.environment import Environment
+
+from cryoet_bench.timeline import repository
 
 
 class ToyEnvironment(Environment):
@@ -45,41 +49,52 @@ class ToyEnvironment(Environment):
         super().__init__(conf, python, requirements, tagged_env_vars)
 
     def check_presence(self):
-        return Path(self._path).is_dir()
+        return Path(self._path, "asv_runner").is_dir()
 
     def _setup(self):
-        Path(self._path).mkdir(parents=True)
+        packages = Path(self._path)
+        packages.mkdir(parents=True)
+        (packages / "asv_runner").symlink_to(Path(asv_runner.__file__).parent)
 
     def install_project(self, conf, repo, commit_hash):
         if self.installed_commit_hash == commit_hash:
             return
-        self.checkout_project(repo, commit_hash)
-        folder, root = Path(self._build_root), Path.cwd()
+        self._set_commit_hash(commit_hash)
+        packages, root = Path(self._path), Path.cwd()
         if (root / "uninstallable").exists():
             raise util.ProcessError(["install"], 1, "", "no such package\\n")
-        pins = (folder / "requirements.txt").read_text()
-        newest = "zarr==3.1.1" in pins
-        (folder / "release.py").write_text(f"newest = {newest}\\n")
-        if newest and (root / "broken").read_text():
-            (folder / "zarr.py").write_text("import crc32c_of_long_ago\\n")
-        else:
-            (folder / "zarr.py").unlink(missing_ok=True)
+        newest = "zarr==3.1.1" in repository.requirements(Path(conf.repo), commit_hash)
+        broken = newest and (root / "broken").read_text()
+        (packages / "release.py").write_text(f"newest = {newest}\\n")
+        (packages / "numcodecs.py").touch()
+        (packages / "zarr.py").write_text("import crc32c_of_long_ago\\n" if broken else "")
         self._set_installed_commit_hash(commit_hash)
 
     def run(self, args, **kwargs):
-        path = {"PYTHONPATH": self._build_root, "ASV_PYTHONPATH": self._build_root}
+        # Without the tests' own packages (-S): asv_runner reads the metadata of all that are there.
+        path = {"PYTHONPATH": self._path, "ASV_PYTHONPATH": self._path}
         environ = {**kwargs.pop("env", os.environ), **path}
-        return util.check_output([sys.executable, *args], env=environ, **kwargs)
+        return util.check_output([sys.executable, "-S", *args], env=environ, **kwargs)
 """
 
 SUITE = '''
 import os
-import time
+import random
 from pathlib import Path
 
 import release
 
+elapsed = 0.0
 seen = []
+
+
+def timer():
+    return elapsed  # asv takes the clock of the module that it measures
+
+
+def take(seconds):
+    global elapsed
+    elapsed += seconds * (1 + random.expovariate(100))  # a delay of one in a hundred
 
 
 class Volume:
@@ -101,7 +116,7 @@ class Volume:
 
     def time_read(self, codec):
         """How long does a full read take?"""
-        time.sleep(0.02 if release.newest else 0.01)
+        take(0.02 if release.newest else 0.01)
 
     def track_bytes(self, codec):
         """How many bytes are stored?"""
@@ -121,7 +136,7 @@ class Control:
 
     def time_sleep(self):
         """How long does the machine sleep?"""
-        time.sleep(0.3 if (Path(os.environ["TOY_LOG"]).parent / "busy").exists() else 0.1)
+        take(0.3 if (Path(os.environ["TOY_LOG"]).parent / "busy").exists() else 0.1)
 
     time_sleep.control = True
     time_sleep.core = [""]

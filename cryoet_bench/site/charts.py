@@ -37,6 +37,7 @@ unit == 'seconds'
 """The labels of an axis of values, in the manner of `overview.value_in_words`."""
 
 
+@cache
 def script() -> str:
     """Return Vega's own script, which puts ``vegaEmbed`` into the page."""
     import vl_convert  # noqa: PLC0415

@@ -19,7 +19,7 @@ from cryoet_bench.measure.asv import explorer
 from cryoet_bench.measure.asv.processes import quiet
 from cryoet_bench.record.record import Series
 from cryoet_bench.site import serve
-from tests.measured import campaign, last_two
+from tests.measured import Once, campaign, last_two
 
 HASH = re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*[0-9])[0-9a-f]{8,40}\b")
 
@@ -31,8 +31,10 @@ def publish(root: Path) -> Path:
 
 
 @pytest.fixture
-def published(measured: Path) -> Path:
-    return publish(measured)
+def published(measured: Path, once: Once) -> Path:
+    """The site of the measured project, which is built once."""
+    built = once("published", lambda folder: shutil.copytree(publish(measured), folder / "html"))
+    return shutil.copytree(built / "html", measured / ".asv" / "html", dirs_exist_ok=True)
 
 
 def test_releases_have_names_and_dates_and_no_hash(published: Path) -> None:

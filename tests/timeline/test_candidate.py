@@ -18,6 +18,7 @@ from cryoet_bench.timeline.releases import Timeline
 from cryoet_bench.timeline.resolver import Resolver
 from cryoet_bench.timeline.revisions import Revisions
 from cryoet_bench.timeline.update import BEGINNING, update
+from tests.measured import Once
 from tests.package_index import CODE, Index, serve, wheel
 
 
@@ -40,9 +41,10 @@ def index(
 
 
 @pytest.fixture
-def timeline(tmp_path: Path, uv: Resolver) -> Timeline:
-    update(tmp_path / "timeline.toml", uv)
-    return releases.load(tmp_path / "timeline.toml")
+def timeline(tmp_path: Path, uv: Resolver, once: Once) -> Timeline:
+    """What the index holds before a test uploads more, which is the same for all."""
+    made = once("candidates", lambda folder: update(folder / "timeline.toml", uv))
+    return releases.load(Path(shutil.copy(made / "timeline.toml", tmp_path)))
 
 
 @pytest.fixture
