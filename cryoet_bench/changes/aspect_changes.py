@@ -1,8 +1,8 @@
 """Any two releases against each other, one aspect at a time.
 
 An aspect has many cases that a release moves together. Its value is their geometric mean, over the
-cases that both releases have, and its noise the spread of that mean between the rounds of one
-release: what all cases of a round share (the drift of the machine) is in it.
+cases that one suite measured on both releases, and its noise the spread of that mean between the
+rounds of one release: what all cases of a round share (the drift of the machine) is in it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from cryoet_bench.changes.aspects import Facet
 from cryoet_bench.changes.comparison import CONFIDENCE, ENOUGH_DEGREES, Shift, shift
 from cryoet_bench.record.benchmark import Benchmark, words
 from cryoet_bench.record.estimate import Noise, estimate, interval, pooled
-from cryoet_bench.record.journal import Journal
+from cryoet_bench.record.journal import Journal, Outcome
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
+    Integers = npt.NDArray[np.int64]
 
 Verdict = Literal[Shift, "unclear"]
 
@@ -69,6 +70,8 @@ class _Levels:
         Relative difference within which two exact values of a case are the same.
     wait : numpy.ndarray
         The one difference of two counts of a case that is chance.
+    suites : numpy.ndarray
+        A number for each suite that measured, of the shape of the values.
     """
 
     values: Floats
@@ -77,6 +80,7 @@ class _Levels:
     timed: bool
     tolerance: Floats
     wait: Floats
+    suites: Integers
 
 
 class AspectChanges:
@@ -104,7 +108,7 @@ class AspectChanges:
         self._tables: dict[str, list[list[AspectChange | None]]] = {}
 
     def compare(self, facet: Facet, before: str, after: str) -> AspectChange | None:
-        """Return how one revision compares with another; None where they share no case."""
+        """Return how one revision compares with another; None where no suite measured both."""
         old, new = (self.revisions.index(name) for name in (before, after))
         return self.all_of(facet)[old][new]
 
@@ -133,11 +137,11 @@ def _levels(
 ) -> dict[str, _Levels]:
     import numpy as np  # noqa: PLC0415
 
-    measured: dict[str, list[dict[str, list[float]]]] = {}
+    measured: dict[str, list[dict[str, Outcome]]] = {}
     for benchmark in benchmarks:
         known = [journal.outcomes(benchmark) for journal in journals.values()]
         measured[benchmark.name] = [
-            {words(case): outcome.levels for case, outcome in one.items() if outcome.value}
+            {words(case): outcome for case, outcome in one.items() if outcome.value}
             for one in known
         ]
     found = {}
@@ -150,14 +154,17 @@ def _levels(
             if facet.covers(benchmark.name, case)
         ]
         values = np.full((len(journals), len(cases)), np.nan)
+        suites: list[list[str]] = []
         series = []
         for row in range(len(journals)):
-            levels = [measured[benchmark.name][row].get(case, []) for benchmark, case in cases]
-            known_levels = [one for one in levels if one]
-            there = [bool(one) for one in levels]
-            values[row, there] = [math.log(estimate(one)) for one in known_levels]
+            outcomes = [measured[benchmark.name][row].get(case) for benchmark, case in cases]
+            levels = [one.levels for one in outcomes if one]
+            values[row, [bool(one) for one in outcomes]] = [
+                math.log(estimate(one)) for one in levels
+            ]
+            suites.append([one.suite if one else "" for one in outcomes])
             series.append(
-                [statistics.geometric_mean(one) for one in zip(*known_levels, strict=False)]
+                [statistics.geometric_mean(one) for one in zip(*levels, strict=False)]
             )  # of the rounds that all cases have
         found[facet.key] = _Levels(
             values=values,
@@ -166,6 +173,7 @@ def _levels(
             timed=any(benchmark.is_timed for benchmark in own),
             tolerance=np.array([benchmark.tolerance for benchmark, _ in cases]),
             wait=np.array([benchmark.wait for benchmark, _ in cases], float),
+            suites=np.unique(suites, return_inverse=True)[1].reshape(values.shape),
         )
     return found
 
@@ -174,7 +182,7 @@ def _table(levels: _Levels) -> list[list[AspectChange | None]]:
     import numpy as np  # noqa: PLC0415
 
     steps = levels.values[None, :, :] - levels.values[:, None, :]
-    shared = ~np.isnan(steps)
+    shared = ~np.isnan(steps) & (levels.suites[None, :, :] == levels.suites[:, None, :])
     count = shared.sum(axis=2)
     mean = np.where(shared, steps, 0.0).sum(axis=2) / np.maximum(count, 1)
     older = np.where(shared, levels.values[:, None, :], 0.0).sum(axis=2) / np.maximum(count, 1)

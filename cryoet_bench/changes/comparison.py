@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from cryoet_bench.record.benchmark import Benchmark, Case, words
@@ -90,9 +90,7 @@ class Change:
 
 def compare(benchmarks: Iterable[Benchmark], before: Journal, after: Journal) -> list[Change]:
     """Compare all cases that either revision has, those that stand out most first."""
-    benchmarks = list(benchmarks)
     pairs = [(one, before.outcomes(one), after.outcomes(one)) for one in benchmarks]
-    suites = {one.name: len(before.suites(one) | after.suites(one)) for one in benchmarks}
     series: dict[str, list[list[float]]] = {}
     for benchmark, old, new in pairs:
         if benchmark.is_timed:
@@ -104,7 +102,6 @@ def compare(benchmarks: Iterable[Benchmark], before: Journal, after: Journal) ->
         for benchmark, old, new in pairs
         for case in dict.fromkeys((*old, *new))
     ]
-    changes = [replace(one, same_suite=suites[one.benchmark] <= 1) for one in changes]
     return sorted(changes, key=_prominence)
 
 
@@ -134,6 +131,7 @@ def _compare_case(
         interval=bounds,
         verdict=verdict,
         is_control=benchmark.is_control,
+        same_suite=not (before and after) or before.suite == after.suite,
         reason=reasons[0] if reasons else "",
     )
 

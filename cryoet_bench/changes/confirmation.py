@@ -2,7 +2,7 @@
 
 They lie in one file beside the journals of a machine and a tomogram, which is only appended to.
 Each block is on the disk as soon as it was measured; a verdict is on all blocks of its pair and
-case that stand before it.
+case that stand before it and that its own suite measured.
 """
 
 from __future__ import annotations
@@ -191,6 +191,11 @@ class Ledger:
                 "remove that line"
             ) from error
 
+    def blocks_by(self, suite: str, pair: CasePair) -> list[Block]:
+        """Return the blocks of a pair that the suite of a checksum measured, in their order."""
+        visits = {one.id for one in self.visits.values() if one.project.get("suite") == suite}
+        return [one for one in self.blocks.get(pair, ()) if visits.issuperset(one.visits)]
+
     def append(self, entry: Visit | Block | Confirmation) -> None:
         """Add a visit, a block or a verdict, on the disk before this returns."""
         content = asdict(entry)
@@ -228,7 +233,8 @@ class Ledger:
     def _confirmation(self, content: dict[str, Any]) -> Confirmation:
         content["case"] = tuple(content["case"])
         pair = CasePair(*(content[field.name] for field in fields(CasePair)))
-        known = self.blocks.get(pair, [])[: content["blocks"]]
+        # Those of another suite stand before them.
+        known = self.blocks.get(pair, [])[-content["blocks"] :]
         content["before_samples"] = tuple(one for block in known for one in block.before)
         content["after_samples"] = tuple(one for block in known for one in block.after)
         return Confirmation(**content)

@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from cryoet_bench.changes import sequence
@@ -55,7 +55,7 @@ class PairedCase:
     margin : float
         The relative difference that does not matter.
     blocks : list of Block
-        Measured so far, in earlier runs, too.
+        Measured so far, in earlier runs by the same suite, too.
     problems : dict of str to Measured
         What the revisions gave that cannot run it, by their names.
     """
@@ -185,7 +185,7 @@ class Pairing:
         self.machine, self.tomogram = campaign.machine, campaign.tomogram
         self.before, self.after = revisions
         self.ledger = Ledger(campaign.record.own / self.machine / self.tomogram / CONFIRMATIONS)
-        self._root, self._origin = campaign.root, origin
+        self._root, self._origin, self._suite = campaign.root, origin, campaign.digest
         self._visits: tuple[str, ...] = ()
         self._laboratories: dict[str, Laboratory] = {}
         self._open = ExitStack()
@@ -224,7 +224,7 @@ class Pairing:
         margin: float = MARGIN,
         level: float = sequence.LEVEL,
     ) -> list[PairedCase]:
-        """Return some cases, with what earlier runs measured of them.
+        """Return some cases, with what earlier runs by the same suite measured of them.
 
         Each gets an equal share of the level, so all of their intervals hold together.
         """
@@ -234,7 +234,7 @@ class Pairing:
         return [
             PairedCase(
                 benchmark, case, pair, level / len(wanted), margin,
-                list(self.ledger.blocks.get(pair, ())),
+                self.ledger.blocks_by(self._suite, pair),
             )
             for (benchmark, case), pair in zip(wanted, pairs, strict=True)
         ]  # fmt: skip
@@ -291,9 +291,7 @@ class Pairing:
                 continue
             reached = self._confirmation(case)
             earlier = known.get(case.pair)
-            if earlier and (earlier.blocks, earlier.level, earlier.margin) == (
-                reached.blocks, reached.level, reached.margin,
-            ):  # fmt: skip
+            if earlier and earlier == replace(reached, at=earlier.at):
                 reached = earlier
             else:
                 self.ledger.append(reached)

@@ -49,9 +49,10 @@ def record(
     cryoet-bench record check FOLDER     check whether such a record may be merged
 
     All releases of all lines are measured on the phantom, the core tier first. Their order is
-    shuffled within each round, so that a drift of the machine does not look like history;
-    what was disturbed is measured again. Exact values are taken twice and compared. Interrupt it at
-    any time: a rerun resumes. The exit code is 1 if exact values did not repeat.
+    shuffled within each round, so that a drift of the machine does not look like history; times
+    that were disturbed are measured again, twice at most. Exact values are taken twice and
+    compared. Interrupt it at any time: a rerun resumes. The exit code is 1 if exact values did not
+    repeat.
     """
     if context.invoked_subcommand:
         return
@@ -211,7 +212,8 @@ def submit(
     if packed.refused:
         typer.echo(
             f"Left out {len(packed.refused)} visits that another suite or a changed checkout "
-            "measured: discard what they measured, and measure it again."
+            "measured: discard what the changed checkout measured, then run 'cryoet-bench record' "
+            "to measure it again."
         )
     if packed.is_new_suite:
         typer.echo(

@@ -20,13 +20,23 @@ _QUIET = 0.25
 
 
 def known_levels(
-    controls: Iterable[Benchmark], journals: Sequence[Journal]
+    controls: Iterable[Benchmark], journals: Sequence[Journal], suite: str
 ) -> dict[tuple[str, Case], list[float]]:
-    """Return the levels of the controls in the sound rounds of some journals, in seconds."""
+    """Return the levels of the controls in the sound rounds of some journals, in seconds.
+
+    Parameters
+    ----------
+    controls : iterable of Benchmark
+        Which.
+    journals : sequence of Journal
+        All of one machine.
+    suite : str
+        Checksum of the suite whose rounds count, as another one's controls may do other work.
+    """
     known: dict[tuple[str, Case], list[float]] = {}
     for control in controls:
         for journal in journals:
-            for case, outcome in journal.outcomes(control).items():
+            for case, outcome in journal.outcomes(control, suite).items():
                 if outcome.status == "passed" and outcome.grade == "sound":
                     known.setdefault((control.name, case), []).extend(outcome.levels)
     return known

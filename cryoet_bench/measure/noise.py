@@ -19,7 +19,7 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.files import write_text
 from cryoet_bench.record.benchmark import Benchmark, Case, words
 from cryoet_bench.record.estimate import estimate
-from cryoet_bench.record.journal import Journal, Measured, now
+from cryoet_bench.record.journal import Journal, now
 
 NOISY = 0.10
 """Relative spread above which a case is named as noisy."""
@@ -181,15 +181,13 @@ def compare_arms(
 
 def _arms(benchmark: Benchmark, journal: Journal) -> dict[Case, tuple[list[float], list[float]]]:
     """Return the levels of each case in both arms; a repeated visit replaces a disturbed one."""
-    latest: dict[tuple[Case, int], Measured] = {}
-    for entry in journal.rounds:
-        if (entry.benchmark, entry.version) == (benchmark.name, benchmark.version):
-            latest |= {(measured.case, entry.round): measured for measured in entry.cases}
     found: dict[Case, tuple[list[float], list[float]]] = {}
-    for (case, number), measured in latest.items():
+    for case, every in journal.measurements(benchmark).items():
+        latest = {entry.round: measured for entry, measured in every}
         arms = found.setdefault(case, ([], []))
-        if measured.status == "passed" and measured.level is not None:
-            arms[arm(number)].append(measured.level)
+        for number, measured in latest.items():
+            if measured.status == "passed" and measured.level is not None:
+                arms[arm(number)].append(measured.level)
     return found
 
 

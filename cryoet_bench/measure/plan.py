@@ -75,6 +75,25 @@ class Selection:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What is to be known of a benchmark on each revision.
+
+    Attributes
+    ----------
+    benchmark : Benchmark
+        Which.
+    cases : tuple of (tuple of str)
+        Those of its cases.
+    rounds : int
+        How many rounds of each.
+    """
+
+    benchmark: Benchmark
+    cases: tuple[Case, ...]
+    rounds: int
+
+
+@dataclass(frozen=True)
 class Stop:
     """A revision that is visited in a round, and what is measured there.
 
@@ -110,16 +129,18 @@ def missing(
     benchmark: Benchmark,
     cases: Sequence[Case],
     journal: Journal,
+    digest: str,
     number: int,
     *,
     retry: bool = False,
 ) -> tuple[Case, ...]:
     """Return the cases of a benchmark that still need their round `number`.
 
-    What is not available is not measured again, what failed only on `retry`.
+    What is not available is not measured again, what failed only on `retry`. Only what the suite of
+    this `digest` measured is done.
     """
-    outcomes = journal.outcomes(benchmark)
-    known = journal.round_numbers(benchmark)
+    outcomes = journal.outcomes(benchmark, digest)
+    known = journal.round_numbers(benchmark, digest)
     done = {"n/a"} if retry else {"n/a", "failed"}
     return tuple(
         case
@@ -131,10 +152,9 @@ def missing(
 
 def itinerary(
     revisions: Sequence[Revision],
-    suite: Mapping[str, Benchmark],
-    chosen: Mapping[str, Sequence[Case]],
+    wanted: Sequence[Wanted],
     journals: Mapping[str, Journal],
-    rounds: Mapping[str, int],
+    digest: str,
     *,
     retry: bool = False,
     shuffled: bool = False,
@@ -148,20 +168,18 @@ def itinerary(
     ----------
     revisions : sequence of Revision
         Oldest first.
-    suite : mapping of str to Benchmark
-        All benchmarks.
-    chosen : mapping of str to sequence of Case
-        The cases of each benchmark.
+    wanted : sequence of Wanted
+        In the order in which it is measured.
     journals : mapping of str to Journal
         By the revision's name.
-    rounds : mapping of str to int
-        Of each benchmark.
+    digest : str
+        Checksum of the suite: what another one measured is measured again.
     retry : bool
         Measure again what failed.
     shuffled : bool
         Visit the revisions of each round in an order that chance decides, the same in every run.
     """
-    last = max((rounds[name] for name in chosen), default=0)
+    last = max((one.rounds for one in wanted), default=0)
     stops = []
     for number in range(1, last + 1):
         order = list(revisions if number % 2 == 0 else reversed(revisions))
@@ -170,10 +188,12 @@ def itinerary(
         for revision in order:
             journal = journals[revision.name]
             work = tuple(
-                (suite[name], cases)
-                for name, wanted in chosen.items()
-                if number <= rounds[name]
-                and (cases := missing(suite[name], wanted, journal, number, retry=retry))
+                (one.benchmark, cases)
+                for one in wanted
+                if number <= one.rounds
+                and (
+                    cases := missing(one.benchmark, one.cases, journal, digest, number, retry=retry)
+                )
             )
             if any(not benchmark.is_control for benchmark, _ in work):
                 stops.append(Stop(revision, number, last, work))

@@ -25,6 +25,7 @@ from cryoet_bench.measure.plan import (
     Progress,
     Selection,
     Stop,
+    Wanted,
     itinerary,
     missing,
     seconds_per_case,
@@ -99,14 +100,18 @@ class Campaign:
         return Laboratory(self.root, self.tomogram, self._prepared_tier)
 
     @cached_property
+    def digest(self) -> str:
+        """The checksum of the suite: what another one measured is measured again."""
+        return suite.digest(self.root)
+
+    @cached_property
     def suite(self) -> dict[str, Benchmark]:
         """All benchmarks, as they describe themselves beside one revision of the timeline."""
-        digest = suite.digest(self.root)
-        known = self.record.suite(digest)
+        known = self.record.suite(self.digest)
         if not known:
             newest = self.revisions.last(3)[::-1]
             known = self.laboratory.discover(newest)
-            self.record.describe_suite(known, digest)
+            self.record.describe_suite(known, self.digest)
         return known
 
     @cached_property
@@ -134,11 +139,13 @@ class Campaign:
         with self._turn(), self.laboratory:
             machine.introduce(self.machine)
             journals = {revision.name: self.journal(revision) for revision in revisions}
-            rounds = {name: self._rounds(benchmark) for name, benchmark in self.suite.items()}
+            wanted = [
+                Wanted(self.suite[name], cases, self._rounds(self.suite[name]))
+                for name, cases in self.chosen.items()
+            ]
             stops = itinerary(
-                revisions, self.suite, self.chosen, journals, rounds,
-                retry=self.retry, shuffled=self.shuffled,
-            )  # fmt: skip
+                revisions, wanted, journals, self.digest, retry=self.retry, shuffled=self.shuffled
+            )
             clock = Clock(stops, self._seconds())
             retried: set[tuple[str, str, Case]] = set()
             for stop in stops:
@@ -234,7 +241,7 @@ class Campaign:
         if broken:
             return Measured(case, "failed", reason=broken)
         # All rounds of a case make the same number of calls per sample.
-        outcome = journal.outcomes(benchmark).get(case)
+        outcome = journal.outcomes(benchmark, self.digest).get(case)
         rounds = outcome.rounds if outcome else ()
         number = next((one.number for one in rounds if one.number), None)
         return self.laboratory.measure(benchmark, case, number)
@@ -250,9 +257,9 @@ class Campaign:
         again = [
             case for case in planned if (stop.revision.name, benchmark.name, case) not in retried
         ]
-        first = missing(benchmark, again, journal, stop.round, retry=self.retry)
+        first = missing(benchmark, again, journal, self.digest, stop.round, retry=self.retry)
         rest = [case for case in planned if case not in again]
-        return (*first, *missing(benchmark, rest, journal, stop.round))
+        return (*first, *missing(benchmark, rest, journal, self.digest, stop.round))
 
     def _begin(self, journal: Journal) -> str:
         """Open a visit in the journal, with all that was in force, and return its name."""
@@ -295,7 +302,7 @@ class Campaign:
             for series in self.record.series()
             if series.machine == self.machine
         ]
-        return controls.known_levels(self._controls, journals)
+        return controls.known_levels(self._controls, journals, self.digest)
 
     def _seconds(self) -> dict[str, float]:
         sizes = {

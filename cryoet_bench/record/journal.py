@@ -126,12 +126,15 @@ class Outcome:
         Why it failed or is not available.
     grade : {"sound", "quick", "disturbed"}
         Of the rounds that count.
+    suite : str
+        Checksum of the one suite that measured them; empty where it is unknown.
     """
 
     status: Status
     rounds: tuple[Measured, ...]
     reason: str = ""
     grade: Grade = "sound"
+    suite: str = ""
 
     @cached_property
     def levels(self) -> list[float]:
@@ -220,38 +223,56 @@ class Journal:
         benchmark : Benchmark
             Which.
         suite : str, optional
-            Only what the suite of this checksum measured.
+            Checksum of the suite whose rounds count. Where none is named it is, for each case, the
+            one that measured it last: a change of the suite must not look like one of zarr.
         """
-        known: dict[Case, list[tuple[Grade, Measured]]] = {}
-        for entry in self.rounds:
-            if (entry.benchmark, entry.version) == (benchmark.name, benchmark.version) and (
-                suite is None or suite == self.suite_of(entry)
-            ):
-                for measured in entry.cases:
-                    known.setdefault(measured.case, []).append((self._grade(entry), measured))
-        return {case: _outcome(rounds, benchmark.is_timed) for case, rounds in known.items()}
-
-    def round_numbers(self, benchmark: Benchmark) -> dict[Case, set[int]]:
-        """Return which rounds of each case did not fail and were no quick ones."""
-        found: dict[Case, set[int]] = {}
-        for entry in self.rounds:
-            if (
-                entry.benchmark == benchmark.name
-                and entry.version == benchmark.version
-                and self._grade(entry) != "quick"
-            ):
-                for measured in entry.cases:
-                    if measured.status != "failed":
-                        found.setdefault(measured.case, set()).add(entry.round)
-        return found
-
-    def suites(self, benchmark: Benchmark) -> set[str]:
-        """Return the checksums of the suites that measured a benchmark in its present version."""
         return {
-            self.suite_of(entry)
-            for entry in self.rounds
-            if entry.visit in self.visits
-            and (entry.benchmark, entry.version) == (benchmark.name, benchmark.version)
+            case: _outcome(
+                [(self._grade(entry), measured) for entry, measured in every],
+                benchmark.is_timed,
+                self.suite_of(every[-1][0]),
+            )
+            for case, every in self.measurements(benchmark, suite).items()
+        }
+
+    def measurements(
+        self, benchmark: Benchmark, suite: str | None = None
+    ) -> dict[Case, list[tuple[Round, Measured]]]:
+        """Return what one suite measured of each case, in that order, with the rounds it was in.
+
+        Parameters
+        ----------
+        benchmark, suite
+            As in `outcomes`.
+        """
+        found: dict[Case, dict[str, list[tuple[Round, Measured]]]] = {}
+        for entry in self.rounds:
+            if (entry.benchmark, entry.version) != (benchmark.name, benchmark.version):
+                continue
+            own = self.suite_of(entry)
+            for measured in entry.cases if suite in {None, own} else ():
+                by_suite = found.setdefault(measured.case, {})
+                # The suite that measured last comes last.
+                by_suite[own] = [*by_suite.pop(own, ()), (entry, measured)]
+        return {case: list(by_suite.values())[-1] for case, by_suite in found.items()}
+
+    def round_numbers(self, benchmark: Benchmark, suite: str) -> dict[Case, set[int]]:
+        """Return which rounds of each case are done: they did not fail and were no quick ones.
+
+        Parameters
+        ----------
+        benchmark : Benchmark
+            Which, in its present version.
+        suite : str
+            Checksum of the suite that measures; no round of another suite stands for one of its.
+        """
+        return {
+            case: {
+                entry.round
+                for entry, measured in every
+                if measured.status != "failed" and self._grade(entry) != "quick"
+            }
+            for case, every in self.measurements(benchmark, suite).items()
         }
 
     def suite_of(self, entry: Round) -> str:
@@ -330,17 +351,17 @@ def _round(fields: dict[str, Any]) -> Round:
     return Round(**fields, cases=cases)
 
 
-def _outcome(rounds: Sequence[tuple[Grade, Measured]], is_timed: bool) -> Outcome:
+def _outcome(rounds: Sequence[tuple[Grade, Measured]], is_timed: bool, suite: str) -> Outcome:
     last = rounds[-1][1]
     if last.status != "passed":
-        return Outcome(last.status, (last,), last.reason, rounds[-1][0])
+        return Outcome(last.status, (last,), last.reason, rounds[-1][0], suite)
     passed = [(grade, one) for grade, one in rounds if one.status == "passed"]
     if not is_timed:  # exact metrics have no noise: the newest stands for all
-        return Outcome("passed", (last,))
+        return Outcome("passed", (last,), suite=suite)
     for grade in _GRADES:
         counting = tuple(one for found, one in passed if found == grade)
         if counting:
-            return Outcome("passed", counting, grade=grade)
+            return Outcome("passed", counting, grade=grade, suite=suite)
     raise AssertionError("a round has one of the grades")
 
 

@@ -23,9 +23,9 @@ class Summary:
     passed, not_available, failed : int
         Cases.
     rounds : float
-        Median number of rounds of the times that passed; 0 where there is none.
+        Median number of rounds that count of the times that passed; 0 where there is none.
     visits, disturbed : int
-        Visits, and those of them during which something else ran on the measured core.
+        Visits, and those of them whose controls were off.
     seconds : float
         What was measured took so long.
     exact_twice, exact_differing : int
@@ -91,7 +91,7 @@ def summarize(series: Series, journal: Journal, suite: Iterable[Benchmark]) -> S
 def repeats(
     benchmark: Benchmark, journal: Journal, suite: str | None = None
 ) -> dict[Case, list[Measured]]:
-    """Return all measurements of each case that was measured more than once.
+    """Return all measurements of each case that one suite measured more than once.
 
     Parameters
     ----------
@@ -100,16 +100,13 @@ def repeats(
     journal : Journal
         Of one revision.
     suite : str, optional
-        Only what the suite of this checksum measured.
+        Checksum of the suite; of each case the one that measured it last, where none is named.
     """
-    found: dict[Case, list[Measured]] = {}
-    for entry in journal.rounds:
-        if (entry.benchmark, entry.version) == (benchmark.name, benchmark.version) and (
-            suite is None or suite == journal.suite_of(entry)
-        ):
-            for measured in entry.cases:
-                found.setdefault(measured.case, []).append(measured)
-    return {case: every for case, every in found.items() if len(every) > 1}
+    return {
+        case: [measured for _, measured in every]
+        for case, every in journal.measurements(benchmark, suite).items()
+        if len(every) > 1
+    }
 
 
 def differences(benchmark: Benchmark, journal: Journal) -> dict[Case, float]:

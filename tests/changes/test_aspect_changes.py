@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,13 +66,26 @@ def test_noise_is_the_same(pairs: AspectChanges) -> None:
 
 def test_a_wait_that_was_over_early_is_no_change_of_calls() -> None:
     calls = np.log([[479.0], [486.0], [472.0], [487.0]])
-    own = _Levels(calls, [1] * 4, pooled([]), False, np.array([0.01]), np.array([7.0]))
+    suites = np.zeros((4, 1), int)
+    own = _Levels(calls, [1] * 4, pooled([]), False, np.array([0.01]), np.array([7.0]), suites)
     found = [one.verdict for one in _table(own)[0] if one]
     assert found == ["same", "same", "same", "worse"]
 
 
 def test_what_one_release_lacks_is_not_compared(pairs: AspectChanges) -> None:
     assert pairs.compare(_facet("read-v3"), "zarr-2.18.7", "zarr-3.4.2") is None
+
+
+def test_what_two_suites_measured_is_not_compared(tmp_path: Path, releases: list[Revision]) -> None:
+    record, names = Record(tmp_path), [one.name for one in releases[-3:]]
+    synthetic.make(record, releases[-3:], steps=())
+    journals = {name: record.journal(Series("epyc-2-cores", "phantom-10A", name)) for name in names}
+    for name in names[1:]:
+        known = journals[name].visits
+        known |= {it: replace(visit, project={"suite": "new"}) for it, visit in known.items()}
+    pairs = AspectChanges(list(record.suite().values()), journals, facets())
+    found = [pairs.compare(_facet("read-v3"), before, names[2]) for before in names[:2]]
+    assert [one is not None for one in found] == [False, True]
 
 
 def test_the_best_release_is_the_one_with_least(pairs: AspectChanges) -> None:

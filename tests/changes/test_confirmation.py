@@ -65,6 +65,19 @@ def test_a_verdict_comes_back_with_the_samples_of_its_blocks(record: Record) -> 
     assert set(again.visits) == {"a"}
 
 
+def test_a_verdict_rests_on_blocks_of_one_suite(record: Record) -> None:
+    written = ledger(record.own)
+    for suite in ("old", "new"):
+        for name in (f"{suite}-a", f"{suite}-b"):
+            written.append(Visit(name, BLOCK.at, "cryoet-bench confirm", project={"suite": suite}))
+    later = replace(BLOCK, visits=("new-a", "new-b"), before=BLOCK.after, after=BLOCK.before)
+    for entry in (replace(BLOCK, visits=("old-a", "old-b")), later, VERDICT):
+        written.append(entry)
+    assert ledger(record.own).blocks_by("new", PAIR) == [later]
+    (found,) = confirmations(record, "vm", "phantom-10A")
+    assert (found.before_samples, found.after_samples) == (later.before, later.after)
+
+
 def test_the_latest_verdict_of_both_folders_counts(record: Record) -> None:
     ledger(record.own).append(VERDICT)
     later = replace(VERDICT, verdict="equivalent", at="2026-11-26T10:00:00.000+00:00")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cryoet_bench.changes.comparison import compare
 from cryoet_bench.errors import InputError
 from cryoet_bench.harness import turn
 from cryoet_bench.measure.asv import commands
@@ -106,14 +107,34 @@ def test_more_rounds_are_added_to_those_there(measured: Path) -> None:
 def test_what_failed_is_measured_again_on_demand_and_has_failed_nowhere(measured: Path) -> None:
     _, newest = last_two(measured)
     ran = len(processes(measured))
-    suite = measured / "benchmarks" / "volume.py"
-    suite.write_text(suite.read_text().replace('release.newest and codec == "none"', "False"))
+    (measured / "mended").touch()
     list(campaign(measured, retry=True).measure([newest]))
     assert processes(measured)[ran:] == ["none"]
     assert outcomes(measured, newest, BYTES)[NONE].value == 7.0
     assert counts(measured)[newest.name] == (8, 0, 0)
     mine = campaign(measured)
     assert failures(mine.record.cases([newest])).empty
+
+
+def test_what_another_suite_measured_is_measured_again(measured: Path) -> None:
+    """Once its rounds counted as done, and shared an estimate with those of the present suite."""
+    before, newest = last_two(measured)
+    earlier, ran = outcomes(measured, newest, READ)[ZSTD], len(processes(measured))
+    suite = measured / "benchmarks" / "volume.py"  # the version of its benchmarks stays
+    suite.write_text(suite.read_text().replace("sleep(0.02 if", "sleep(0.06 if"))
+    chosen = Selection("core", r"time_read\('zstd'")
+    mine = campaign(measured, selection=chosen, rounds=1)
+    list(mine.measure([newest]))
+    assert processes(measured)[ran:] == ["zstd"]
+    found = mine.journal(newest).outcomes(mine.suite[READ])[ZSTD]
+    assert (len(earlier.rounds), len(found.rounds)) == (2, 1)
+    assert found.suite == mine.digest != earlier.suite
+    assert found.value is not None
+    assert found.value >= 0.06
+    assert mine.journal(newest).outcomes(mine.suite[READ], earlier.suite)[ZSTD] == earlier
+    pair = compare([mine.suite[READ]], mine.journal(before), mine.journal(newest))
+    assert {one.case: one.same_suite for one in pair} == {"none": True, "zstd": False, "late": True}
+    assert list(campaign(measured, selection=chosen, rounds=1).measure([newest])) == []
 
 
 def test_a_case_that_fails_again_is_not_retried_in_every_round(measured: Path) -> None:

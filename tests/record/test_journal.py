@@ -15,6 +15,7 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.record.benchmark import Benchmark
 from cryoet_bench.record.estimate import estimate
 from cryoet_bench.record.journal import Journal, Measured, Round, Status, Visit
+from cryoet_bench.record.summary import differences
 
 CASE = ("'a'",)
 TIME = Benchmark({"name": "read.time", "version": "1", "type": "time", "params": [["'a'"]]})
@@ -66,7 +67,7 @@ def test_a_failure_stands_until_the_case_is_measured_again(journal: Journal) -> 
     add(journal, measured("passed", 8.0), 2)
     outcome = journal.outcomes(TIME)[CASE]
     assert (outcome.status, outcome.levels, outcome.value) == ("passed", [2.0, 8.0], 2.0)
-    assert journal.round_numbers(TIME) == {CASE: {1, 2}}
+    assert journal.round_numbers(TIME, "") == {CASE: {1, 2}}
 
 
 def test_disturbed_and_quick_rounds_count_only_where_there_are_no_sound_ones(
@@ -82,7 +83,7 @@ def test_disturbed_and_quick_rounds_count_only_where_there_are_no_sound_ones(
     add(journal, measured("passed", 1.0), 3, "sound")
     found.append((journal.outcomes(TIME)[CASE].value, journal.outcomes(TIME)[CASE].grade))
     assert found == [(5.0, "quick"), (1.0, "sound")]
-    assert journal.round_numbers(TIME) == {CASE: {1, 3}}, "a quick round is no round"
+    assert journal.round_numbers(TIME, "") == {CASE: {1, 3}}, "a quick round is no round"
 
 
 def test_a_disturbance_does_not_touch_exact_values(journal: Journal) -> None:
@@ -128,6 +129,23 @@ def test_another_version_of_a_benchmark_is_another_question(journal: Journal) ->
     add(journal, measured("passed", 2.0))
     changed = Benchmark({**TIME.description, "version": "2"})
     assert journal.outcomes(changed) == {}
+
+
+def test_rounds_of_different_suites_share_no_estimate(journal: Journal) -> None:
+    rounds = [("old", 1, 2.0, 17.0), ("old", 2, 3.0, 17.0), ("new", 1, 5.0, 16.0)]
+    for suite, number, seconds, size in rounds:
+        visit = Visit(
+            f"{suite}-{number}", "2026-01-01T00:00:00+00:00", "", project={"suite": suite}
+        )
+        journal.begin(visit)
+        add(journal, measured("passed", seconds), number, visit.id)
+        add(journal, measured(value=size), number, visit.id, SIZE)
+    outcome = journal.outcomes(TIME)[CASE]
+    assert (outcome.suite, outcome.levels) == ("new", [5.0])
+    assert journal.outcomes(TIME, "old")[CASE].levels == [2.0, 3.0]
+    done = [journal.round_numbers(TIME, suite) for suite in ("old", "new", "another")]
+    assert done == [{CASE: {1, 2}}, {CASE: {1}}, {}]
+    assert not differences(SIZE, journal), "no exact value failed to repeat"
 
 
 def test_a_line_without_its_end_is_dropped_and_the_next_one_whole(journal: Journal) -> None:

@@ -5,6 +5,7 @@ Plain asv keeps results after a whole round of a release, in files of its own.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -90,8 +91,9 @@ class Recorded(Results):  # type: ignore[misc]
         return installed is not None and installed.revision.commit == self.commit_hash
 
     def _number(self, benchmark: Benchmark) -> int:
-        known = self._journal.round_numbers(benchmark)
-        return 1 + max((max(numbers) for numbers in known.values()), default=0)
+        suite = self._journal.visits[self._visit].project["suite"]
+        known = self._journal.round_numbers(benchmark, suite)
+        return 1 + max(itertools.chain.from_iterable(known.values()), default=0)
 
 
 class Removable(Results):  # type: ignore[misc]
