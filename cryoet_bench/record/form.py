@@ -132,8 +132,8 @@ class DiscardedLine(_Strict):
 Line = VisitLine | RoundLine | DisturbedLine | DiscardedLine
 
 
-class Pair(_Strict):
-    """Two releases on one case."""
+class CasePair(_Strict):
+    """One case on two releases."""
 
     before: Name
     after: Name
@@ -146,7 +146,7 @@ class BlockLine(_Strict):
     """A few processes of each release, measured one after the other."""
 
     kind: Literal["block"]
-    pair: Pair
+    pair: CasePair
     at: Moment
     seconds: Annotated[float, Field(ge=0, lt=1e5, allow_inf_nan=False)]
     order: Annotated[str, Field(pattern=r"^[AB]{2,16}$")]
@@ -179,9 +179,9 @@ class ConfirmationLine(_Strict):
     at: Moment
 
     @property
-    def pair(self) -> Pair:
+    def pair(self) -> CasePair:
         """What it is a verdict on."""
-        return Pair(
+        return CasePair(
             before=self.before, after=self.after, benchmark=self.benchmark, version=self.version,
             case=self.case,
         )  # fmt: skip

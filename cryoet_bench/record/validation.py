@@ -24,12 +24,12 @@ from cryoet_bench.record.form import (
     OF_CONFIRMATIONS,
     OF_JOURNAL,
     BlockLine,
+    CasePair,
     ConfirmationLine,
     DisturbedLine,
     Line,
     Machine,
     MeasuredLine,
-    Pair,
     RoundLine,
     Ruling,
     VisitLine,
@@ -370,7 +370,7 @@ class _Rulings:
     def faults(self) -> Iterator[str]:
         """Yield what is wrong with each visit, then with each block and each verdict."""
         yield from self._visit_faults()
-        blocks: Counter[Pair] = Counter()
+        blocks: Counter[CasePair] = Counter()
         for entry in self.entries:
             if isinstance(entry, VisitLine):
                 continue
@@ -411,7 +411,7 @@ class _Rulings:
         return [entry for entry in self.entries if isinstance(entry, BlockLine)]
 
     @cached_property
-    def _past(self) -> set[Pair]:
+    def _past(self) -> set[CasePair]:
         """What another accepted suite measured, if perhaps not it alone."""
         past = {name for name, visit in self._visits.items() if self.rules.is_past(visit)}
         return {block.pair for block in self._blocks if not past.isdisjoint(block.visits)}

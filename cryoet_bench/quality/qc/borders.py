@@ -33,11 +33,11 @@ def padding(sweeper: Sweeper, sums: Sums) -> Padding:
     ):
         return known
     ranges, repeated = [], set(known.repeated)
-    profiles = (sums.z, sums.y, sums.x)
-    for axis, (profile, span) in enumerate(zip(profiles, known.box, strict=True)):
+    of_slices = (sums.z, sums.y, sums.x)
+    for axis, (powers, span) in enumerate(zip(of_slices, known.box, strict=True)):
         constant = _constant(sums, axis)
         left = pad.inside(constant, (span.start, span.stop))
-        inner = _without_repeats(sweeper.array, axis, profile, left)
+        inner = _without_repeats(sweeper.array, axis, powers, left)
         if inner != left:
             repeated.add("zyx"[axis])
         ranges.append(inner)

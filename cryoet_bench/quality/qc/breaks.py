@@ -78,8 +78,22 @@ class Break:
 
 
 @dataclass(frozen=True)
-class Profile:
-    """Slices along an axis: voxels, mean, spread, and log energy of the change to the next."""
+class SliceSeries:
+    """The slices along an axis as a series; NaN where a slice has too few voxels to tell.
+
+    Attributes
+    ----------
+    voxels : numpy.ndarray
+        Finite voxels of each.
+    mean : numpy.ndarray
+        Of each, in standard deviations of the volume from its mean.
+    spread : numpy.ndarray
+        Natural logarithm of the standard deviation of each.
+    change : numpy.ndarray
+        Natural logarithm of the mean squared difference of each to the next.
+    correlation : numpy.ndarray
+        Of each with the next.
+    """
 
     voxels: Array
     mean: Array
@@ -101,8 +115,8 @@ class Profile:
         return np.asarray(np.log(np.maximum(1 - self.correlation, 1e-9)))
 
 
-def profile(planes: Planes) -> Profile:
-    """Return how the slices along an axis vary and continue each other; NaN where too few voxels.
+def slice_series(planes: Planes) -> SliceSeries:
+    """Return the slices along an axis as a series.
 
     The correlation of neighbours follows from E[(a - b)^2] = var a + var b + (mean a - mean b)^2
     - 2 cov(a, b).
@@ -123,7 +137,7 @@ def profile(planes: Planes) -> Profile:
         correlation = covariance / np.sqrt(variance[1:] * variance[:-1])
         change = np.log(np.maximum(step, _TINY))
         spread = 0.5 * np.log(np.maximum(variance, _TINY))
-    return Profile(voxels, mean, spread, change, correlation)
+    return SliceSeries(voxels, mean, spread, change, correlation)
 
 
 def _all(values: Array) -> Array:
@@ -132,7 +146,7 @@ def _all(values: Array) -> Array:
 
 def breaks(planes: Planes, axis: int) -> list[Break]:
     """Return where slices along an axis do not continue, the largest excess first."""
-    found = profile(planes)
+    found = slice_series(planes)
     if not found.is_long:
         return []
     items = [item for item in _broken(found, axis) if _whole(item, planes)]
@@ -153,7 +167,7 @@ def beside(item: Break) -> list[int]:
 
 def lost_likeness(planes: Planes, items: list[Break]) -> float:
     """Return by how much the correlations at breaks fall below those of the pairs around them."""
-    found = profile(planes).correlation
+    found = slice_series(planes).correlation
     pairs = {p for item in items for p in range(item.slices[0] - 1, item.slices[1] + 1)}
     fall = robust.around(found) - found
     return float(sum(max(0.0, fall[p]) for p in pairs if 0 <= p < fall.size))
@@ -187,7 +201,7 @@ def _whole(item: Break, planes: Planes) -> bool:
     return bool(np.mean(np.sign(known) == np.sign(np.median(known))) > _AGREED)
 
 
-def _broken(found: Profile, axis: int) -> list[Break]:
+def _broken(found: SliceSeries, axis: int) -> list[Break]:
     """Find pairs of slices that are less alike than the pairs around them."""
     apart = found.apart
     # Of slices of which a mask leaves less, correlations are less sure.
@@ -227,7 +241,7 @@ def _broken(found: Profile, axis: int) -> list[Break]:
 
 def suspects(planes: Planes, most: int) -> list[int]:
     """Return the slices beside the least alike pairs, at most so many."""
-    found = profile(planes)
+    found = slice_series(planes)
     if not found.is_long:
         return []
     apart = found.apart
@@ -241,7 +255,7 @@ def suspects(planes: Planes, most: int) -> list[int]:
 
 def uncertain(planes: Planes) -> bool:
     """Tell whether neighbours share so little that a slice from elsewhere hardly stands out."""
-    found = profile(planes)
+    found = slice_series(planes)
     if not found.is_long:
         return False
     apart = found.apart
@@ -250,7 +264,7 @@ def uncertain(planes: Planes) -> bool:
 
 def likeness(planes: Planes) -> float:
     """Return the typical correlation of neighbouring slices, NaN where there is none."""
-    return robust.median(profile(planes).correlation)
+    return robust.median(slice_series(planes).correlation)
 
 
 def _largest_elsewhere(excess: Array) -> float:
@@ -264,7 +278,7 @@ def _peak(values: Array) -> Array:
     return np.asarray((values >= wide[:-2]) & (values >= wide[2:]))
 
 
-def _steps(found: Profile, axis: int) -> list[Break]:
+def _steps(found: SliceSeries, axis: int) -> list[Break]:
     """Find slices at which the mean jumps: for one slice, or for good."""
     jump = np.diff(found.mean)
     level = jump - robust.around(jump)
@@ -274,7 +288,7 @@ def _steps(found: Profile, axis: int) -> list[Break]:
     return _jumps(found.mean, level, limit, axis, "offset")
 
 
-def _scales(found: Profile, planes: Planes, axis: int) -> list[Break]:
+def _scales(found: SliceSeries, planes: Planes, axis: int) -> list[Break]:
     """Find slices at which the spread jumps: for one slice, or for good.
 
     The change from slice to slice is scaled too. Of either the median over tiles is taken, on which
@@ -307,7 +321,7 @@ def _over_tiles(values: Array) -> Array:
     return robust.medians(values.reshape(len(values), -1))
 
 
-def _least(least: float, found: Profile) -> float:
+def _least(least: float, found: SliceSeries) -> float:
     return least * (_SMOOTH if robust.median(found.correlation) > ALIKE else 1.0)
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cryoet_bench.errors import InputError
 from cryoet_bench.quality.catalogue import CATALOGUE
 from cryoet_bench.quality.check import Check, worst
-from cryoet_bench.quality.qc.breaks import profile
+from cryoet_bench.quality.qc.breaks import slice_series
 from cryoet_bench.quality.qc.grey_values import FEW, dynamic_range, pile, saturation, steps
 from cryoet_bench.quality.qc.parts import consistency
 from cryoet_bench.quality.qc.survey import UNIFORM, ArrayLike, Survey
@@ -346,7 +346,7 @@ def signal_to_noise(survey: Survey, limits: Limits = LIMITS) -> Check:
     limit, copies = limits["signal-to-noise"], limits["slice likeness"]
     known = survey.neighbours[np.isfinite(survey.neighbours)]
     if not known.size:
-        known = profile(survey.tiles.axes[0]).correlation
+        known = slice_series(survey.tiles.axes[0]).correlation
         known = known[np.isfinite(known)]
     if not known.size:
         return CATALOGUE["signal-to-noise"].unanswered(
@@ -387,7 +387,7 @@ def _typical_likeness(survey: Survey) -> float:
 
     So slices of vacuum around the specimen do not count.
     """
-    weight = survey.profiles[0].sd[1:] * survey.profiles[0].sd[:-1]
+    weight = survey.slices[0].sd[1:] * survey.slices[0].sd[:-1]
     order = np.argsort(survey.neighbours)
     total = np.cumsum(weight[order])
     return float(survey.neighbours[order][np.searchsorted(total, total[-1] / 2)])

@@ -192,7 +192,7 @@ def _suspicious(survey: Survey, array: ArrayLike) -> dict[str, Array]:
             np.argmin(np.where(reach > 0, reach, np.inf)),
         )
     ]
-    incomplete = np.flatnonzero(survey.profiles[0].count < survey.profiles[0].count.max())
+    incomplete = np.flatnonzero(survey.slices[0].count < survey.slices[0].count.max())
     if incomplete.size:
         row = incomplete[len(incomplete) // 2] // BLOCK
         middle = tuple(n // 2 for n in reach.shape[1:])

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.qc import robust
-from cryoet_bench.quality.qc.breaks import ALIKE, Break, beside, profile
+from cryoet_bench.quality.qc.breaks import ALIKE, Break, beside, slice_series
 from cryoet_bench.quality.qc.tiles import Planes, Tiles
 
 Array = npt.NDArray[Any]
@@ -133,7 +133,7 @@ def _measures(planes: Planes) -> list[Array]:
     texture[1:-1] = change[2:] - change[:-2]
     measures = [jump]
     # In a volume this smooth a tile holds part of one feature, whose spread says nothing.
-    if not robust.median(profile(planes).correlation) > ALIKE:
+    if not robust.median(slice_series(planes).correlation) > ALIKE:
         measures += [_sharp(texture), _sharp(np.diff(spread, axis=0))]
     # Half as many bits are sorted in a quarter of the time.
     return [values.astype(np.float32) for values in measures]

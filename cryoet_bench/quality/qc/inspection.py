@@ -162,8 +162,8 @@ def measures(inspection: Inspection) -> dict[str, Any]:
         if found.finite
         else {},
         "profiles": {
-            axis: {"mean": profile.mean, "sd": profile.sd}
-            for axis, profile in zip("zyx", found.profiles, strict=True)
+            axis: {"mean": moments.mean, "sd": moments.sd}
+            for axis, moments in zip("zyx", found.slices, strict=True)
         },
         "neighbour_correlation": found.neighbours,
         "robust_sd": spread,

@@ -104,9 +104,9 @@ def _uniform_elsewhere(survey: Survey, constant: list[int]) -> float:
 
 def constant_slices(survey: Survey) -> list[list[int]]:
     """Return the constant slices along z, y and x."""
-    full = [slices.count > _THIN * slices.count.max(initial=1) for slices in survey.profiles]
+    full = [slices.count > _THIN * slices.count.max(initial=1) for slices in survey.slices]
     constant = [np.flatnonzero((survey.slice_low == survey.slice_high) & full[0]).tolist()]
-    for slices, enough in zip(survey.profiles[1:], full[1:], strict=True):
+    for slices, enough in zip(survey.slices[1:], full[1:], strict=True):
         away = np.abs(slices.mean - survey.mean) + survey.sd
         # Sums of squares leave rounding noise of about 1e-8 of the distance from the mean.
         constant.append(np.flatnonzero((slices.sd < 1e-6 * away) & enough).tolist())
@@ -135,7 +135,7 @@ def drift(survey: Survey, limits: Limits = LIMITS) -> Check:
     """Judge whether mean and spread of the slices change steadily from end to end."""
     density, spread = limits["density drift"], limits["spread drift"]
     steps_of_mean, steps_of_sd = {}, {}
-    for axis, slices in zip(AXES, survey.profiles, strict=True):
+    for axis, slices in zip(AXES, survey.slices, strict=True):
         usable = (slices.count > _THIN * slices.count.max(initial=1)) & (slices.sd > 0)
         if usable.sum() < BLOCK or survey.sd == 0:
             continue

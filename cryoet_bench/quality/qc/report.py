@@ -161,7 +161,7 @@ def _place(check: Check, inspection: Inspection) -> tuple[int, int, int] | None:
         for axis, indices in details["slices"].items():
             at[AXES.index(axis)] = indices[len(indices) // 2]
     elif check.finding == "non-finite" and found.finite:
-        at = [int(np.argmin(profile.count)) for profile in found.profiles]
+        at = [int(np.argmin(moments.count)) for moments in found.slices]
     else:
         return None
     z, y, x = (min(max(int(i), 0), n - 1) for i, n in zip(at, found.shape, strict=True))
@@ -191,7 +191,7 @@ def _histogram(figure: SubFigure, inspection: Inspection) -> None:
 def _profiles(figure: SubFigure, inspection: Inspection) -> None:
     found = inspection.survey
     axes = figure.subplots(2, 2).ravel()
-    for axis, name, profile in zip(axes, "zyx", found.profiles, strict=False):
+    for axis, name, profile in zip(axes, "zyx", found.slices, strict=False):
         at = np.arange(profile.mean.size)
         axis.fill_between(
             at, profile.mean - profile.sd, profile.mean + profile.sd, color=_BLUE, alpha=0.25, lw=0

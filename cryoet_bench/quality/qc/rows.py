@@ -130,7 +130,7 @@ def _slices(inspection: Inspection) -> Rows:
     """Return the columns of numbers of each slice along z."""
     found = inspection.survey
     depth, height, width = found.shape
-    profile = found.profiles[0]
+    moments = found.slices[0]
     return [
         {
             "dim_z": z,
@@ -138,9 +138,9 @@ def _slices(inspection: Inspection) -> Rows:
             "size_Y": height,
             "size_X": width,
             "num_pixels": height * width,
-            "finite_pixel_count": int(profile.count[z]),
-            "mean_intensity": _number(profile.mean[z]),
-            "std_intensity": _number(profile.sd[z]),
+            "finite_pixel_count": int(moments.count[z]),
+            "mean_intensity": _number(moments.mean[z]),
+            "std_intensity": _number(moments.sd[z]),
             "min_intensity": _number(found.slice_low[z]),
             "max_intensity": _number(found.slice_high[z]),
         }

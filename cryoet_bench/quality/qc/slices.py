@@ -21,8 +21,8 @@ def duplicates(survey: Survey, array: ArrayLike) -> list[tuple[str, int, int]]:
     Equal slices have equal sums, so only those that do are read and compared.
     """
     found = []
-    for axis, (name, profile) in enumerate(zip("zyx", survey.profiles, strict=True)):
-        pairs = _equal_sums(profile.count, profile.mean, profile.sd)
+    for axis, (name, moments) in enumerate(zip("zyx", survey.slices, strict=True)):
+        pairs = _equal_sums(moments.count, moments.mean, moments.sd)
         for first, second in pairs[:_CANDIDATES]:
             one, other = (read_slice(array, axis, index) for index in (first, second))
             if one.size > 1 and np.array_equal(one, other) and one.min() != one.max():

@@ -39,8 +39,8 @@ UNIFORM = 0.8
 
 
 @dataclass(frozen=True)
-class Profile:
-    """Slices along one axis: finite voxels, mean and standard deviation of each."""
+class SliceMoments:
+    """The slices along one axis: finite voxels, mean and standard deviation of each."""
 
     count: npt.NDArray[np.int64]
     mean: npt.NDArray[np.float64]
@@ -80,7 +80,7 @@ class Survey:
     median: float
     mad: float
     histogram: Histogram
-    profiles: tuple[Profile, Profile, Profile]
+    slices: tuple[SliceMoments, SliceMoments, SliceMoments]
     slice_low: npt.NDArray[np.float64]
     slice_high: npt.NDArray[np.float64]
     neighbours: npt.NDArray[np.float64]
@@ -198,7 +198,7 @@ def _finish(sweeper: Sweeper, sums: Sums, frame: Frame, pilot: Array) -> Survey:
         median=found.median,
         mad=found.mad,
         histogram=histogram,
-        profiles=(_profile(sums.z, frame), _profile(sums.y, frame), _profile(sums.x, frame)),
+        slices=(_slices(sums.z, frame), _slices(sums.y, frame), _slices(sums.x, frame)),
         slice_low=sums.slice_low,
         slice_high=sums.slice_high,
         neighbours=_neighbours(sums),
@@ -252,11 +252,11 @@ def _moments(sums: Sums, frame: Frame) -> tuple[float, float, float, float]:
     )
 
 
-def _profile(sums: Array, frame: Frame) -> Profile:
+def _slices(sums: Array, frame: Frame) -> SliceMoments:
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = sums[1] / sums[0]
         variance = np.maximum(sums[2] / sums[0] - mean**2, 0.0)
-    return Profile(
+    return SliceMoments(
         sums[0].astype(np.int64), frame.pivot + mean / frame.scale, np.sqrt(variance) / frame.scale
     )
 

@@ -108,7 +108,7 @@ def test_chunked_equals_whole(
     stored[...] = volume
     whole, chunked = survey(volume), survey(stored)
     assert_right(chunked, volume)
-    for one, other in zip(whole.profiles, chunked.profiles, strict=True):
+    for one, other in zip(whole.slices, chunked.slices, strict=True):
         np.testing.assert_array_equal(one.count, other.count)
         np.testing.assert_allclose(one.mean, other.mean, rtol=1e-9, atol=1e-12 * whole.sd)
         np.testing.assert_allclose(one.sd, other.sd, rtol=1e-9)
@@ -124,7 +124,7 @@ def test_chunked_equals_whole(
 def test_slices_blocks_and_neighbours_agree_with_numpy(noise: Array) -> None:
     found = survey(noise)
     wide = noise.astype(np.float64)
-    for axis, profile in enumerate(found.profiles):
+    for axis, profile in enumerate(found.slices):
         others = tuple(other for other in range(3) if other != axis)
         np.testing.assert_allclose(profile.mean, wide.mean(axis=others), atol=1e-9)
         np.testing.assert_allclose(profile.sd, wide.std(axis=others), rtol=1e-9)
