@@ -10,6 +10,9 @@ from cryoet_bench.timeline import environment, installers, releases
 from cryoet_bench.tomogram.sources import obtain
 from evaluations import ROOT
 
+RELEASES = ("zarr-2.18.7", "zarr-3.1.5", "zarr-3.4.2")
+"""The last of zarr 2, and an older and a newer one of zarr 3."""
+
 
 def python(folder: Path, tag: str) -> Path:
     """Return the interpreter of a release, installed below a folder the first time."""

@@ -59,7 +59,11 @@ from evaluations.slowdowns import CASES, INSTRUCTIONS, PLACES, SIZES, Copy, cand
 
 FOLDER = ROOT / ".asv" / "power"
 HISTORY = 10
+"""Harmless copies that precede the newest of a trial."""
+
 FALSE = 0.02
+"""The share of false alarms that every method is allowed."""
+
 BARS = {0.02: 0.40, 0.05: 0.80, 0.10: 0.95, 0.20: 0.95, 0.50: 0.95}
 """The share that our screen and confirm have to find, by size."""
 
@@ -67,7 +71,11 @@ MINUTES = 2.0
 """For a copy beside another, at most; 10 % and more takes a few seconds a case."""
 
 BLAMED = 0.99
+"""The share of confirmed changes that must be blamed on the first of two equally slow copies."""
+
 CONFIRMED_FALSE = 0.001
+"""The share of harmless trials, at most, of which confirm says that they are slower."""
+
 
 Copies = Mapping[Copy, Revision]
 Known = dict[tuple[str, Case], dict[Copy, Release]]

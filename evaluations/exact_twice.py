@@ -1,10 +1,11 @@
 """Are exact values the same in two runs, on every release?
 
-    python -m evaluations.exact_twice [--tier full] [RELEASE ...]
+    python -m evaluations.exact_twice [--tier full] [--skip MODULE] [RELEASE ...]
 
 Measures all exact benchmarks of every release twice, apart from the record, and prints for each
 release how many values were identical, and how many the same as far as they are reproducible. A
-rerun resumes. Exits with 1 when a value differs by more, or has another outcome.
+rerun resumes. Exits with 1 when a value differs by more, or has another outcome, with 2 when
+nothing was measured.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Run the command line on inputs that people in the field have met, and hold it against the answer.
 
-Usage: evaluations/field.py CASES.py [NAME ...]
+Usage: python -m evaluations.field CASES.py [NAME ...]
 
 CASES.py makes the inputs (``python CASES.py FOLDER``) and states the right answer of each in a
 docstring; this file states the same answers as code. Prints right or wrong for each case, with what
@@ -264,7 +264,7 @@ CASES: dict[str, Callable[[Commands], Findings]] = {
 def main(arguments: list[str]) -> int:
     """Make the inputs, run the cases and print the table."""
     if not arguments or not Path(arguments[0]).is_file():
-        print("usage: evaluations/field.py CASES.py [NAME ...]", file=sys.stderr)
+        print("usage: python -m evaluations.field CASES.py [NAME ...]", file=sys.stderr)
         return 2
     chosen = arguments[1:] or list(CASES)
     unknown = sorted(set(chosen) - CASES.keys())

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from cryoet_bench.changes import sequence
 from cryoet_bench.changes.confirmation import Block, CasePair, Ledger
-from cryoet_bench.changes.pairing import MARGIN, Budget, Pairing
+from cryoet_bench.changes.pairing import MARGIN, Budget, Pairing, timed
 from cryoet_bench.cli.checkout import known_revisions
 from cryoet_bench.measure.plan import Selection
 from cryoet_bench.measure.run import Campaign
@@ -39,8 +39,14 @@ CASES = (
     r"|write.Codecs.time_volume\('blosc-lz4-5', 'v3'|write.Patterns.time_write\('one-chunk', 'cube"
 )
 LONGEST = 60
+"""Blocks of a resampled confirmation, at most."""
+
 FEWEST = 10
+"""Real blocks of a case that is resampled, at least."""
+
 BAR = 0.01
+"""The share of confirmations without a change that may say "changed"."""
+
 Statistic = Callable[[Block, bool], float]
 Known = Mapping[CasePair, Sequence[Block]]
 
@@ -62,15 +68,9 @@ def measure(minutes: float) -> None:
     revisions = known_revisions(ROOT)
     newest = revisions.last(1)[0]
     campaign = Campaign(ROOT, revisions, DEFAULT_TOMOGRAM, Record(KEPT), Selection("core", CASES))
-    chosen = [
-        (campaign.suite[name], case)
-        for name, cases in campaign.chosen.items()
-        if not campaign.suite[name].is_control
-        for case in cases
-    ]
     budget = Budget(minutes)
     with Pairing(campaign, (newest, newest), "evaluations") as pairing:
-        cases = pairing.cases(chosen)
+        cases = pairing.cases(timed(campaign))
         while budget.left > 5:
             pairing.measure(min(cases, key=lambda one: len(one.blocks)))
 

@@ -34,8 +34,8 @@ from asv_runner.discovery import disc_benchmarks
 from cryoet_bench.errors import InputError
 from cryoet_bench.harness import conditions, turn
 from evaluations import ROOT, _installed
+from evaluations._installed import RELEASES
 
-RELEASES = ("zarr-2.18.7", "zarr-3.1.5", "zarr-3.4.2")
 SAME_BLOSC = RELEASES[1:]
 GAP, LIBRARY, CONTROL = 1.25, 1.15, 0.03
 

@@ -21,7 +21,6 @@ from benchmarks.measured import CORE_ARRAYS
 from cryoet_bench.harness import conditions
 from evaluations import _installed
 
-RELEASES = ("zarr-2.18.7", "zarr-3.1.5", "zarr-3.4.2")
 PATTERNS = ("one-chunk", "one-object", "whole")
 
 PROGRAM = """
@@ -83,7 +82,7 @@ def main(folder: str, processes: int = 5) -> None:
     _installed.provide_tomogram()
     print("| release | write | array | traced | largest / least | resident | largest / least |")
     print("|---|---|---|---|---|---|---|")
-    for tag in RELEASES:
+    for tag in _installed.RELEASES:
         python = _installed.python(Path(folder).resolve(), tag)
         for pattern in PATTERNS:
             for array in CORE_ARRAYS:

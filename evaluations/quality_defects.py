@@ -33,11 +33,11 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.quality.qc import Inspection, examine, inspect
 from cryoet_bench.tomogram.phantom import PHANTOMS, make
 from cryoet_bench.tomogram.sources import open_volume
+from evaluations import REAL
 from evaluations.defects import OF_VOLUMES, Defect
 
 PHANTOM_NAMES = ("phantom-10A", "phantom-4.99A")
 FIRST_SEED = 920
-REAL = Path(__file__).resolve().parents[2] / "shared" / "tomograms" / "13pf_MT.tif"
 WANTED = 0.95
 FIRST = (
     "NaN",

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,11 +24,11 @@ from scipy import ndimage
 from cryoet_bench.quality.qc import examine
 from cryoet_bench.tomogram.phantom import PHANTOMS, make
 from cryoet_bench.tomogram.sources import open_volume
+from evaluations import REAL
 
 Array = npt.NDArray[Any]
 Treatment = Callable[[Array], Array]
 FIRST_SEED = 950
-REAL = Path(__file__).resolve().parents[2] / "shared" / "tomograms" / "13pf_MT.tif"
 
 # The names by which a warning may call a kind.
 PADDED = ("padding",)

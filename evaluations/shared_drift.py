@@ -19,6 +19,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+from cryoet_bench.record.benchmark import Case
 from cryoet_bench.record.record import Record
 from evaluations import ROOT
 
@@ -27,14 +28,17 @@ _NORMAL = 1.4826  # turns a median absolute deviation into a standard deviation
 
 def drifts(record: Record) -> tuple[list[list[float]], list[float]]:
     """Return the log ratios of the times of each two neighbouring rounds, and of their controls."""
-    controls = {name for name, one in record.suite().items() if one.is_control}
+    suite = record.suite()
+    controls = {name for name, one in suite.items() if one.is_control}
     times, drifted = [], []
     for series in record.series():
-        levels: dict[int, dict[tuple[str, tuple[str, ...]], float]] = defaultdict(dict)
-        for entry in record.journal(series).rounds:
-            for case in entry.cases:
-                if case.samples and case.level:
-                    levels[entry.round][entry.benchmark, case.case] = math.log(case.level)
+        journal = record.journal(series)
+        levels: dict[int, dict[tuple[str, Case], float]] = defaultdict(dict)
+        for name, benchmark in suite.items():
+            for case, every in journal.measurements(benchmark).items():
+                for entry, measured in every:
+                    if measured.samples and measured.level:
+                        levels[entry.round][name, case] = math.log(measured.level)
         for before, after in itertools.pairwise(levels[number] for number in sorted(levels)):
             changed = {key: after[key] - before[key] for key in before.keys() & after.keys()}
             of_controls = [value for key, value in changed.items() if key[0] in controls]

@@ -4,7 +4,8 @@
 
 Runs the quick matrix on the default phantom without a break, then again while it is killed at
 random moments and resumed. Exits with 1 unless the second has every row of the first, none twice,
-and the same exact values. With --keep a rerun takes the unbroken study from that folder.
+and the same exact values, and was killed as often as asked. With --keep a rerun takes the unbroken
+study from that folder.
 """
 
 from __future__ import annotations

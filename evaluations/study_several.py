@@ -1,6 +1,6 @@
 """Does the best choice hold on a real tomogram, labels, and two phantoms?
 
-    python -m evaluations.study_several [--real ../shared/tomograms/13pf_MT.tif]
+    python -m evaluations.study_several [--real FILE]
 
 Measures ten configurations on all four in one study, and prints the winner of each and what one
 choice for all costs. Exits with 1 where labels and densities were not told apart or a regret is
@@ -25,8 +25,8 @@ from cryoet_bench.study.transfer import transfer
 from cryoet_bench.study.uses import use_cases
 from cryoet_bench.tomogram.segmentation import segment
 from cryoet_bench.tomogram.sources import obtain
+from evaluations import REAL
 
-REAL = Path("../shared/tomograms/13pf_MT.tif")
 MATRIX = Matrix.model_validate(
     {
         "title": "ten",

@@ -29,7 +29,7 @@ def summary(outcome: GateOutcome) -> str:
     if outcome.missed:
         text += f"; there was no time for {outcome.missed} more: give --minutes"
     if outcome.leaning:
-        text += f"; {outcome.leaning} lean to slower and are not decided: give --minutes"
+        text += f"; leaning to slower and not decided: {outcome.leaning}, so give --minutes"
     if not count and not outcome.is_enough:
         text = f"too little was measured to judge: {text}"
     return f"{text}."

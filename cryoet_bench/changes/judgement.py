@@ -297,7 +297,7 @@ def _merged(found: Iterable[Judgement]) -> Iterator[Judgement]:
         if not others:
             yield first
             continue
-        case = f"{first.case} and {len(others)} more cases"
+        case = f"{first.case} and {len(others)} more case{'s' * (len(others) > 1)}"
         yield Judgement(
             first.verdict, first.title, case, reason=first.reason, pattern=first.pattern
         )

@@ -47,6 +47,11 @@ class Check:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+def several(count: int, noun: str) -> str:
+    """Return a count with its noun, such as ``1 voxel`` and ``2,000 voxels``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the gravest of some verdicts, "pass" where nothing speaks against it."""
     return max(verdicts, key=_ORDER.index, default="pass").replace("n/a", "pass")  # type: ignore[return-value]

@@ -32,11 +32,6 @@ def span(amount: Amount, unit: float) -> str:
     return f"{number(amount.low / unit)} to {number(amount.high / unit)}"
 
 
-def several(count: int, noun: str) -> str:
-    """Return a count with its noun, such as ``1 volume`` and ``2,000 volumes``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def lengths(shape: tuple[int, ...]) -> str:
     """Return a shape as it is spoken, such as ``128 x 256 x 256``."""
     return " x ".join(map(str, shape))

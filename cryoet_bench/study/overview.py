@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryoet_bench.measure.controls import LIMIT
-from cryoet_bench.study import figures, scaling
+from cryoet_bench.quality.check import several
+from cryoet_bench.study import scaling
 from cryoet_bench.study.campaign import ATTEMPTS
 from cryoet_bench.study.cost import Price
 from cryoet_bench.study.sheet import Sheet, sheet
@@ -64,7 +65,7 @@ def overview(
     if excluded:
         total = sum(excluded.values())
         reasons = "; ".join(f"{reason}: {number}" for reason, number in excluded.items())
-        combinations = figures.several(total, "combination")
+        combinations = several(total, "combination")
         notes.append(f"Left out of the matrix: {combinations} ({reasons}).")
     notes.append(_controls(found))
     plan = found.ledger.plan

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.errors import InputError
+from cryoet_bench.quality.check import several
 from cryoet_bench.study import whole
 from cryoet_bench.study.pareto import resampled, usable
 from cryoet_bench.study.uses import UseCase
@@ -326,7 +327,7 @@ def _listed(tied: tuple[str, ...]) -> str:
     """Return the first of those that tie in words, and how many others there are."""
     first, others = tied[:_NAMED], len(tied) - _NAMED
     if others > 0:
-        return f"{', '.join(first)} and {others} others"
+        return f"{', '.join(first)} and {several(others, 'other')}"
     if len(tied) == 1:
         return f"{tied[0]} and several others"
     return f"{', '.join(first[:-1])} and {first[-1]}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cryoet_bench.errors import InputError
+from cryoet_bench.quality.check import several
 from cryoet_bench.quality.fidelity.profiles import PROFILES
 from cryoet_bench.study import cost, figures
 from cryoet_bench.study.advice import Advice, advise_on, bill_of
@@ -211,7 +212,9 @@ def _findings(rows: pd.DataFrame) -> list[str]:
     absent = rows[rows["status"] == "n/a"]
     if len(absent):
         reasons = "; ".join(sorted(set(absent["reason"])))
-        sentences.append(f"{len(absent)} configurations are not available here ({reasons}).")
+        sentences.append(
+            f"Not available here: {several(len(absent), 'configuration')} ({reasons})."
+        )
     return sentences
 
 
@@ -223,6 +226,6 @@ def _caption(subject: Subject, collection: Collection, price: Price, *, starred:
         measured = f"Measured: a box of {box} voxels."
     return (
         f"{measured} Extrapolated: TB, files, slices from S3 and $ a year of "
-        f"{figures.several(collection.volumes, 'volume')} of {figures.lengths(subject.shape)} "
+        f"{several(collection.volumes, 'volume')} of {figures.lengths(subject.shape)} "
         f"({collection.terms(price)}).{' * What the CryoET Data Portal writes.' if starred else ''}"
     )

@@ -107,7 +107,7 @@ def test_a_case_that_leans_to_slower_is_no_good_end(outcome: GateOutcome) -> Non
     assert open_.exit_code == 2
     assert summary(open_) == (
         "too little was measured to judge: no regression: 10 exact values and 8 times compared in "
-        "3.2 min; 1 lean to slower and are not decided: give --minutes."
+        "3.2 min; leaning to slower and not decided: 1, so give --minutes."
     )
     assert replace(open_, leaning=0).exit_code == 0
     assert replace(open_, judgements=outcome.judgements).exit_code == 1

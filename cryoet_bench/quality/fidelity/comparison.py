@@ -30,8 +30,8 @@ from cryoet_bench.volume.boxes import Stored, Triple, Voxels, boxes
 from cryoet_bench.volume.bricks import brick_shape, walk
 from cryoet_bench.volume.spacing import Spacing
 
-# In standard deviations on either side of the mean, as the report's own pictures.
-_SHOWN = 3.0
+SHOWN = 3.0
+"""What a display shows, in standard deviations of the reference on either side of its mean."""
 
 Progress = Callable[[str, int, int], None]
 """Receives what is being done, how many steps of it are done, and how many there are."""
@@ -297,7 +297,7 @@ def voxel_by_voxel(
     """Return all that is measured in real space, in one pass over two volumes of one shape."""
     z, y, x = reference.shape
     shape: Triple = (z, y, x)
-    reach = _SHOWN * spectrum.reference_sd
+    reach = SHOWN * spectrum.reference_sd
     shown = EVERYTHING
     if reach > 0:
         shown = spectrum.reference_mean - reach, spectrum.reference_mean + reach

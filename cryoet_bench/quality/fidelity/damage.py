@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cryoet_bench.quality.check import several
 from cryoet_bench.quality.fidelity.alignment import turn
 from cryoet_bench.quality.fidelity.defects import Defect
 from cryoet_bench.quality.fidelity.evidence import ALIKE, Evidence
@@ -18,9 +19,14 @@ from cryoet_bench.volume.boxes import Box, Triple
 
 Array = npt.NDArray[Any]
 
-_CUBES = 128
+_CUBES = 128  # voxels: no more of a block is read along each axis
+# Where less of their bounding box differs, voxels were hit one by one.
 _SCATTERED = 0.01
+# In sd: noise does not reach so far, nor does any loss that is taken on purpose.
+_HOT = 6.0
+# Of more slices, what happened to each would not be read.
 _FEW_SLICES = 16
+# So many cells, the worst first, are enough to find a lost chunk.
 _CELLS = 64
 
 
@@ -31,8 +37,8 @@ def nonfinite(evidence: Evidence) -> Iterator[Defect]:
         yield Defect(
             "nan-positions",
             True,
-            f"{pixels.nonfinite_moved:,} voxels are NaN or infinite in one volume and something "
-            f"else in the other, the first at (z, y, x) = {pixels.nonfinite_first}",
+            f"in {several(pixels.nonfinite_moved, 'voxel')} one volume is NaN or infinite and the "
+            f"other something else, the first at (z, y, x) = {pixels.nonfinite_first}",
         )
 
 
@@ -57,7 +63,7 @@ def single_voxels(evidence: Evidence) -> Defect | None:
             )
     if pixels.nonfinite_moved == pixels.n_differing:
         return None
-    if largest > 6:
+    if largest > _HOT:
         text = f"{voxels} {'is' if n == 1 else 'are'} off by up to {largest:.3g} sd, {place}"
         return Defect("hot-voxels", True, text, "voxel", largest)
     return Defect(
@@ -153,7 +159,7 @@ def block(evidence: Evidence) -> Defect | None:
     different = a != b
     values = b[different]
     one = bool(values.size) and bool((values == values[0]).all())
-    if one and pixels.n_differing < _SCATTERED * inside and pixels.max_error_sd > 6:
+    if one and pixels.n_differing < _SCATTERED * inside and pixels.max_error_sd > _HOT:
         text = (
             f"{pixels.n_differing:,} scattered voxels are off by up to {pixels.max_error_sd:.3g} "
             f"sd, the first at (z, y, x) = {pixels.first_differing}"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from cryoet_bench.quality.check import several
 from cryoet_bench.quality.fidelity import alignment, damage, losses
 from cryoet_bench.quality.fidelity.defects import Defect
 from cryoet_bench.quality.fidelity.evidence import Evidence
@@ -41,8 +42,8 @@ def _equal_values(evidence: Evidence) -> Defect:
     return Defect(
         "same-values",
         False,
-        f"the bits of {evidence.pixels.n_differing:,} voxels differ and no value does: zeros have "
-        "another sign, or NaN another payload" + (", in another type" if wider else ""),
+        f"the bits of {several(evidence.pixels.n_differing, 'voxel')} differ and no value does: "
+        "zeros have another sign, or NaN another payload" + (", in another type" if wider else ""),
     )
 
 

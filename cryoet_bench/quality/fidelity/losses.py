@@ -13,8 +13,12 @@ from cryoet_bench.quality.fidelity.damage import bounding_box, extent
 from cryoet_bench.quality.fidelity.defects import Defect
 from cryoet_bench.quality.fidelity.evidence import MIDDLE, Evidence
 from cryoet_bench.quality.fidelity.probes import is_float, middle
+from cryoet_bench.quality.metrics.shells import SECTORS
 
 Array = npt.NDArray[Any]
+
+WHITE = 0.9
+"""Spectral flatness from which on an error counts as white."""
 
 _SMALLEST_HALF = 2.0**-14
 _HALF_STEP = 2.0**-24
@@ -64,11 +68,11 @@ def lost_wedge(evidence: Evidence) -> Defect | None:
         whole = band.sectors[axis] & (kept > 0.5)
         # A wedge is lost from one side on; what stands beside it is kept.
         if lost.any() and whole.any() and np.flatnonzero(whole).max() < np.flatnonzero(lost).min():
-            limit = 5 * int(np.flatnonzero(lost).min())
+            limit = 90 / SECTORS * int(np.flatnonzero(lost).min())
             return Defect(
                 "lost-wedge",
                 True,
-                f"the copy has lost what the reference holds at tilts beyond {limit} degrees "
+                f"the copy has lost what the reference holds at tilts beyond {limit:g} degrees "
                 f"about {name}",
             )
     return None
@@ -247,7 +251,7 @@ def smoothing(evidence: Evidence) -> Defect | None:
 def noise(evidence: Evidence) -> Defect | None:
     """Say what the error looks like where nothing else is recognised."""
     flatness = evidence.correlation.flatness
-    if flatness > 0.9:
+    if flatness > WHITE:
         return Defect(
             "white-error", False, f"the error is white (spectral flatness {flatness:.2f}), as noise"
         )

@@ -59,14 +59,11 @@ class PickingScore:
     copy, reference : float or None
         F-beta against the particles that are known to be there, mean over their classes; None
         where none are known.
-    picks : int
-        The reference's.
     """
 
     agreement: float
     copy: float | None
     reference: float | None
-    picks: int
 
 
 class Picker:
@@ -131,7 +128,6 @@ class Picker:
             agreement=float(np.mean(agreements)),
             copy=float(np.mean(scores)) if scores else None,
             reference=self._reference,
-            picks=sum(len(wanted) for wanted in self._wanted),
         )
 
     def _search(self, volume: Voxels) -> list[Picks]:

@@ -40,7 +40,42 @@ class PixelErrors:
     """How the voxels of a copy differ from the reference's.
 
     Errors are copy minus reference over the voxels that are finite in both. Where a volume
-    has none such, the numbers are NaN.
+    has none such, the numbers are NaN. Without another unit they are in that of the voxels.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the volumes, along z, y, x.
+    n_finite : int
+        Voxels that are finite in both.
+    reference_mean, reference_sd, reference_range : float
+        Of the reference; the range is its maximum less its minimum.
+    copy_mean, copy_sd, copy_minimum, copy_maximum : float
+        Of the copy.
+    covariance : float
+        Of both, in the square of the unit.
+    mse, shown_mse : float
+        Mean squared error, of the voxels and of what a display shows of them.
+    max_error, max_error_at
+        The largest absolute error, and its place along z, y, x; None where there is no error.
+    n_differing, first_differing
+        How many voxels differ in a bit, and the first of them.
+    marked : tuple of (tuple of int)
+        The first `MARKS` of these.
+    nonfinite_reference, nonfinite_copy, nonfinite_moved, nonfinite_first
+        How many voxels are NaN or infinite in each and differently in both, and the first of
+        these.
+    differing_along : tuple of numpy.ndarray
+        How many voxels differ in each slice across z, y and x.
+    slice_rms : tuple of numpy.ndarray
+        Root-mean-square error of each slice across z, y and x.
+    cell : int
+        Edge of a cell in voxels.
+    cell_rms : numpy.ndarray, shape (z, y, x)
+        Root-mean-square error of each cell.
+    block_error, block_correlation : numpy.ndarray, shape (z, y, x)
+        Root-mean-square error of each block in standard deviations of the reference there, and
+        the correlation of copy and reference in it.
     """
 
     shape: Triple
@@ -88,7 +123,7 @@ class PixelErrors:
 
     @property
     def worst_slice(self) -> float:
-        """Largest root-mean-square error of a slice along any axis, in the same unit."""
+        """Largest root-mean-square error of a slice, in standard deviations of the reference."""
         worst = max(float(along.max(initial=0.0)) for along in self.slice_rms)
         return relative(worst, self.reference_sd)
 
@@ -109,7 +144,7 @@ class PixelErrors:
 
     @property
     def shown_error(self) -> float:
-        """Root-mean-square error of what a display shows, in the same unit."""
+        """Root-mean-square error of what a display shows, in the reference's sd."""
         return relative(math.sqrt(self.shown_mse), self.reference_sd)
 
     @property

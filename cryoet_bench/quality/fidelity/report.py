@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from cryoet_bench.quality.fidelity.comparison import Comparison
+from cryoet_bench.quality.fidelity.comparison import SHOWN, Comparison
+from cryoet_bench.quality.fidelity.losses import WHITE
 from cryoet_bench.quality.fidelity.probes import read_plane
 from cryoet_bench.quality.fidelity.verification import Verification
+from cryoet_bench.quality.metrics.fsc import LEVELS
 from cryoet_bench.quality.report import Report, Section, Table
 from cryoet_bench.quality.report.plane import AXES, ORIENTATION, show_plane
 from cryoet_bench.volume import Volume
@@ -89,13 +91,13 @@ def _error_slices(verification: Verification) -> Section:
 
     def draw(figure: SubFigure) -> None:
         axes = figure.subplots(3, 3, squeeze=False)
-        mean, sd = pixels.reference_mean, pixels.reference_sd or 1.0
+        mean, reach = pixels.reference_mean, SHOWN * (pixels.reference_sd or 1.0)
         scale = pixels.rmse * 3 or 1.0
         for row, (axis, (original, stored)) in enumerate(zip(AXES, planes, strict=True)):
             for column, (plane, low, high, colours) in enumerate(
                 (
-                    (original, mean - 3 * sd, mean + 3 * sd, "gray"),
-                    (stored, mean - 3 * sd, mean + 3 * sd, "gray"),
+                    (original, mean - reach, mean + reach, "gray"),
+                    (stored, mean - reach, mean + reach, "gray"),
                     (stored - original, -scale, scale, "RdBu_r"),
                 )
             ):
@@ -108,8 +110,8 @@ def _error_slices(verification: Verification) -> Section:
 
     return Section(
         "Slices through the largest error",
-        "Reference and copy share one grey scale, mean +- 3 sd of the reference; the error is "
-        "shown from -3 to +3 of its root mean square, blue where the copy is too low. "
+        f"Reference and copy share one grey scale, mean +- {SHOWN:g} sd of the reference; the "
+        "error is shown from -3 to +3 of its root mean square, blue where the copy is too low. "
         f"{ORIENTATION}",
         draw,
         height=8.0,
@@ -126,7 +128,7 @@ def _fsc(comparison: Comparison) -> Section:
         axes.plot(curve.frequency, curve.whole, color="0.7", label="all of each shell")
         axes.plot(curve.frequency, curve.measured, color="C0", label="where the reference measures")
         axes.axvspan(0, curve.band.frequency, color="C2", alpha=0.08, label="band of the reference")
-        axes.axhline(0.999, color="C3", lw=0.8, ls="--", label="0.999")
+        axes.axhline(LEVELS[0], color="C3", lw=0.8, ls="--", label=f"{LEVELS[0]:g}")
         axes.set_xlabel("cycles per voxel")
         axes.set_ylabel("FSC")
         axes.set_xlim(0, 0.5)
@@ -173,7 +175,7 @@ def _error_spectrum(comparison: Comparison) -> Section:
     kind = (
         "there is no error"
         if not np.isfinite(flatness)
-        else f"the error is {'white' if flatness > 0.9 else 'structured'} "
+        else f"the error is {'white' if flatness > WHITE else 'structured'} "
         f"(flatness {flatness:.2f}, 1 is white)"
     )
     return Section(

@@ -20,9 +20,11 @@ from cryoet_bench.quality.qc.tiles import Planes
 
 Array = npt.NDArray[Any]
 
-_LEAST = 0.1
-_NOISES = 6.5
+# A pair of slices stands out by this logarithm at least, and by so many of the volume's own noises.
+_LEAST, _NOISES = 0.1, 6.5
+# So many pairs at either end have too few neighbours to be judged.
 _END = 2
+# This share of a slice's tiles must change in the same direction for the whole slice to be meant.
 _AGREED = 0.72
 # What exceeds its limit by this factor is beyond doubt, however few of the tiles agree.
 _CERTAIN = 1.5

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.quality.catalogue import CATALOGUE
-from cryoet_bench.quality.check import Check, worst
+from cryoet_bench.quality.check import Check, several, worst
 from cryoet_bench.quality.qc.breaks import slice_series
 from cryoet_bench.quality.qc.grey_values import FEW, dynamic_range, pile, saturation, steps
 from cryoet_bench.quality.qc.parts import consistency
@@ -144,8 +144,8 @@ def statistics(survey: Survey, limits: Limits = LIMITS) -> Check:
         sentence = "No voxel holds a number: the volume is empty."
     elif bad:
         sentence = (
-            f"{bad:,} voxels are NaN or infinite; any Fourier transform, filter or alignment of "
-            "this volume will fail or spread them everywhere."
+            f"{several(bad, 'voxel')} {'is' if bad == 1 else 'are'} NaN or infinite; any Fourier "
+            "transform, filter or alignment of this volume will fail or spread them everywhere."
         )
     elif survey.sd == 0:
         verdict, finding = "fail", "constant-volume"

@@ -24,6 +24,8 @@ Array = npt.NDArray[Any]
 # Voxels per sample: about ten samples in a cube of 16 voxels a side.
 _SPARSE = 256
 _ROOM = 2**18
+# Samples with a twin of which more would show nothing new.
+_COMPARED = 2**14
 # Pairs that must agree on one motion before it is believed.
 _VOTES = 4
 # A motion that carries this share of the volume onto itself is a symmetry.
@@ -169,7 +171,7 @@ def copies(samples: Samples) -> list[Copy]:
     # Few grey values make surroundings equal by chance, in large groups.
     wanted = np.flatnonzero((counts[inverse] > 1) & (counts[inverse] <= 4))
     groups: dict[int, list[int]] = defaultdict(list)
-    for index in wanted[: 4 * _ROOM // 64]:
+    for index in wanted[:_COMPARED]:
         groups[int(inverse[index])].append(int(index))
     votes: dict[tuple[int, tuple[int, int, int]], list[tuple[int, int]]] = defaultdict(list)
     for members in groups.values():

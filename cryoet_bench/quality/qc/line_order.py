@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from cryoet_bench.quality.catalogue import CATALOGUE
-from cryoet_bench.quality.check import Check, Verdict
+from cryoet_bench.quality.check import Check, Verdict, several
 from cryoet_bench.quality.qc.answer import AXES, Answer
 from cryoet_bench.quality.qc.breaks import Break
 from cryoet_bench.quality.qc.cuboids import Block
@@ -73,10 +73,13 @@ def _hot(survey: Survey, hot: list[Line], verdict: Verdict) -> Answer:
     where = ", ".join(f"{axis} = {at}" for axis, at in zip(others, line.at, strict=True))
     place = list(line.at)
     place.insert(line.axis, survey.shape[line.axis] // 2)
+    what = "A line one voxel wide stands out,"
+    if len(hot) > 1:
+        what = f"{len(hot)} lines one voxel wide stand out, the first"
     return Answer(
         verdict,
-        f"{len(hot)} lines one voxel wide stand out; the first, along {AXES[line.axis]} at "
-        f"{where}, by {line.height:+.1f} sd: a bad detector column or damaged bytes.",
+        f"{what} along {AXES[line.axis]} at {where}, by {line.height:+.1f} sd: a bad detector "
+        "column or damaged bytes.",
         "hot-line",
         where,
         place,
@@ -86,12 +89,13 @@ def _hot(survey: Survey, hot: list[Line], verdict: Verdict) -> Answer:
 def _damaged(survey: Survey, rough: list[Stripe], verdict: Verdict) -> Answer:
     stripe = rough[0]
     first, stop = stripe.rows
+    rows = f"{first}" if stop - first == 1 else f"{first} to {stop - 1}"
     certain = any(one.certain for one in rough)
     return Answer(
         verdict if certain else "warn",
-        f"Rows {first} to {stop - 1} along y of slice {stripe.plane} are "
-        f"{math.exp(stripe.excess):.1f} times as rough as those around, and begin and end abruptly "
-        f"({len(rough)} such stripes): their bytes are damaged.",
+        f"At y = {rows} slice {stripe.plane} is {math.exp(stripe.excess):.1f} times as rough as "
+        "around, and that begins and ends abruptly "
+        f"({several(len(rough), 'such stripe')}): bytes are damaged.",
         "damaged-rows",
         f"z = {stripe.plane}, y = {first}:{stop}",
         [stripe.plane, first, survey.shape[2] // 2],

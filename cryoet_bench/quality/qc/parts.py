@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.catalogue import CATALOGUE
-from cryoet_bench.quality.check import Check, worst
+from cryoet_bench.quality.check import Check, several, worst
 from cryoet_bench.quality.qc.answer import AXES, Answer
 from cryoet_bench.quality.qc.continuity import continuity
 from cryoet_bench.quality.qc.kernels import BLOCK
@@ -70,7 +70,7 @@ def _empty_blocks(survey: Survey, lone: Array) -> Answer:
     value = survey.block_low[tuple(lone[0])]
     return Answer(
         "fail",
-        f"{len(lone)} blocks of {BLOCK} voxels a side hold nothing but {value:g}, within "
+        f"Nothing but {value:g} in {several(len(lone), 'block')} of {BLOCK} voxels a side, within "
         f"z, y, x = {where}: a chunk is missing or was never written.",
         "empty-block",
     )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoet_bench.quality.catalogue import CATALOGUE
-from cryoet_bench.quality.check import Check
+from cryoet_bench.quality.check import Check, several
 from cryoet_bench.quality.qc.answer import AXES, Answer
 from cryoet_bench.quality.qc.breaks import Break, likeness, lost_likeness, uncertain
 from cryoet_bench.quality.qc.breaks import suspects as suspects_of
@@ -69,7 +69,7 @@ def slice_order(
 
 def _copied(survey: Survey, copies: list[Pair], limits: Limits) -> Answer:
     axis, first, second = copies[0]
-    more = f" (and {len(copies) - 1} further pairs)" if len(copies) > 1 else ""
+    more = f" (and {several(len(copies) - 1, 'further pair')})" if len(copies) > 1 else ""
     return Answer(
         limits["duplicated slices"].verdict(len(copies)),
         f"Slices {first} and {second} along {axis} are the same to the last bit{more}: one "

@@ -16,7 +16,27 @@ Array = npt.NDArray[Any]
 
 @dataclass
 class Sums:
-    """What the first sweep accumulates over a box or a whole volume."""
+    """What the first sweep adds up over a box or a whole volume, as `kernels.accumulate` does.
+
+    Parameters
+    ----------
+    z, y, x, powers, special, products, histogram : numpy.ndarray
+        As in `kernels.accumulate`.
+    low, high : numpy.ndarray, shape (z, y, x)
+        Extremes of the finite voxels in blocks of `kernels.BLOCK` voxels a side.
+    slice_low, slice_high : numpy.ndarray, shape (z,)
+        Extremes of the finite voxels in each slice along z.
+    dtype : numpy.dtype
+        In which voxels are computed.
+    bits : int
+        The bit patterns of the voxels, joined.
+    padded : int
+        Voxels of padding, which are in no other sum.
+    corners : dict
+        The corners of the specimen by (far along z, y, x), each cut corner first.
+    compared : numpy.ndarray, shape (2,)
+        Neighbours along x that are equal, and those that were compared, of each fourth row.
+    """
 
     z: Array
     y: Array

@@ -297,7 +297,29 @@ class Sweeper:
 
 @dataclass
 class Collected:
-    """What the second sweep finds in a box or a whole volume."""
+    """What the second sweep finds in a box or a whole volume.
+
+    Parameters
+    ----------
+    below : numpy.ndarray, shape (windows,)
+        Voxels below each window.
+    at_extremes : numpy.ndarray, shape (2,)
+        Voxels at the minimum and at the maximum.
+    blocks : numpy.ndarray, shape (z, y, x)
+        Outliers in each block of `kernels.BLOCK` voxels a side.
+    tiles : Tiles
+        Statistics of planes.
+    inside : list of (numpy.ndarray, numpy.ndarray)
+        The values in the windows and how often each occurs, box by box.
+    hot, places
+        How many voxels stand alone, and z, y, x of the first `HOT_ROOM` of them.
+    faces : list of (numpy.ndarray, numpy.ndarray)
+        The first and the last two planes of a box across z, y and x.
+    samples : list of Samples
+        What copies are found by, box by box.
+    beside_largest : numpy.ndarray, shape (2,)
+        As in `Survey`.
+    """
 
     below: Array
     at_extremes: Array

@@ -60,7 +60,7 @@ def test_the_page_in_a_browser_without_network(
     assert page.locator("script, main img[src='x']").count() == 0
     rows = page.locator("section").first.locator("tbody tr")
     assert rows.count() == len(report.checks)
-    assert "1 voxels are NaN" in rows.first.inner_text()
+    assert "1 voxel is NaN" in rows.first.inner_text()
     for title in ("Orthoslices", "Histogram", "Slice profiles", "Power spectrum"):
         picture = page.get_by_alt_text(title)
         assert picture.evaluate("image => image.complete && image.naturalWidth > 500")
