@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
-    Integers = npt.NDArray[np.int64]
+    Integers = npt.NDArray[np.intp]
 
 Verdict = Literal[Shift, "unclear"]
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import SubFigure
 
 
+Examined = Literal["qc", "fidelity"]
+"""What a report is of: QC of one volume, or the fidelity of a copy."""
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows of plain values below a header; numbers are written with four significant digits."""
@@ -51,7 +55,7 @@ class Report:
     Parameters
     ----------
     kind : {"qc", "fidelity"}
-        QC of one volume or fidelity of a copy.
+        What it is of.
     title : str
         Name of what was examined.
     subject : mapping of str to str, number or None
@@ -66,7 +70,7 @@ class Report:
         What the reader came for, in one sentence: may it be used?
     """
 
-    kind: Literal["qc", "fidelity"]
+    kind: Examined
     title: str
     subject: Mapping[str, str | float | int | None]
     checks: Sequence[Check]

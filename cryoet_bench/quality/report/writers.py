@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cryoet_bench import __version__
 from cryoet_bench.files import Kind, Output, output, outputs
 from cryoet_bench.quality.check import Verdict
+from cryoet_bench.quality.report.document import Examined
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from cryoet_bench.quality.report.document import Report, Section
 
 Form = Literal["json", "html", "png", "markdown"]
-Examined = Literal["qc", "fidelity"]
 PAGE_WIDTH = 9.0
 SCHEMA_ID = "https://github.com/cryoet-bench/cryoet-bench/report.schema.json"
 
