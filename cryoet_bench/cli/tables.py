@@ -166,7 +166,7 @@ def print_changes(
     if any(change.stands_out and not change.same_suite for change in changes):
         console.print(
             "[yellow]The suite itself changed between the two measurements: to measure both with "
-            f"the suite as it is now, run scripts/bench {before.name} {after.name}[/yellow]"
+            f"the suite as it is now, run 'scripts/bench {before.name} {after.name}'.[/yellow]"
         )
     if any(change.is_control and change.stands_out for change in changes):
         console.print(
