@@ -60,6 +60,7 @@ class Gate:
     _found: list[Judgement] = field(default_factory=list, init=False)
     _exact: int = field(default=0, init=False)
     _timed: list[PairedCase] = field(default_factory=list, init=False)
+    _budget: Budget = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin to count the time."""
