@@ -24,18 +24,19 @@ import numpy as np
 import zarr
 from distributed import Client, LocalCluster
 
+from cryoet_bench.cli.study import PRICE
 from cryoet_bench.quality.fidelity.profiles import PROFILES
 from cryoet_bench.quality.fidelity.verification import verify
 from cryoet_bench.quality.qc import inspect
 from cryoet_bench.quality.qc.batch import examine_all
 from cryoet_bench.storage import arrays, stores
 from cryoet_bench.storage.arrays import Storage
+from cryoet_bench.study.cost import read_price
 from cryoet_bench.tomogram.sources import obtain, open_volume
 from cryoet_bench.volume import Volume
 
 VOLUMES, MEAN_BYTES = 15_000, 2.3e9
 LINK = 125e6  # bytes a second of a worker with its share of a 10 Gbit/s link of ten workers
-CORE_HOUR = 0.05  # dollars
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -113,13 +114,13 @@ def main() -> int:
         os.sched_setaffinity(0, {max(allowed)})
         costs = measured(Path(where))
         os.sched_setaffinity(0, allowed)
-    total = VOLUMES * MEAN_BYTES
+    total, core_hour = VOLUMES * MEAN_BYTES, read_price(PRICE).core_hour
     for name, cost in costs.items():
         hours = cost * total / 1e6 / 3600
         passes = 2 if name.startswith(("verify", "rewriting")) else 1
         link = passes * total / 1.1 / LINK / 3600
         bound = "the core" if hours > link else "the link"
-        dollars = math.ceil(max(hours, link) * CORE_HOUR)
+        dollars = math.ceil(max(hours, link) * core_hour)
         print(f"| {name} | {1 / cost:.0f} | {hours:,.0f} | {link:,.0f} | {bound} | {dollars:,} |")
     with tempfile.TemporaryDirectory() as where:
         start = time.perf_counter()
