@@ -346,7 +346,10 @@ def commits_between(
     """
     for one in (before, after):
         if one.is_candidate:
-            raise InputError(f"commits are found between two releases, and {one.label} is none")
+            raise InputError(
+                f"commits are found between two releases, and {one.label} is none: name releases "
+                "of the timeline"
+            )
     package = after.package
     versions = [before.release.pins[package], after.release.pins[package]]
     ends = [_tagged(clone, version) for version in versions]

@@ -70,7 +70,9 @@ def report(finding: Finding, benchmark: Benchmark, before: Revision, after: Revi
         if one.ratio and round(one.ratio, _DIGITS) != 1 and one.benchmark == benchmark.name
     ]
     if not cases:
-        raise InputError(f"{finding.id} has no case with a ratio, so nothing to reproduce")
+        raise InputError(
+            f"{finding.id} has no case with a ratio, so nothing to reproduce: name another finding"
+        )
     most, recipe = _first_told(benchmark, cases)
     environment = _templates()
     work = environment.get_template("work.py.j2").render(

@@ -136,7 +136,9 @@ def installed(python: str = "") -> dict[str, str]:
             )
             found = json.loads(answer.stdout)
         except (OSError, ValueError, subprocess.CalledProcessError) as error:
-            raise InputError(f"{what} does not run") from error
+            raise InputError(
+                f"{what} does not run: name one of an environment that has the codecs"
+            ) from error
         if "cryoet-bench" not in found:
             raise InputError(
                 f"{what} has no cryoet-bench: {python} -m pip install --no-deps cryoet-bench"

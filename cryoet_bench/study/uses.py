@@ -60,7 +60,7 @@ def read_use_cases(path: Path | None) -> dict[str, UseCase]:
     place = path or Path(__file__).with_name("use_cases.toml")
     content = read_toml(place, "the use cases")
     if not content:
-        raise InputError(f"there are no use cases in {place}")
+        raise InputError(f"there are no use cases in {place}: give each a table of its own")
     cases = {}
     for name, facts in content.items():
         try:

@@ -164,7 +164,9 @@ def _require_volume(array: ArrayLike) -> None:
             "choose one volume of it"
         )
     if 0 in array.shape:
-        raise InputError(f"there are no voxels in an array of shape {tuple(array.shape)}")
+        raise InputError(
+            f"there are no voxels in an array of shape {tuple(array.shape)}: choose another volume"
+        )
     if array.dtype.kind not in "biuf":
         raise InputError(
             f"voxels of type {array.dtype} cannot be judged: a tomogram holds real numbers"
