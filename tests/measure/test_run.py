@@ -18,7 +18,7 @@ from cryoet_bench.harness import turn
 from cryoet_bench.measure.asv import commands
 from cryoet_bench.measure.plan import Selection
 from cryoet_bench.record.journal import Journal, Outcome
-from cryoet_bench.record.record import coverage, failures
+from cryoet_bench.record.record import Record, coverage, failures
 from cryoet_bench.timeline.revisions import Revision
 from tests.measured import campaign, last_two
 
@@ -135,6 +135,15 @@ def test_what_another_suite_measured_is_measured_again(measured: Path) -> None:
     pair = compare([mine.suite[READ]], mine.journal(before), mine.journal(newest))
     assert {one.case: one.same_suite for one in pair} == {"none": True, "zstd": False, "late": True}
     assert list(campaign(measured, selection=chosen, rounds=1).measure([newest])) == []
+
+
+def test_the_record_shows_the_cases_of_the_suite_that_measures(measured: Path) -> None:
+    """Once a suite that came with the committed record left its new benchmarks out of tables."""
+    mine = campaign(measured)
+    Record(measured / "record").describe_suite(mine.suite, mine.digest)
+    mine.record.describe_suite({READ: mine.suite[READ]}, "0" * 16)
+    assert campaign(measured).suite == mine.suite
+    assert mine.record.suite() == mine.suite
 
 
 def test_a_case_that_fails_again_is_not_retried_in_every_round(measured: Path) -> None:
