@@ -120,8 +120,8 @@ class Volume:
 
     def track_bytes(self, codec):
         """How many bytes are stored?"""
-        mended = (Path(os.environ["TOY_LOG"]).parent / "mended").exists()
-        if release.newest and codec == "none" and not mended:
+        fixed = (Path(os.environ["TOY_LOG"]).parent / "fixed").exists()
+        if release.newest and codec == "none" and not fixed:
             raise RuntimeError("the codec is gone")
         return {"none": 8.0, "zstd": 7.0, "late": 6.0}[codec] - release.newest
 

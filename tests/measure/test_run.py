@@ -107,7 +107,7 @@ def test_more_rounds_are_added_to_those_there(measured: Path) -> None:
 def test_what_failed_is_measured_again_on_demand_and_has_failed_nowhere(measured: Path) -> None:
     _, newest = last_two(measured)
     ran = len(processes(measured))
-    (measured / "mended").touch()
+    (measured / "fixed").touch()
     list(campaign(measured, retry=True).measure([newest]))
     assert processes(measured)[ran:] == ["none"]
     assert outcomes(measured, newest, BYTES)[NONE].value == 7.0
