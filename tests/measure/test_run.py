@@ -121,7 +121,7 @@ def test_what_another_suite_measured_is_measured_again(measured: Path) -> None:
     before, newest = last_two(measured)
     earlier, ran = outcomes(measured, newest, READ)[ZSTD], len(processes(measured))
     suite = measured / "benchmarks" / "volume.py"  # the version of its benchmarks stays
-    suite.write_text(suite.read_text().replace("sleep(0.02 if", "sleep(0.06 if"))
+    suite.write_text(suite.read_text().replace("take(0.02 if", "take(0.06 if"))
     chosen = Selection("core", r"time_read\('zstd'")
     mine = campaign(measured, selection=chosen, rounds=1)
     list(mine.measure([newest]))
