@@ -145,5 +145,5 @@ def interval(one: Judgement) -> str:
 
 def sensitivity(one: Sensitivity) -> Sequence[str]:
     """Return what a question could have shown, as the cells of a table."""
-    sizes = ["-" if size is None else f"{size:.0%}" for size in (one.of_all, one.of_one)]
+    sizes = ["-" if size is None else f"{100 * size:.0f} %" for size in (one.of_all, one.of_one)]
     return [one.title, str(one.cases), str(one.blocks), *sizes]

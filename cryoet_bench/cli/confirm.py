@@ -290,7 +290,7 @@ def _in_words(one: Confirmation) -> str:
     if one.verdict == "changed":
         return "slower or larger" if one.ratio > 1 else "faster or smaller"
     if one.verdict == "equivalent":
-        return f"equivalent within {one.margin:.0%}"
+        return f"equivalent within {100 * one.margin:g} %"
     return "undecided"
 
 

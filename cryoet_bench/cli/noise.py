@@ -116,16 +116,17 @@ def _print(found: MachineNoise) -> None:
 
     table = Table("benchmark", "spread of two runs", "smallest change to believe", box=None)
     for trust in found.trust():
-        table.add_row(trust.benchmark, f"{trust.spread:.1%}", f"{trust.smallest_change:.0%}")
+        smallest = f"{100 * trust.smallest_change:.0f} %"
+        table.add_row(trust.benchmark, f"{100 * trust.spread:.1f} %", smallest)
     _console.print(table)
     _console.print(
         f"{len(found.spreads)} times of {found.subject.release}, measured twice in "
-        f"{found.rounds} rounds each: they differ by {found.median:.1%} in the median, 90 % of "
-        f"them by at most {found.quantile(0.9):.1%}, and {len(found.noisy())} by more than "
-        f"{NOISY:.0%}."
+        f"{found.rounds} rounds each: they differ by {100 * found.median:.1f} % in the median, "
+        f"90 % of them by at most {100 * found.quantile(0.9):.1f} %, and {len(found.noisy())} by "
+        f"more than {100 * NOISY:g} %."
     )
     for spread in found.noisy():
         where = f"{spread.benchmark} {words(spread.case)}"
-        _console.print(f"  {spread.relative:.0%}  {where}", soft_wrap=True)
+        _console.print(f"  {100 * spread.relative:.0f} %  {where}", soft_wrap=True)
     for name in found.changed:
         _console.print(f"  not the same twice, though exact: {name}", soft_wrap=True)

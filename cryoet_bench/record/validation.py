@@ -458,7 +458,8 @@ def _interval_fault(verdict: ConfirmationLine) -> str | None:
         return "its verdict is a change, and its interval holds 1"
     reach = max(verdict.high, 1 / verdict.low) - 1 if verdict.low and verdict.high else math.inf
     if verdict.verdict == "equivalent" and reach > verdict.margin * _ROUNDING:
-        return f"its verdict is no change, and its interval reaches beyond {verdict.margin:.0%}"
+        margin = f"{100 * verdict.margin:g} %"
+        return f"its verdict is no change, and its interval reaches beyond {margin}"
     return None
 
 

@@ -92,7 +92,7 @@ class Advice:
             )
             sentences.append(f"Against it the runner-up, {advice.runner_up}, has {ratios}.")
         weights = ", ".join(
-            f"{figures.measure(name)} {share:.0%}" for name, share in advice.weights.items()
+            f"{figures.measure(name)} {100 * share:.0f} %" for name, share in advice.weights.items()
         )
         sentences.append(f"Weighed: {weights}. {advice.setting}")
         left_out = [f"{count} {reason}" for reason, count in advice.rejected.items() if count]

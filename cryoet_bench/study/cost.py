@@ -165,8 +165,8 @@ class Collection:
             return f"{price.label}, storage alone"
         times = "once" if self.reads == 1 else f"{self.reads:g} times"
         return (
-            f"{price.label}, each volume read {times} a year and {self.downloaded:.0%} of that "
-            "downloaded"
+            f"{price.label}, each volume read {times} a year and {100 * self.downloaded:.0f} % of "
+            "that downloaded"
         )
 
 

@@ -128,7 +128,7 @@ class Recommendation:
             return "not measured"
         if math.isnan(self.certainty):
             return "unknown"
-        return f"{self.certainty:.0%}{'' if self.is_clear else ', no clear winner'}"
+        return f"{100 * self.certainty:.0f} %{'' if self.is_clear else ', no clear winner'}"
 
     @property
     def sentence(self) -> str:
@@ -139,25 +139,26 @@ class Recommendation:
             return (
                 f"{self.choice} is the best for {use.name} by what was measured, but "
                 f"{' and '.join(patterns)} were not, which are "
-                f"{sum(self.unmeasured.values()):.0%} of this use: measure them with --access "
-                f"{','.join(patterns)}."
+                f"{100 * sum(self.unmeasured.values()):.0f} % of this use: measure them with "
+                f"--access {','.join(patterns)}."
             )
         if math.isnan(self.certainty):
             return (
                 f"{self.choice} was the best for {use.name} ({use.purpose}) in the only round, "
                 f"which does not show how sure that is: measure with --repeats {_ROUNDS}."
             )
-        wrong = f" If that is wrong, it costs {self.regret:.1%}." if self.regret >= 5e-4 else ""
+        cost = f" If that is wrong, it costs {100 * self.regret:.1f} %."
+        wrong = cost if self.regret >= 5e-4 else ""
+        often = f"{100 * self.certainty:.0f} % of the resamples"
         if not self.is_clear:
             return (
                 f"No clear winner for {use.name}: {_listed(self.tied)} differ by no more than the "
-                f"noise. {self.choice} was the best in {self.certainty:.0%} of the resamples."
-                f"{wrong}"
+                f"noise. {self.choice} was the best in {often}.{wrong}"
             )
         following = f"Next is {self.runner_up}." if self.runner_up else "Nothing else qualifies."
         return (
-            f"Write {self.choice} for {use.name} ({use.purpose}): the best in "
-            f"{self.certainty:.0%} of the resamples. {following}{wrong}"
+            f"Write {self.choice} for {use.name} ({use.purpose}): the best in {often}. "
+            f"{following}{wrong}"
         )
 
 
@@ -316,10 +317,11 @@ def _setting(found: Results, demand: Demand) -> str:
     if found.store != "local":
         return f"Times of slices and reads are of the whole volume, as measured on {found.store}."
     way = whole.STORES[demand.place]
+    place = "S3" if demand.place == "s3" else f"{demand.place} storage"
     return (
-        f"Times of slices and reads are of the whole volume on {demand.place} storage: as measured "
-        f"in memory, with {1000 * way.latency:g} ms for each round trip and "
-        f"{1e9 / way.bandwidth:g} ms for each megabyte."
+        f"Times of slices and reads are of the whole volume on {place}: as measured in memory, "
+        f"plus {1000 * way.latency:g} ms for each round trip and {1e9 / way.bandwidth:g} ms for "
+        "each megabyte."
     )
 
 

@@ -62,7 +62,8 @@ class Transfer:
             worst = max(one.regret, key=lambda name: one.regret[name])
             sentences.append(
                 f"For {one.use}, {one.choice} serves all {len(one.regret)} volumes of {one.kind}: "
-                f"it costs at most {one.regret[worst]:.1%} against the best of each (on {worst})."
+                f"it costs at most {100 * one.regret[worst]:.1f} % against the best of each (on "
+                f"{worst})."
             )
         return sentences
 

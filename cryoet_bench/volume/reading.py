@@ -84,4 +84,4 @@ def readable[Result](read: Callable[[], Result], what: str) -> Result:
 
 def short(holds: int, needs: int) -> str:
     """Return how much of what it should hold a file holds, in megabytes and per cent."""
-    return f"it holds {holds / 1e6:.3g} of {needs / 1e6:.3g} MB ({holds / needs:.1%})"
+    return f"it holds {holds / 1e6:.3g} of {needs / 1e6:.3g} MB ({100 * holds / needs:.1f} %)"

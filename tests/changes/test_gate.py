@@ -85,7 +85,7 @@ def test_markdown_shows_what_a_candidate_says_as_code(outcome: GateOutcome) -> N
     assert "@all" not in outside
     assert "| 🔴 loses bits | Round-trip error | `zstd-3, v3` | 0 to 0.5 |  |" in text
     assert "cryoet-bench gate . --against zarr-3.4.2 --bench '^r'" in text
-    assert "| Read | 8 | 16 | 4% | - |" in text
+    assert "| Read | 8 | 16 | 4 % | - |" in text
     document = json.loads(as_json(outcome, "x"))
     assert document["exit_code"] == 1
     assert [one["is_regression"] for one in document["judgements"]] == [True] * 3

@@ -351,7 +351,7 @@ BROKEN_VERDICTS: dict[str, tuple[Callable[[Lines], None], str]] = {
     "no equivalence": (_set(3, "verdict", to="equivalent"), "no change, and its interval reaches"),
     "an equivalence without an end": (
         lambda lines: lines[3].update(verdict="equivalent", ratio=1.0, low=None, high=1.01),
-        "its interval reaches beyond 3%",
+        "its interval reaches beyond 3 %",
     ),
     "another ratio": (_set(3, "ratio", to=5.0), "its ratio 5 lies outside of its interval, 1.5 to"),
     "an end before its begin": (_set(3, "low", to=3.5), "lies outside of its interval, 3.5 to 2.5"),

@@ -221,7 +221,7 @@ def test_an_extended_header_that_a_program_dropped(tmp_path: Path) -> None:
 def test_how_much_is_there_is_said(tmp_path: Path) -> None:
     path = write_mrc(tmp_path / "a.mrc", np.zeros((100, 100, 100), "f4"))
     path.write_bytes(path.read_bytes()[:2_000_000])
-    with pytest.raises(InputError, match=r"truncated: it holds 2 of 4 MB \(50.0%\)"):
+    with pytest.raises(InputError, match=r"truncated: it holds 2 of 4 MB \(50.0 %\)"):
         open_volume(path)
     with gzip.open(tmp_path / "a.mrc.gz", "wb") as packed:
         packed.write(path.read_bytes())
