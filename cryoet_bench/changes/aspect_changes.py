@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cryoet_bench.changes.aspects import Facet
 from cryoet_bench.changes.comparison import CONFIDENCE, ENOUGH_DEGREES, Shift, shift
-from cryoet_bench.record.benchmark import Benchmark, words
+from cryoet_bench.record.benchmark import Benchmark, Tier, words
 from cryoet_bench.record.estimate import Noise, estimate, interval, pooled
 from cryoet_bench.record.journal import Journal, Outcome
 
@@ -147,12 +147,7 @@ def _levels(
     found = {}
     for facet in facets:
         own = [one for one in benchmarks if one.name in facet.aspect.benchmarks]
-        cases = [
-            (benchmark, case)
-            for benchmark in own
-            for case in map(words, benchmark.cases)
-            if facet.covers(benchmark.name, case)
-        ]
+        cases = _cases(facet, own)
         values = np.full((len(journals), len(cases)), np.nan)
         suites: list[list[str]] = []
         series = []
@@ -176,6 +171,24 @@ def _levels(
             suites=np.unique(suites, return_inverse=True)[1].reshape(values.shape),
         )
     return found
+
+
+def _cases(facet: Facet, benchmarks: Sequence[Benchmark]) -> list[tuple[Benchmark, str]]:
+    """Return the cases of a facet; of times those of the core, where it has any.
+
+    Other times are measured in fewer rounds, and a mean is as sure as the rounds that all have.
+    """
+
+    def of(tier: Tier) -> list[tuple[Benchmark, str]]:
+        return [
+            (one, case)
+            for one in benchmarks
+            for case in map(words, one.cases_of(tier))
+            if facet.covers(one.name, case)
+        ]
+
+    is_timed = any(one.is_timed for one in benchmarks)
+    return (of("core") if is_timed else []) or of("full")
 
 
 def _table(levels: _Levels) -> list[list[AspectChange | None]]:

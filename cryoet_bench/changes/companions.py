@@ -192,8 +192,9 @@ def _in_words(move: Move) -> str:
     where = f" ({plain(words(move.case))})" if move.case else ""
     unit = move.benchmark.unit
     before, after = (
-        value_in_words(one, unit).removesuffix(f" {unit}") for one in (move.old, move.new)
-    )
+        value_in_words(one, unit).removesuffix(f" {unit}").removesuffix(f" {unit.rstrip('s')}")
+        for one in (move.old, move.new)
+    )  # a single one has a unit without its s
     return f"{move.benchmark.title} {before} to {after}{where}"
 
 

@@ -65,15 +65,19 @@ NO_COMPANION = "no count or size"
 
 Magnitude = Literal["very large", "large", "medium", "small"]
 
-_MAGNITUDES: tuple[tuple[Magnitude, float], ...] = (
+MAGNITUDES: tuple[tuple[Magnitude, float], ...] = (
     ("very large", 2.0),
     ("large", 1.3),
     ("medium", 1.1),
 )
 
-_SLIGHT = {"proposed": 1.1, "exact": 1.02}
+SLIGHT = {"proposed": 1.1, "exact": 1.02}
 """The factor below which a change is slight: a small proposal may be noise, a small exact change is
 of no account by itself."""
+
+FEW = 2
+"""So many releases without a value are named beside the one that is blamed; of more, any may have
+done it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,6 +231,11 @@ class Finding:
         return self.status in {"proposed", "undecided"}
 
     @property
+    def is_dated(self) -> bool:
+        """Whether it is known when it changed, to within a few releases."""
+        return len(self.unmeasured) <= FEW
+
+    @property
     def is_explained(self) -> bool:
         """Whether an exact metric explains it."""
         return bool(self.companion) and not self.companion.startswith(NO_COMPANION)
@@ -239,12 +248,12 @@ class Finding:
     @property
     def magnitude(self) -> Magnitude:
         """The class of its size (docs/method.md)."""
-        return next((name for name, least in _MAGNITUDES if self.size >= least), "small")
+        return next((name for name, least in MAGNITUDES if self.size >= least), "small")
 
     @property
     def is_slight(self) -> bool:
         """Whether it is too small to be reported alongside others."""
-        return self.size < _SLIGHT.get(self.status, 1.0)
+        return self.size < SLIGHT.get(self.status, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 
-from cryoet_bench.changes.finding import OF_STATUS, OPPOSITES, Finding, Status
+from cryoet_bench.changes.finding import FEW, OF_STATUS, OPPOSITES, Finding, Status
 from cryoet_bench.record.overview import value_in_words
 
 SUSPECTS = ("numcodecs ", "numpy ", "zarr ")
@@ -19,7 +19,6 @@ STATUSES: Mapping[Status, str] = {
 }
 """How sure a finding is, in words."""
 
-_NAMED = 2
 _LONG = 160
 _ALIKE = 1.1
 """Changes of several cases within this factor of each other are told as one amount."""
@@ -55,11 +54,14 @@ def sentence(finding: Finding, *, net: bool = False) -> str:
 
 def _releases(finding: Finding) -> str:
     """Return the release that did it, and those that may have done it instead."""
+    others = unmeasured(finding)
+    return f"{finding.label} (or {others}: not measured)" if others else finding.label
+
+
+def unmeasured(finding: Finding) -> str:
+    """Return which releases may have done it instead, in words; empty where none may."""
     others = finding.unmeasured
-    if not others:
-        return finding.label
-    named = ", ".join(others) if len(others) <= _NAMED else f"one of the {len(others)} before it"
-    return f"{finding.label} (or {named}: not measured)"
+    return ", ".join(others) if len(others) <= FEW else f"one of the {len(others)} before it"
 
 
 def amounts(finding: Finding) -> str:

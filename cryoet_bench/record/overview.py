@@ -124,5 +124,7 @@ def value_in_words(value: float | None, unit: str) -> str:
         return f"{value / scale:.3g} {name}"
     if unit == "x":
         return f"{value:.3g}x"
+    if value == 1:
+        unit = unit.removesuffix("s")
     shown = f"{value:,.0f}" if value == round(value) else f"{value:.4g}"
     return f"{shown} {unit}".strip()

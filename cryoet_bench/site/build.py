@@ -6,7 +6,8 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryoet_bench.changes.comparison import SMALLEST
+from cryoet_bench.changes.comparison import CONFIDENCE, SMALLEST
+from cryoet_bench.changes.finding import FEW, MAGNITUDES, SLIGHT
 from cryoet_bench.quality.catalogue import CATALOGUE
 from cryoet_bench.record.record import Record
 from cryoet_bench.site import badges, choose, downloads, pictures, scripts
@@ -49,6 +50,7 @@ def build(record: Record, revisions: Revisions, target: Path) -> None:
     measured = list(sheets(record, revisions))
     every = list(revisions.by_commit.values())
     asked = questions(suite, measured, every)
+    shown = [one for one in asked if one.is_measured]
     study = choose.read()
     assets = target / "assets"
     shutil.copytree(_STATIC, assets)
@@ -56,28 +58,35 @@ def build(record: Record, revisions: Revisions, target: Path) -> None:
         (target / name).mkdir()
 
     scripts.write_charts(assets)
-    scripts.write_data(target / "data", revisions, measured, asked)
-    downloads.write(target / "data", measured, asked)
+    scripts.write_data(target / "data", revisions, measured, shown)
+    downloads.write(target / "data", measured, shown)
     pictures.of_pages(assets, measured, study)
-    pictures.to_embed(target / "embed", measured, asked, every)
+    pictures.to_embed(target / "embed", measured, shown, every)
 
     site = Pages(
         target,
         {
+            "suite": suite,
             "sheets": measured,
-            "questions": asked,
-            "question_of": {one.benchmark.name: one for one in asked},
+            "questions": shown,
+            "question_of": {one.benchmark.name: one for one in shown},
             "revisions": every,
             "names": {one.name for one in every},
             "withdrawn": revisions.timeline.withdrawn,
             "packages": TRACKED,
             "smallest": SMALLEST,
+            "confidence": CONFIDENCE,
+            "slight": SLIGHT["exact"] - 1,
+            "small_change": dict(MAGNITUDES)["medium"] - 1,
+            "few": FEW,
             "published": datetime.now(UTC).strftime("%Y-%m-%d"),
             "address": ADDRESS,
             "source": SOURCE,
         },
     )
-    certain = known([one for sheet in measured[:1] for one in sheet.screening.findings])
+    certain = known(
+        [one for sheet in measured[:1] for one in sheet.screening.findings if one.is_dated]
+    )
     newest = [verdict(sheet, package) for sheet in measured for package in TRACKED]
     site.write(
         "index.html",
@@ -92,15 +101,15 @@ def build(record: Record, revisions: Revisions, target: Path) -> None:
             before=revisions.before(revision), after=after(revision, revisions),
         )  # fmt: skip
     site.write("questions.html", chapters=chapters(asked))
-    for question in asked:
+    for question in shown:
         site.write(f"question/{question.slug}.html", "question.html", question=question)
     site.write("upgrade.html")
     site.write("choose.html", study=study)
     site.write("quality.html", catalogue=CATALOGUE.values())
-    site.write("method.html", suite=suite.values())
+    site.write("method.html")
     site.write("data.html", columns=downloads.COLUMNS)
     site.write("feed.xml", certain=certain)
-    for question in asked:
+    for question in shown:
         badge = badges.of_question(question)
         site.write(f"embed/{question.slug}-badge.svg", "badge.svg", badge=badge)
     for package in TRACKED:

@@ -204,7 +204,7 @@ def scatter(rows: Sequence[dict[str, Any]], *, width: int, height: int) -> dict[
     Parameters
     ----------
     rows : sequence of dict
-        ``ratio``, ``seconds``, ``kind`` (of what is kept) and ``name``, written above the point.
+        ``ratio``, ``seconds``, ``kind`` (of what is kept) and ``names``, written under the point.
     width, height : int
         Pixels.
     """
@@ -222,12 +222,12 @@ def scatter(rows: Sequence[dict[str, Any]], *, width: int, height: int) -> dict[
         .legend(title=None, orient="bottom", columnPadding=40),
         shape=alt.Shape("kind:N").legend(None),
     )
-    # A name is written towards the middle, where there is room for it.
+    # Names are written under the point and towards the middle, where there is room for them.
     left = "scale('x', datum.ratio) < width / 2"
     names = places.mark_text(
-        align=alt.ExprRef(f"{left} ? 'left' : 'right'"), dx=alt.ExprRef(f"{left} ? 9 : -9"), dy=-9,
-        fontSize=12, fontWeight=600,
-    ).encode(text="name:N", color=alt.value("currentColor"))  # fmt: skip
+        align=alt.ExprRef(f"{left} ? 'left' : 'right'"), dx=alt.ExprRef(f"{left} ? 9 : -9"), dy=9,
+        fontSize=12, fontWeight=600, lineBreak="\n",
+    ).encode(text="names:N", color=alt.value("currentColor"))  # fmt: skip
     chart = alt.layer(points, names).add_params(alt.param(name="unit", value="seconds"))
     chart = _styled(chart.properties(width=width, height=height, padding=6))
     chart = chart.configure_legend(labelColor="currentColor", labelFontSize=12)

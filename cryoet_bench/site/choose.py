@@ -167,8 +167,8 @@ def _portal(choice: str, facts: Mapping[str, Any]) -> str:
     less = 1 - facts["bill"]["yearly"]["value"] / portal["yearly"]["value"]
     word = "less" if less > 0 else "more"
     return (
-        f"Kept so, it costs {100 * abs(less):.0f} % {word} a year than in the layout of the CryoET "
-        f"Data Portal ({portal['configuration']})."
+        f"It costs {100 * abs(less):.0f} % {word} a year than the layout of the CryoET Data Portal "
+        f"({portal['configuration']})."
     )
 
 

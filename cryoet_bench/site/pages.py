@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cryoet_bench.changes.finding import Finding
-from cryoet_bench.site.wording import FILTERS, describe, page_of, plural
+from cryoet_bench.site.wording import FILTERS, describe, page_of, plural, unbroken
 
 if TYPE_CHECKING:
     import jinja2
@@ -37,7 +37,7 @@ class Pages:
         found = _environment().get_template(f"{template or path}.j2")
         root = "../" * path.count("/")
         text = found.render(**self.facts, root=root, path=path, **content)
-        (self.folder / path).write_text(text, "utf-8")
+        (self.folder / path).write_text(unbroken(text), "utf-8")
 
     def _has(self, path: str) -> bool:
         """Tell whether a file is there already: a picture is drawn only of what was measured."""

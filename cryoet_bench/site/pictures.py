@@ -118,7 +118,7 @@ def _configurations(study: Study) -> list[dict[str, Any]]:
             "ratio": one.ratio,
             "seconds": one.slice_s,
             "kind": "keeps every bit" if one.lossless else "loses something",
-            "name": ", ".join(one.uses),
+            "names": "\n".join(one.uses),
         }
         for one in study.configurations
         if one.ratio and one.slice_s

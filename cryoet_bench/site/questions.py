@@ -10,7 +10,7 @@ from cryoet_bench.changes.finding import Finding
 from cryoet_bench.record.benchmark import Benchmark
 from cryoet_bench.site import series
 from cryoet_bench.site.sheet import Sheet
-from cryoet_bench.site.verdict import is_small, known
+from cryoet_bench.site.verdict import ARRIVALS, is_small, known
 from cryoet_bench.site.wording import headline, slug
 from cryoet_bench.timeline.revisions import Revision
 
@@ -42,13 +42,14 @@ class Question:
     benchmark : Benchmark
         The benchmark that answers it.
     histories : list of dict
-        Of each sheet that has any.
+        Of each sheet that has any; empty where nothing was measured yet.
     companion : Question or None
-        The exact metric that is shown under it.
+        The measured exact metric that is shown under it.
     fixed : mapping of str to str
         Which of the companion's cases, along axes that the question does not have.
     findings : list of Finding
-        Of the first sheet, newest first, but for those that were overturned.
+        Of the first sheet, newest first; neither those that were overturned nor what fails in a
+        release that cannot be imported, which is no answer to the question.
     """
 
     benchmark: Benchmark
@@ -56,6 +57,11 @@ class Question:
     companion: Question | None
     fixed: Mapping[str, str]
     findings: list[Finding]
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it has a page: there is a value to show."""
+        return bool(self.histories)
 
     @property
     def slug(self) -> str:
@@ -69,8 +75,13 @@ class Question:
 
     @property
     def known(self) -> list[Finding]:
-        """The exact and confirmed changes, newest first."""
-        return known(self.findings)
+        """The exact and confirmed changes of known releases, newest first."""
+        return known([one for one in self.findings if one.is_dated])
+
+    @property
+    def undated(self) -> list[Finding]:
+        """Changes that any of many releases may have made, newest first."""
+        return [one for one in self.findings if not one.is_dated and one.kind not in ARRIVALS]
 
     @property
     def minor(self) -> list[Finding]:
@@ -140,29 +151,33 @@ def chapters(found: Sequence[Question]) -> list[tuple[str, str, list[Question]]]
 def questions(
     suite: Mapping[str, Benchmark], sheets: Sequence[Sheet], revisions: Sequence[Revision]
 ) -> list[Question]:
-    """Return the questions of which anything was measured, in the order of the suite."""
-    found: dict[str, Question | None] = {}
+    """Return the questions of the suite, in its order."""
+    found: dict[str, Question] = {}
 
-    def question(benchmark: Benchmark) -> Question | None:
+    def question(benchmark: Benchmark) -> Question:
         if benchmark.name not in found:
             name, fixed = series.explaining(benchmark, suite)
             companion = question(suite[name]) if name else None
             histories = [series.history(benchmark, sheet, revisions) for sheet in sheets]
-            histories = [one for one in histories if one["series"]]
-            changes = _changes(benchmark, sheets)
-            found[benchmark.name] = (
-                Question(benchmark, histories, companion, fixed, changes) if histories else None
+            found[benchmark.name] = Question(
+                benchmark,
+                [one for one in histories if one["series"]],
+                companion if companion and companion.is_measured else None,
+                fixed,
+                _changes(benchmark, sheets),
             )
         return found[benchmark.name]
 
-    return [one for benchmark in suite.values() if (one := question(benchmark))]
+    return list(map(question, suite.values()))
 
 
 def _changes(benchmark: Benchmark, sheets: Sequence[Sheet]) -> list[Finding]:
+    broken = {one.name for sheet in sheets[:1] for one in sheet.revisions if one.broken}
     return [
         one
         for sheet in sheets[:1]
         for one in sheet.screening.findings
         if one.status != "overturned"
+        and one.revision not in broken
         and any(case.benchmark == benchmark.name for case in one.cases)
     ]

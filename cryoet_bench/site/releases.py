@@ -34,6 +34,12 @@ class Part:
         return self.sheet.coverage.get(self.revision.name)
 
     @property
+    def missing(self) -> int:
+        """How many cases of the suite were not measured of it."""
+        asked = sum(len(one.cases) for one in self.sheet.suite.values())
+        return asked - sum((self.counts or {}).values())
+
+    @property
     def is_first(self) -> bool:
         """Whether no earlier release was measured, so that there is nothing to compare it with."""
         return self.revision in self.sheet.measured[:1]
@@ -64,6 +70,15 @@ class Part:
         return self._of("proposed")
 
     @property
+    def undated(self) -> list[Finding]:
+        """What it changed, or any of many before it that were not measured."""
+        return [
+            one
+            for one in self.sheet.screening.of(self.revision.name)
+            if not one.is_dated and one.status != "overturned" and one.kind not in ARRIVALS
+        ]
+
+    @property
     def overturned(self) -> list[Finding]:
         """What was measured again and is the same."""
         return self._of("overturned")
@@ -82,7 +97,7 @@ class Part:
 
     @property
     def _findings(self) -> list[Finding]:
-        return self.sheet.screening.of(self.revision.name)
+        return self.sheet.changes(self.revision.name)
 
     def _of(self, status: str) -> list[Finding]:
         return [one for one in self._findings if one.status == status]

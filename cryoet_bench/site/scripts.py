@@ -9,11 +9,11 @@ from typing import Any
 
 from cryoet_bench.changes.aspect_changes import AspectChange
 from cryoet_bench.changes.aspects import WORSE_BETTER, facets
-from cryoet_bench.changes.comparison import SMALLEST
+from cryoet_bench.changes.comparison import CONFIDENCE, SMALLEST
 from cryoet_bench.site import charts
 from cryoet_bench.site.questions import Question
 from cryoet_bench.site.sheet import Sheet
-from cryoet_bench.site.wording import alongside, amount, bounds, page_of
+from cryoet_bench.site.wording import alongside, amount, bounds, page_of, unbroken
 from cryoet_bench.timeline.revisions import Revision, Revisions
 
 
@@ -53,7 +53,8 @@ def write_data(
 def _write(folder: Path, name: str, content: Any) -> None:
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    (folder / f"{name}.js").write_text(f"site.add({json.dumps(name)},{text});\n", "utf-8")
+    script = f"site.add({json.dumps(name)},{unbroken(text)});\n"
+    (folder / f"{name}.js").write_text(script, "utf-8")
 
 
 def _release(revision: Revision, revisions: Revisions, positions: dict[str, int]) -> dict[str, Any]:
@@ -100,6 +101,7 @@ def _pairs(sheet: Sheet) -> dict[str, Any]:
         "last2": last and last.name,
         "newest": newest and newest.name,
         "smallest": SMALLEST,
+        "confidence": CONFIDENCE,
         "facets": described,
         "table": table,
     }

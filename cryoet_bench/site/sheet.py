@@ -6,20 +6,21 @@ Machines and tomograms are never mixed, so a page shows one sheet at a time.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cryoet_bench.changes.aspect_changes import AspectChanges
-from cryoet_bench.changes.aspects import Aspect, Facet, facets
+from cryoet_bench.changes.aspects import ASPECTS, Aspect, Facet, facets
 from cryoet_bench.changes.confirmation import Confirmation, confirmations
 from cryoet_bench.changes.finding import ChangedCase, Finding, Group, Screening
 from cryoet_bench.changes.scope import Scope
 from cryoet_bench.changes.screen import screen
 from cryoet_bench.errors import InputError
-from cryoet_bench.record.benchmark import Benchmark
+from cryoet_bench.record.benchmark import Benchmark, words
 from cryoet_bench.record.record import Record, Series, coverage, failures
+from cryoet_bench.site.extent import Extent
 from cryoet_bench.timeline.releases import MAIN
 from cryoet_bench.timeline.revisions import Revision, Revisions
 
@@ -81,6 +82,8 @@ class Sheet:
         Of the machine.
     cases : pandas.DataFrame
         From `Record.cases`, of this machine and tomogram.
+    suite : mapping of str to Benchmark
+        What can be measured, by name.
     revisions : list of Revision
         All of the timeline, candidates included, oldest first.
     screening : Screening
@@ -97,6 +100,7 @@ class Sheet:
     facts: Mapping[str, Any]
     machine_facts: Mapping[str, Any]
     cases: pd.DataFrame
+    suite: Mapping[str, Benchmark]
     revisions: list[Revision]
     screening: Screening
     pairs: AspectChanges
@@ -136,9 +140,26 @@ class Sheet:
         ]
 
     @cached_property
+    def absent(self) -> list[Aspect]:
+        """The aspects that the suite has cases of, and of which nothing was measured yet."""
+        shown = {facet.aspect for facet in self.facets}
+        asked = [(one.name, words(case)) for one in self.suite.values() for case in one.cases]
+        return [
+            aspect
+            for aspect in ASPECTS
+            if not aspect.companion
+            and aspect not in shown
+            and any(aspect.covers(*one) for one in asked)
+        ]
+
+    @cached_property
     def trade_offs(self) -> Mapping[str, Group]:
         """What releases gave and took, by group."""
         return {one.id: one for one in self.screening.groups if one.is_trade_off}
+
+    def changes(self, release: str) -> list[Finding]:
+        """Return what a release changed, as far as the ones before it were measured."""
+        return [one for one in self.screening.of(release) if one.is_dated]
 
     def anchor(self, finding: Finding) -> str:
         """Return what names a finding on the page of its release, which all sheets share."""
@@ -157,7 +178,7 @@ class Sheet:
         """Return what a release changed in a facet."""
         own = [
             one
-            for one in self.screening.of(revision.name)
+            for one in self.changes(revision.name)
             if one.status in {"exact", "confirmed", "proposed"}
             and any(facet.covers(case.benchmark, case.case) for case in one.cases)
         ]
@@ -198,10 +219,59 @@ class Sheet:
         spreads = self.cases.loc[self.cases["timed"], "spread"].dropna()
         return [float(spreads.quantile(share)) for share in (0.5, 0.9)] if len(spreads) else []
 
-    def lacking(self, suite: Iterable[Benchmark]) -> list[tuple[Benchmark, int]]:
-        """Return the benchmarks of which cases were not measured, and how many were."""
-        counts = [(benchmark, self.of(benchmark)["case"].nunique()) for benchmark in suite]
-        return [(one, count) for one, count in counts if count < len(one.cases)]
+    @cached_property
+    def rounds(self) -> list[tuple[str, int, int, int]]:
+        """What a time rests on, for the core of the suite and for its other cases.
+
+        Each with the usual number of rounds, the fewest and the most.
+        """
+        timed = self.cases[
+            self.cases["timed"] & ~self.cases["control"] & (self.cases["status"] == "passed")
+        ]
+        parts = (
+            ("of the core of the suite", timed.loc[timed["core"], "rounds"]),
+            ("of its other cases", timed.loc[~timed["core"], "rounds"]),
+        )
+        return [
+            (name, int(own.median()), int(own.min()), int(own.max()))
+            for name, own in parts
+            if len(own)
+        ]
+
+    @cached_property
+    def counted(self) -> Extent:
+        """How much was measured of what is exact."""
+        return self.extent(*(one for one in self.suite.values() if not one.is_timed))
+
+    @cached_property
+    def timed(self) -> Extent:
+        """How much was measured of what has noise."""
+        return self.extent(*(one for one in self.suite.values() if one.is_timed))
+
+    @cached_property
+    def lacking(self) -> list[tuple[Benchmark, Extent]]:
+        """The benchmarks that were not measured whole, and how much of them was."""
+        found = [(one, self.extent(one)) for one in self.suite.values()]
+        return [(one, extent) for one, extent in found if not extent.is_whole]
+
+    def extent(self, *benchmarks: Benchmark) -> Extent:
+        """Return how much of some benchmarks was measured."""
+        counts = [count for one in benchmarks for count in self._releases.get(one.name, ())]
+        return Extent(
+            cases=sum(len(one.cases) for one in benchmarks),
+            measured=len(counts),
+            fewest=min(counts, default=0),
+            most=max(counts, default=0),
+            releases=len(self.measured),
+        )
+
+    @cached_property
+    def _releases(self) -> Mapping[str, list[int]]:
+        """By benchmark, how many releases each of its cases was measured in."""
+        names = [one.name for one in self.measured]
+        own = self.cases[self.cases["revision"].isin(names)]
+        counts = own.groupby(["benchmark", "case"]).size()
+        return {str(name): list(each) for name, each in counts.groupby(level="benchmark")}
 
     def of(self, benchmark: Benchmark) -> pd.DataFrame:
         """Return the cases of a benchmark."""
@@ -256,6 +326,7 @@ def sheets(record: Record, revisions: Revisions) -> Iterator[Sheet]:
             facts=known.get(tomogram, {}),
             machine_facts=record.machine(machine),
             cases=own,
+            suite=suite,
             revisions=every,
             screening=screen(Scope(record, revisions, machine, tomogram)),
             pairs=AspectChanges(list(suite.values()), journals, facets()),

@@ -70,7 +70,7 @@ class Verdict:
 
     @property
     def _findings(self) -> list[Finding]:
-        return self.sheet.screening.of(self.newest.name)
+        return self.sheet.changes(self.newest.name)
 
 
 def verdict(sheet: Sheet, package: str) -> Verdict | None:

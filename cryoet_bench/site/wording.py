@@ -9,7 +9,7 @@ from typing import Any
 
 from cryoet_bench.changes.confirmation import Confirmation
 from cryoet_bench.changes.finding import OF_STATUS, Finding
-from cryoet_bench.changes.sentence import STATUSES, SUSPECTS, amounts
+from cryoet_bench.changes.sentence import STATUSES, SUSPECTS, amounts, unmeasured
 from cryoet_bench.changes.subject import plain
 from cryoet_bench.record.overview import value_in_words
 from cryoet_bench.timeline.releases import TRACKED
@@ -43,6 +43,13 @@ def headline(finding: Finding) -> str:
     where = f" ({finding.subject})" if finding.subject else ""
     change = finding.kind if finding.kind in OF_STATUS else amounts(finding)
     return f"{finding.title}{where}: {change}"
+
+
+def change(finding: Finding) -> str:
+    """Return by how much and for what it changed, under the title of its question."""
+    if finding.kind in OF_STATUS:
+        return headline(finding)
+    return amounts(finding) + f" for {finding.subject}" * bool(finding.subject)
 
 
 def suspects(finding: Finding) -> list[str]:
@@ -86,7 +93,7 @@ def pull_request(link: str) -> str:
 
 def plural(count: int, one: str, many: str = "") -> str:
     """Return a count and its noun."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def describe(name: str, facts: Mapping[str, Any]) -> str:
@@ -104,12 +111,26 @@ def slug(title: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", title.lower()).strip("-.") or "unnamed"
 
 
+def unbroken(text: str) -> str:
+    """Return a text in which no line can end between a number and its percent sign."""
+    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", text)
+
+
+_SHORTLY = {"newly available": "new", "newly fixed": "works", "newly failing": "fails"}
+
+
+def shortly(kind: str) -> str:
+    """Return a kind of change in one word, for a narrow cell."""
+    return _SHORTLY.get(kind, kind)
+
+
 FILTERS = {
     "plain": plain,
     "status": STATUSES.__getitem__,
     "percent": lambda share: f"{100 * share:g} %",
     "amount": amount,
     "bounds": bounds,
+    "change": change,
     "headline": headline,
     "suspects": suspects,
     "hardware": hardware,
@@ -118,6 +139,8 @@ FILTERS = {
     "day": lambda date: f"{date:%Y-%m-%d}",
     "month": lambda date: f"{date:%B %Y}",
     "pull_request": pull_request,
+    "unmeasured": unmeasured,
+    "shortly": shortly,
     "side_by_side": side_by_side,
 }
 """By their names in the templates."""

@@ -109,3 +109,21 @@ def test_the_interval_is_that_of_the_one_estimator(
     assert pair is not None
     assert pair.ratio == pytest.approx(estimate(levels[1]) / estimate(levels[0]))
     assert pair.interval == pytest.approx(interval(*levels, pooled(levels), 0.99))
+
+
+def test_a_time_is_that_of_the_core_where_there_is_one(
+    tmp_path: Path, releases: list[Revision]
+) -> None:
+    """Once the other cases, of fewer rounds, made every interval as wide as theirs."""
+    record = Record(tmp_path)
+    axes = {"codec": ["zstd-3", "gzip-5"], "format": ["v2"]}
+    name = "write.Codecs.time_volume"
+    suite = [synthetic.describe(name, "Write", "seconds", axes, core=["zstd-3, v2"])]
+    slower = synthetic.Step(releases[-1].name, name, 3.0, "gzip")
+    synthetic.make(record, releases[-2:], suite, rounds=6, steps=(slower,))
+    names = [one.name for one in releases[-2:]]
+    journals = {name: record.journal(Series("epyc-2-cores", "phantom-10A", name)) for name in names}
+    pairs = AspectChanges(list(record.suite().values()), journals, facets())
+    pair = pairs.compare(_facet("write-v2"), *names)
+    assert pair is not None
+    assert pair.ratio == pytest.approx(1, rel=0.05)

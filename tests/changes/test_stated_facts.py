@@ -39,8 +39,8 @@ METHOD = (
     f"one in {WORDS[round(1 / steps.DISTURBED)]} slower as a whole",
     f"one case of {1 / steps.DISTURBED**2:.0f}",
     f"the {WORDS[proposals._CASES]} cases that changed most",
-    *(f"| {name} | {least:g} " for name, least in finding._MAGNITUDES),
-    f"Exact changes below {percent(finding._SLIGHT['exact'] - 1)} ",
+    *(f"| {name} | {least:g} " for name, least in finding.MAGNITUDES),
+    f"Exact changes below {percent(finding.SLIGHT['exact'] - 1)} ",
     f"to within {PARTS[screen._LEFT]}",
 )
 GATE = (

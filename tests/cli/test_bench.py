@@ -169,6 +169,7 @@ def test_help_teaches_with_examples() -> None:
         (5 * 2**20, "bytes", "5 MiB"),
         (64.0, "x", "64x"),
         (19779, "calls", "19,779 calls"),
+        (1, "requests", "1 request"),
         (7, "", "7"),
     ],
 )

@@ -87,6 +87,6 @@ def test_small_exact_changes_of_a_release_are_folded_together(page: Any, site: P
     page.goto((site / "release" / "zarr-3.1.4.html").as_uri())
     folded = page.locator("details.more", has_text="below 2 %").first
     shown = folded.locator(".amount strong").all_text_contents()
-    sizes = [float(text.strip("+\N{MINUS SIGN} %")) for text in shown]
+    sizes = [float(text.strip("+\N{MINUS SIGN}\N{NO-BREAK SPACE}%")) for text in shown]
     assert sizes
     assert max(sizes) < 2

@@ -9,6 +9,7 @@
   const question = site.data[holder.dataset.question];
   const companion = site.data[holder.dataset.companion];
   const fixed = JSON.parse(holder.dataset.fixed || "{}");
+  const few = Number(holder.dataset.few);
   const colours = 8;
   const most = 16;
   const titles = { pattern: "Access", what: "Opened", dtype: "Voxel type", way: "Latency" };
@@ -22,7 +23,7 @@
   function choice() {
     const own = {};
     for (const [axis, values] of Object.entries(sheet.axes)) {
-      const named = state.has(axis) ? state.get(axis).split(",").filter((one) => values.includes(one)) : [];
+      const named = state.has(axis) ? state.get(axis).split(";").filter((one) => values.includes(one)) : [];
       own[axis] = named.length ? named : sheet.chosen[axis] || values.slice(0, 1);
     }
     return own;
@@ -51,30 +52,44 @@
     }));
   }
 
+  // How many releases of a line lie between two.
+  function between(from, at) {
+    let count = 0;
+    for (let one = releases[at].before; one != null && one !== from; one = releases[one].before) count += 1;
+    return count;
+  }
+
   function rows(styles, positions) {
     const found = [];
     for (const { series, name: label, colour, dash } of styles) {
-      const add = ([at, value, low, high, words, rounds], line) => found.push({
+      const add = ([at, value, low, high, words, rounds], path) => found.push({
         position: positions.get(at), date: Date.parse(releases[at].date), value, low: low ?? value, high: high ?? value,
         series: label, text: [label, `${releases[at].label}, ${releases[at].date}`, words, rounds].filter(Boolean),
-        path: `${label}/${line}`, colour, dash,
+        path: `${label}/${path}`, colour, dash,
       });
-      const forked = new Set(["main"]);
+      const ends = new Map();
       for (const point of series.points.filter(([, value]) => value != null)) {
         const { line, before } = releases[point[0]];
+        const end = ends.get(line);
+        // No line is drawn across many releases without a value: nothing is known of them.
+        const stretch = end ? end.stretch + Number(between(end.at, point[0]) > few) : 0;
         // A maintenance line leaves the main one at the release that its first one follows.
-        const fork = !forked.has(line) && series.points.find(([at, value]) => at === before && value != null);
-        if (fork) add(fork, line);
-        forked.add(line);
-        add(point, line);
+        const fork = !end && line !== "main" && series.points.find(([at, value]) => at === before && value != null);
+        if (fork) add(fork, `${line}/0`);
+        ends.set(line, { at: point[0], stretch });
+        add(point, `${line}/${stretch}`);
       }
     }
     return found;
   }
 
   // The compiled chart with its data put in; it is logarithmic where values span much.
-  function charted(styles, found, notes, roomy) {
-    const used = [...new Set(styles.flatMap(({ series }) => series.points.map(([at]) => at)))].sort((a, b) => a - b);
+  function charted(styles, found, notes, width) {
+    const roomy = view.x === "release" && width > 700;
+    const points = styles.flatMap(({ series }) => series.points);
+    const valued = points.filter(([, value]) => value != null).map(([at]) => at);
+    const [first, last] = [Math.min(...valued), Math.max(...valued)];
+    const used = [...new Set(points.map(([at]) => at))].filter((at) => at >= first && at <= last).sort((a, b) => a - b);
     const positions = new Map(used.map((at, position) => [at, position]));
     const values = rows(styles, positions);
     const numbers = values.map((one) => one.value);
@@ -85,18 +100,31 @@
     const put = (key, content) => { specification.data.find((one) => one.name === key).values = content; };
     const signal = (key, value) => { specification.signals.find((one) => one.name === key).value = value; };
     put("values", values);
-    put("notes", notes.filter(([at]) => positions.has(at)).map(([at, number, text, label]) => ({
+    const marks = notes.filter(([at]) => positions.has(at)).map(([at, number, text, label]) => ({
       position: positions.get(at), date: Date.parse(releases[at].date), number, text, label: roomy ? label : "",
-    })));
+    }));
+    put("notes", view.x === "release" ? apart(marks, width / used.length) : marks);
     signal("labels", used.map((at) => releases[at].label));
     signal("unit", found.unit);
     return { specification, scale };
   }
 
+  // The numbers of marks that would touch are written together, over the first of them.
+  function apart(marks, step) {
+    for (const [place, mark] of marks.entries()) {
+      const newer = marks[place - 1];
+      if (newer && (newer.position - mark.position) * step < 16) {
+        mark.number = `${newer.number}, ${mark.number}`;
+        mark.text = [...newer.text, ...mark.text];
+        newer.number = "";
+      }
+    }
+    return marks;
+  }
+
   function draw(element, legend, found, series, notes) {
     const styles = styled(series);
-    const roomy = view.x === "release" && element.clientWidth > 700;
-    const { specification, scale } = charted(styles, found, notes, roomy);
+    const { specification, scale } = charted(styles, found, notes, element.clientWidth);
     const tooltip = (_, event, item) => tell(event, item?.datum?.text);
     drawn.get(element)?.finalize();
     vegaEmbed(element, specification, { mode: "vega", renderer: "svg", actions: false, defaultStyle: false, tooltip })
@@ -163,8 +191,10 @@
     let series = matching(sheet, chosen);
     const left = series.length - most;
     series = series.slice(0, most);
-    holder.querySelector("figcaption").textContent =
-      left > 0 ? `The first ${most} of ${series.length + left} chosen series are shown.` : "";
+    holder.querySelector("figcaption").textContent = [
+      left > 0 && `The first ${most} of ${series.length + left} chosen series are shown.`,
+      !series.some((one) => one.points.some(([, value]) => value != null)) && "None of the chosen series has a value: the table says why.",
+    ].filter(Boolean).join(" ");
     const figure = holder.querySelector("figure");
     const notes = ({ notes: all }) => (sheet.number === 0 ? all : []);  // known changes are those of the first sheet
     const scale = draw(figure.querySelector(".plot"), figure.querySelector(".legend"), question, series, notes(question));
@@ -194,7 +224,7 @@
     }
     const kept = {};
     for (const [axis, values] of Object.entries(chosen)) {
-      if (values.join() !== (sheet.chosen[axis] || []).join()) kept[axis] = values.join();
+      if (values.join(";") !== (sheet.chosen[axis] || []).join(";")) kept[axis] = values.join(";");
     }
     if (sheet !== question.sheets[0]) kept.sheet = sheet.number;
     if (view.x !== "release") kept.x = view.x;

@@ -16,12 +16,12 @@
     return panels.find((one) => !one.hidden);
   }
 
-  function filled(cell, own, other) {
+  function filled(cell, own, other, interval) {
     if (cell == null) return site.make("td", { class: "none" }, site.make("span", { "aria-label": "not measured" }, "–"));
     if (own === other) return site.make("td", { class: "self" }, site.make("span", { "aria-label": "the same release" }, "="));
     if (cell === 0 || cell[0] === 0) return site.make("td", { class: "same" }, site.make("span", { "aria-label": "no change" }, "·"));
     const [sign, amount, bounds] = cell;
-    const title = bounds ? `99 % interval: ${bounds}` : "exact";
+    const title = bounds ? `${interval}: ${bounds}` : "exact";
     return site.make("td", { class: sign > 0 ? "worse" : "better", title }, amount);
   }
 
@@ -41,6 +41,7 @@
     if (release.options.length === 0) {
       site.options(release, pairs.revisions.map((name) => [name, labels.get(name)]).reverse(), site.state().get("release") || pairs.newest);
     }
+    const interval = `${100 * pairs.confidence}\u00a0% interval`;
     const facets = [...shown.querySelectorAll("th[data-facet]")].map((one) => one.dataset.facet);
     const known = new Map(pairs.facets.map((one) => [one.key, one]));
     const other = against.value === "last2" ? pairs.last2 : release.value;
@@ -50,13 +51,13 @@
       const cells = facets.map((key) => {
         const base = against.value === "best" ? known.get(key).best : pairs.revisions.indexOf(other);
         const cell = own < 0 || base < 0 || base == null ? null : pairs.table[key][base][own];
-        return filled(cell, own, base);
+        return filled(cell, own, base, interval);
       });
       row.replaceChildren(row.firstElementChild, ...cells);
     }
     const what = against.value === "best" ? "Each column against its best release, marked =."
       : labels.has(other) ? `Every release against ${labels.get(other)}.` : "No such release was measured.";
-    note.textContent = `${what} A time counts where its 99 % interval lies wholly on one side and the change is ${100 * pairs.smallest} % at least.`;
+    note.textContent = `${what} A time counts where its ${interval} lies wholly on one side and the change is ${100 * pairs.smallest}\u00a0% at least.`;
     site.keep({ ...(against.value ? { against: against.value } : { release: other }), ...kept });
   }
 

@@ -95,11 +95,13 @@
     const link = (name) => site.make("a", { href: site.root + releases.get(name).page }, releases.get(name).label);
     const formats = new Set(missing.filter(isTime).map(({ facet }) => facet.format).filter(Boolean));
     lines.forEach(({ facet }) => formats.delete(facet.format));
+    const lacking = missing.filter(({ facet }) => !formats.has(facet.format)).map(({ facet }) => named(facet));
     return ["From ", link(from.value), " to ", link(to.value), ": ",
-      `${worse.length} worse, ${better.length} better, ${same.length} within ${100 * smallest} %`,
+      `${worse.length} worse, ${better.length} better, ${same.length} within ${100 * smallest}\u00a0%`,
       unclear.length ? `, ${unclear.length} measured in too few rounds to judge.` : ".",
       largest("Largest loss", worse), largest("Largest gain", better),
-      ...[...formats].map((format) => ` Format ${format} cannot be compared: not both have it.`)];
+      ...[...formats].map((format) => ` Format ${format} cannot be compared: not both have it.`),
+      lacking.length ? ` Not available or not measured in one of them: ${lacking.join("; ")}.` : ""];
   }
 
   async function show() {
