@@ -65,6 +65,8 @@ def test_values_are_those_of_the_suite(measured: Path) -> None:
     assert outcomes(measured, before, RATIO)[()].value == 1.25
     read = outcomes(measured, before, READ)[NONE]
     assert [len(one.samples) for one in read.rounds] == [3, 3]
+    nanoseconds = [1e9 * sample for one in read.rounds for sample in one.samples]
+    assert nanoseconds == [pytest.approx(round(one, 1), rel=1e-12) for one in nanoseconds]
     assert read.value is not None
     assert read.value >= 0.01
     slower = outcomes(measured, newest, READ)[NONE].value
