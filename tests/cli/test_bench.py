@@ -110,6 +110,10 @@ except bench.typer.Exit as stop:
 def test_an_interruption_shows_what_there_is_and_how_to_resume(
     fresh: Path, how: signal.Signals
 ) -> None:
+    # Python prints an exception that it drops while it forks, so each process lives for a moment.
+    suite = fresh / "benchmarks" / "volume.py"
+    waiting = suite.read_text().replace("seen.append", "time.sleep(0.5)\n            seen.append")
+    suite.write_text(f"import time\n{waiting}")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     process = subprocess.Popen(
         [sys.executable, "-c", DRIVER],
