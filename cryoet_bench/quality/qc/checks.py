@@ -88,7 +88,7 @@ def segmentation(survey: Survey) -> Check:
     count = np.unique(survey.values).size
     sentence = (
         f"This is a segmentation or a mask, no tomogram: {count:,} labels from "
-        f"{survey.minimum:g} to {survey.maximum:g} in the middle, {survey.uniform:.1%} of "
+        f"{survey.minimum:g} to {survey.maximum:g} in the middle, {100 * survey.uniform:.1f} % of "
         "neighbours are equal. Checks of densities make no sense here and are left out."
     )
     return CATALOGUE["segmentation"].answered(
@@ -110,7 +110,7 @@ def padding(survey: Survey, limits: Limits = LIMITS) -> Check:
         parts.append(f"voxels of {found.fill:g} around the specimen")
     if survey.padded:
         sentence = (
-            f"{share:.1%} of the volume is padding or mask"
+            f"{100 * share:.1f} % of the volume is padding or mask"
             + (f" ({'; '.join(parts)})" if parts else "")
             + f"; the specimen lies within z, y, x = {box}, and everything here is measured there."
         )
@@ -169,7 +169,7 @@ def distribution(survey: Survey, limits: Limits = LIMITS) -> Check:
     if share > 0:
         finding = "repeated-value"
         sentence = (
-            f"The value {value:.6g} fills {share:.3%} of the voxels and stands out of its "
+            f"The value {value:.6g} fills {100 * share:.3f} % of the voxels and stands out of its "
             "neighbours in the histogram: part of the volume was filled or masked."
         )
     elif modes > 1:
@@ -297,13 +297,14 @@ def outliers(survey: Survey, limits: Limits = LIMITS) -> Check:
     elif verdict != "pass":
         finding = "many-outliers"
         sentence = (
-            f"{share:.2%} of the voxels lie beyond {OUTLIER_SIGMA:g} robust sd, {clustered:.0%} of "
-            "them in clusters: gold, thick ice, or a bulk of vacuum makes up the distribution."
+            f"{100 * share:.2f} % of the voxels lie beyond {OUTLIER_SIGMA:g} robust sd, "
+            f"{100 * clustered:.0f} % of them in clusters: gold, thick ice, or a bulk of vacuum "
+            "makes up the distribution."
         )
     elif total:
         sentence = (
-            f"{total:,} voxels lie beyond {OUTLIER_SIGMA:g} robust sd, {clustered:.0%} of them "
-            "beside others, as in dense structure."
+            f"{total:,} voxels lie beyond {OUTLIER_SIGMA:g} robust sd, "
+            f"{100 * clustered:.0f} % of them beside others, as in dense structure."
         )
     else:
         sentence = f"No voxel lies beyond {OUTLIER_SIGMA:g} robust sd."

@@ -49,8 +49,9 @@ def empty_parts(survey: Survey, limits: Limits = LIMITS) -> Check:
     elif _uniform_elsewhere(survey, slices[0]) > _VACUUM or all(slices):
         answer = Answer(
             "n/a",
-            f"One exact value is the background of this volume ({survey.uniform:.0%} of neighbours "
-            "are equal), as in simulated or masked maps: empty parts are normal in it.",
+            "One exact value is the background of this volume "
+            f"({100 * survey.uniform:.0f} % of neighbours are equal), as in simulated or masked "
+            "maps: empty parts are normal in it.",
         )
     elif len(lone):
         answer = _empty_blocks(survey, lone)

@@ -58,7 +58,7 @@ def _specimen(found: Survey) -> str | None:
         return None
     box = ", ".join(f"{part.start}:{part.stop}" for part in found.padding.box)
     share = found.padded / found.size
-    return f"{box} ({share:.1%} of the voxels are padding, left out of all figures)"
+    return f"{box} ({100 * share:.1f} % of the voxels are padding, left out of all figures)"
 
 
 def _sections(inspection: Inspection) -> tuple[Section, ...]:
