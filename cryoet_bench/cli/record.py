@@ -85,6 +85,9 @@ def record(
                 shuffled=True,
                 origin="cryoet-bench record",
             )
+            _console.print(
+                f"Recording the {each} tier of {len(every)} releases as {campaign.machine}."
+            )
             if measure(campaign, every):
                 _console.print(interruption.KEPT)
                 raise typer.Exit(INTERRUPTED)

@@ -15,6 +15,7 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.record.record import Record
 
 _DECIDING = ("os", "arch", "cpu", "num_cpu", "ram")
+_UNUSABLE = (OSError, ValueError, TypeError, AttributeError, util.UserError)
 
 
 def facts() -> dict[str, str]:
@@ -63,13 +64,27 @@ def name_in(record: Record, name: str | None = None) -> str:
 
 
 def asv_name() -> str:
-    """Return what asv calls this machine, as a name that can be a folder's."""
-    try:
-        name = str(Machine.get_unique_machine_name())
-    except util.UserError:  # asv knows several machines here, or its file is damaged
-        import platform  # noqa: PLC0415
+    """Return what asv calls this machine, as a name that can be a folder's.
 
-        name = platform.node()
+    As asv has it: the host's name where asv knows that, else the one name given to it with
+    ``asv machine``.
+    """
+    host = _folder_name(str(Machine.get_unique_machine_name()))
+    path = MachineCollection.get_machine_file_path()
+    try:
+        known = {_folder_name(name) for name in util.load_json(path, MachineCollection.api_version)}
+    except _UNUSABLE:  # no file yet, or a damaged one, which `introduce` names
+        return host
+    # What `identify` numbered is the machine of that name with another processor.
+    given = [
+        name
+        for name in known
+        if not any(re.fullmatch(f"{re.escape(one)}-[0-9]+", name) for one in known)
+    ]
+    return given[0] if len(given) == 1 and host not in known else host
+
+
+def _folder_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "machine"
 
 
@@ -90,7 +105,7 @@ def introduce(name: str) -> None:
             known = None
         if known != wanted:
             MachineCollection.save(name, wanted)
-    except (OSError, ValueError, TypeError, AttributeError, util.UserError) as error:
+    except _UNUSABLE as error:
         raise InputError(
             f"asv's description of machines in {path} cannot be used ({error}): remove that file, "
             "or make its folder writable"

@@ -53,6 +53,8 @@ def test_the_history_is_measured_packed_and_checked(checkout: Path) -> None:
     printed = run("record", "--tier", "core", "--rounds", "1")
     assert all(name in printed for name in ("zarr-3.1.0", "numcodecs-0.16.2", "zarr-3.1.1"))
     rows = json.loads(run("record", "list", "--json"))
+    (machine,) = {row["machine"] for row in rows}
+    assert printed.startswith(f"Recording the core tier of 3 releases as {machine}.\n")
     assert [row["exact_differing"] for row in rows] == [0, 0, 0]
     assert all(row["exact_twice"] for row in rows)
     said = run("record", "submit")

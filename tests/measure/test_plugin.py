@@ -18,7 +18,7 @@ from asv import util
 from asv.commands import compare, continuous, find, publish, rm, run, show
 from asv.config import Config
 from asv.environment import get_environments
-from asv.machine import Machine
+from asv.machine import Machine, MachineCollection
 from asv.repo import get_repo
 
 from cryoet_bench.harness import turn
@@ -600,6 +600,33 @@ class TestMachine:
         asv_run(conf, "zarr-2.1..zarr-2.2", bench=["version"])
         (path,) = Path(conf.results_dir).glob("*/*-release-*.json")
         assert json.loads(path.read_text())["params"] == before
+
+    def test_has_the_name_that_was_given_to_it(self, timeline: Timeline) -> None:
+        given = {**Machine.get_defaults(), "machine": "epyc of the lab"}
+        MachineCollection.save("epyc of the lab", given)  # asv machine --machine "epyc of the lab"
+        plugin.setup()
+        asv_run(configuration(), "zarr-2.1..zarr-2.2", bench=["version"])
+        (series,) = Record.of(Path.cwd()).series()
+        assert series.machine == "epyc-of-the-lab"
+        assert machine.name_in(Record.of(Path.cwd())) == "epyc-of-the-lab"
+
+    def test_keeps_that_name_with_another_processor(
+        self, timeline: Timeline, tmp_path: Path
+    ) -> None:
+        record = Record(tmp_path / "results")
+        MachineCollection.save("epyc", {"machine": "epyc"})
+        record.describe_machine("epyc", {**machine.facts(), "cpu": "another"})
+        for _ in range(2):
+            machine.introduce(machine.identify(record))
+            assert machine.name_in(record) == "epyc-2"
+
+    def test_has_the_hosts_name_among_several(self, timeline: Timeline) -> None:
+        MachineCollection.save("one", {"machine": "one"})
+        MachineCollection.save("two", {"machine": "two"})
+        host = Machine.get_defaults()["machine"]
+        assert machine.asv_name() == host
+        MachineCollection.save(host, {"machine": host})
+        assert machine.asv_name() == host
 
     def test_another_processor_is_another_machine(self, tmp_path: Path) -> None:
         record = Record(tmp_path)
