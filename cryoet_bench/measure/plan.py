@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import statistics
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -217,7 +218,15 @@ class Clock:
             for benchmark, cases in stop.work:
                 self._left[benchmark.name] = self._left.get(benchmark.name, 0) + len(cases)
         self._moves, self._move_seconds = len(stops), _MOVE_SECONDS
-        self._seconds = dict(seconds)
+        # What was known before weighs as much as one visit. The first case of a visit may prepare
+        # what the others only look up, so a mean over fewer cases says little.
+        visit: dict[str, int] = {}
+        for stop in stops:
+            for benchmark, cases in stop.work:
+                visit[benchmark.name] = max(visit.get(benchmark.name, 0), len(cases))
+        self._took = {
+            name: (seconds[name] * count, count) for name, count in visit.items() if name in seconds
+        }
         self._total = max(sum(self._left.values()), 1)
         self._last = time.monotonic()
 
@@ -236,8 +245,9 @@ class Clock:
         """Note that a case of a benchmark was measured."""
         self._left[name] -= 1
         now = time.monotonic()
-        took, self._last = now - self._last, now
-        self._seconds[name] = (self._seconds.get(name, took) + took) / 2
+        seconds, cases = self._took.get(name, (0.0, 0))
+        self._took[name] = seconds + now - self._last, cases + 1
+        self._last = now
 
     def skip(self, stop: Stop) -> None:
         """Note that a stop is not made."""
@@ -251,9 +261,9 @@ class Clock:
 
     def progress(self, stop: Stop, doing: str) -> Progress:
         """Return what is being done now, and how much is left."""
-        known = self._seconds.values()
-        usual = sum(known) / len(known) if known else _CASE_SECONDS
-        seconds = sum(n * self._seconds.get(name, usual) for name, n in self._left.items())
+        known = {name: took / cases for name, (took, cases) in self._took.items()}
+        usual = statistics.fmean(known.values()) if known else _CASE_SECONDS
+        seconds = sum(n * known.get(name, usual) for name, n in self._left.items())
         done = 1 - sum(self._left.values()) / self._total
         left = seconds + self._moves * self._move_seconds
         return Progress(stop.revision, stop.round, stop.rounds, doing, done, left)
@@ -271,13 +281,19 @@ def seconds_per_case(
     others : iterable of (Journal, float)
         Of other tomograms, with this one's voxels by theirs.
     """
-    seconds: dict[str, float] = {}
-    for journal, voxels in others:
-        found = journal.seconds_per_case()
-        seconds |= {name: took * max(voxels, 1.0) for name, took in found.items()}
-    for journal in journals:
-        seconds |= journal.seconds_per_case()
-    return seconds
+    own = _pooled((journal, 1.0) for journal in journals)
+    return _pooled((journal, max(voxels, 1.0)) for journal, voxels in others) | own
+
+
+def _pooled(journals: Iterable[tuple[Journal, float]]) -> dict[str, float]:
+    """Return the mean over all rounds of some journals, each with its factor."""
+    total: dict[str, tuple[float, int]] = {}
+    for journal, factor in journals:
+        for entry in journal.rounds:
+            seconds, cases = total.get(entry.benchmark, (0.0, 0))
+            seconds += factor * entry.duration
+            total[entry.benchmark] = seconds, cases + len(entry.cases)
+    return {name: seconds / cases for name, (seconds, cases) in total.items() if cases}
 
 
 def _position(name: str) -> tuple[int, str]:

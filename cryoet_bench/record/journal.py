@@ -280,14 +280,6 @@ class Journal:
         visit = self.visits.get(entry.visit)
         return str(visit.project.get("suite", "")) if visit else ""
 
-    def seconds_per_case(self) -> dict[str, float]:
-        """Return how long a case of each benchmark took in the mean."""
-        total: dict[str, tuple[float, int]] = {}
-        for entry in self.rounds:
-            seconds, cases = total.get(entry.benchmark, (0.0, 0))
-            total[entry.benchmark] = seconds + entry.duration, cases + len(entry.cases)
-        return {name: seconds / cases for name, (seconds, cases) in total.items() if cases}
-
     def _grade(self, entry: Round) -> Grade:
         if entry.visit in self.disturbed:
             return "disturbed"
