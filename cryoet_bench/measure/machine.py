@@ -1,5 +1,8 @@
 """Which machine this is: the same name with another processor is another machine.
 
+A virtual machine's processor may go by a name that several share: one "AMD EPYC" without AVX-512
+took 1.5 to 2.4 times as long as another with it. So what libraries choose their code by counts too.
+
 Standard library and asv alone: asv's own interpreter imports this.
 """
 
@@ -12,22 +15,24 @@ from asv import util
 from asv.machine import Machine, MachineCollection
 
 from cryoet_bench.errors import InputError
+from cryoet_bench.harness import machine as conditions
 from cryoet_bench.record.record import Record
 
-_DECIDING = ("os", "arch", "cpu", "num_cpu", "ram")
+_OF_ASV = ("os", "arch", "cpu", "num_cpu", "ram")
 _UNUSABLE = (OSError, ValueError, TypeError, AttributeError, util.UserError)
 
 
-def facts() -> dict[str, str]:
+def facts() -> dict[str, Any]:
     """Return what identifies this machine, in words that an update does not change.
 
     The kernel's version and the last megabytes of memory are left out: they change by themselves.
     """
-    found: dict[str, str] = Machine.get_defaults()
+    found: dict[str, Any] = Machine.get_defaults()
     found["os"] = found["os"].split()[0]
     if found["ram"].isdigit():
         found["ram"] = f"{round(int(found['ram']) / 2**30)} GiB"
-    return {key: found[key] for key in _DECIDING}
+    named = {key: found[key] for key in _OF_ASV}
+    return {**named, "cpu_features": conditions.facts()["cpu_features"]}
 
 
 def identify(record: Record, name: str | None = None) -> str:
@@ -55,7 +60,7 @@ def name_in(record: Record, name: str | None = None) -> str:
     present = facts()
     for candidate in (wanted, *(f"{wanted}-{number}" for number in range(2, 100))):
         known = record.machine(candidate)
-        if not known or all(known.get(key) == present[key] for key in _DECIDING):
+        if not known or all(known.get(key) == present[key] for key in present):
             return candidate
     raise InputError(
         f"there are a hundred machines named {wanted} in the record: give this one another name "
@@ -97,7 +102,8 @@ def introduce(name: str) -> None:
         asv's file of machines cannot be read or written.
     """
     path = MachineCollection.get_machine_file_path()
-    wanted: dict[str, Any] = {"machine": name, **facts()}
+    present = facts()
+    wanted = {"machine": name, **{key: present[key] for key in _OF_ASV}}
     try:
         try:
             known = MachineCollection.load(name)

@@ -46,6 +46,7 @@ class Machine(_Strict):
     cpu: Text
     num_cpu: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}$")]
     ram: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5} GiB$")]
+    cpu_features: tuple[Text, ...]
 
 
 class Distribution(_Strict):
@@ -71,6 +72,7 @@ class Conditions(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True)
 
     cpu: Text
+    cpu_features: tuple[Text, ...]
     cpus: Annotated[int, Field(ge=1, lt=100_000)]
     architecture: Text
     system: Text

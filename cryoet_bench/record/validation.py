@@ -103,6 +103,15 @@ class Rules:
             return f"the suite has no case {words(case)}"
         return None
 
+    def is_of_processor(self, benchmark: str) -> bool:
+        """Tell whether another processor gives other values: of times, and of instructions.
+
+        Libraries choose their code by the processor, so its instructions differ; other counts and
+        sizes are the same on any.
+        """
+        found = self.suite.get(benchmark)
+        return found is None or found.is_timed or found.unit == "instructions"
+
     def is_past(self, visit: VisitLine) -> bool:
         """Tell whether another accepted suite measured: what it asked need not be known now."""
         return visit.project.suite in self.digests - {self.digest}
@@ -275,6 +284,7 @@ class _Journal:
     def faults(self) -> Iterator[str]:
         """Yield what is wrong with the whole, then with each visit, then with each round."""
         rounds = [entry for entry in self.entries if isinstance(entry, RoundLine)]
+        bound = {entry.visit for entry in rounds if self.rules.is_of_processor(entry.benchmark)}
         visits: dict[str, VisitLine] = {}
         if not rounds:
             yield "holds no round: measure the release first"
@@ -288,6 +298,8 @@ class _Journal:
                     if file != self.where:
                         yield f"visit {entry.id} is in {file} too: a visit has one release"
                     yield from _visit_faults(entry, self.revision, self.machine, self.rules)
+                    if entry.id in bound:
+                        yield from _processor_faults(entry, self.machine)
                 case RoundLine():
                     if entry.visit in visits:
                         yield from self._round(entry, visits[entry.visit])
@@ -343,6 +355,21 @@ def _visit_faults(
         yield f"{where} {fault}"
 
 
+def _processor_faults(visit: VisitLine, machine: Machine) -> Iterator[str]:
+    """Yield why the processor of a visit is not the machine's, whatever its name."""
+    here, stated = set(visit.conditions.cpu_features), set(machine.cpu_features)
+    differing = [
+        f"{word} {', '.join(sorted(features))}"
+        for word, features in (("without", stated - here), ("with", here - stated))
+        if features
+    ]
+    if differing:
+        yield (
+            f"visit {visit.id} measured another processor than that of machine.json "
+            f"({' and '.join(differing)}): machines are never mixed"
+        )
+
+
 def _moment_fault(moment: datetime, revision: Revision, rules: Rules) -> str | None:
     """Return why nothing of a release was measured at a moment, if so."""
     if revision.date <= moment <= rules.now + timedelta(hours=1):
@@ -387,9 +414,11 @@ class _Rulings:
         )
         for name, identity in dict.fromkeys(sides):
             if name in self.rules.revisions and identity in self._visits:
+                visit = self._visits[identity]
                 yield from _visit_faults(
-                    self._visits[identity], self.rules.revisions[name], self.machine, self.rules
+                    visit, self.rules.revisions[name], self.machine, self.rules
                 )
+                yield from _processor_faults(visit, self.machine)
 
     def _fault(self, entry: BlockLine | ConfirmationLine, blocks: int) -> str | None:
         pair = entry.pair

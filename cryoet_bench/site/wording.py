@@ -71,10 +71,19 @@ def page_of(revision: Revision | str) -> str:
     return f"release/{slug(name)}.html"
 
 
+_VECTORS = {
+    "avx512f": "AVX-512", "avx2": "AVX2", "sve2": "SVE2", "sve": "SVE", "asimd": "NEON",
+}  # fmt: skip
+"""The widest vectors of a processor, which its name may not tell."""
+
+
 def hardware(facts: Mapping[str, Any]) -> str:
     """Return what a machine is, in words."""
     words = {"cpu": "{}", "num_cpu": "{} CPUs", "ram": "{}", "os": "{}", "arch": "{}"}
-    return ", ".join(text.format(facts[key]) for key, text in words.items() if facts.get(key))
+    said = [text.format(facts[key]) for key, text in words.items() if facts.get(key)]
+    features = facts.get("cpu_features", ())
+    vectors = next((word for flag, word in _VECTORS.items() if flag in features), "")
+    return ", ".join([f"{said[0]} with {vectors}", *said[1:]] if said and vectors else said)
 
 
 def side_by_side(verdict: Confirmation) -> str:

@@ -632,9 +632,10 @@ class TestMachine:
         record = Record(tmp_path)
         name = machine.identify(record, "vm")
         assert machine.identify(record, "vm") == name == "vm"
-        record.describe_machine("vm", {**machine.facts(), "cpu": "another"})
-        assert machine.identify(record, "vm") == "vm-2"
-        assert machine.identify(record, "vm") == "vm-2"
+        for other in ({"cpu": "another"}, {"cpu_features": ["of another generation"]}):
+            record.describe_machine("vm", {**machine.facts(), **other})
+            assert machine.identify(record, "vm") == "vm-2"
+            assert machine.identify(record, "vm") == "vm-2"
 
     @pytest.mark.parametrize("content", ["{", "", "null", "[]"])
     def test_a_damaged_file_of_asv_is_named(

@@ -9,7 +9,7 @@ from cryoet_bench.record.validation import Rules
 from cryoet_bench.timeline.repository import build
 from cryoet_bench.timeline.revisions import Revisions
 from tests import toy
-from tests.record.submitted import CALLS, DIGEST, MOVED, PAST, TIME
+from tests.record.submitted import CALLS, DIGEST, INSTRUCTIONS, MOVED, PAST, TIME
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +19,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Rules:
     known = Revisions(toy.TIMELINE, folder).releases()
     return Rules(
         revisions={one.name: one for one in known},
-        suite={it["name"]: Benchmark(it) for it in (TIME, CALLS, MOVED)},
+        suite={it["name"]: Benchmark(it) for it in (TIME, CALLS, MOVED, INSTRUCTIONS)},
         digest=DIGEST,
         digests=frozenset({DIGEST, PAST}),
         tomograms=frozenset({"phantom-10A"}),

@@ -19,8 +19,13 @@ TIME: dict[str, Any] = {
     "params": [["'none'", "'zstd'"]],
 }
 CALLS = {**TIME, "name": "cost.Reads.track_python_calls", "type": "track", "unit": "calls"}
+INSTRUCTIONS = {**CALLS, "name": "instructions.Chunk.track_decode", "unit": "instructions"}
 MOVED = {**CALLS, "name": "cost.Writes.track_bytes_moved", "unit": "bytes"}
-MACHINE = {"os": "Linux", "arch": "x86_64", "cpu": "AMD EPYC", "num_cpu": "2", "ram": "24 GiB"}
+FEATURES = ["avx2", "avx512f"]
+MACHINE: dict[str, Any] = {
+    "os": "Linux", "arch": "x86_64", "cpu": "AMD EPYC", "num_cpu": "2", "ram": "24 GiB",
+    "cpu_features": FEATURES,
+}  # fmt: skip
 
 
 def installed(name: str, version: str) -> dict[str, str]:
@@ -49,7 +54,8 @@ def good() -> Lines:
         "installed": [installed("zarr", "3.1.1"), installed("numcodecs", "0.16.2")],
         "project": {"commit": "a" * 40, "clean": True, "suite": DIGEST},
         "conditions": {
-            "cpu": "AMD EPYC", "cpus": 2, "architecture": "x86_64", "system": "Linux", "load": 0.1,
+            "cpu": "AMD EPYC", "cpu_features": FEATURES, "cpus": 2, "architecture": "x86_64",
+            "system": "Linux", "load": 0.1,
         },
     }  # fmt: skip
     time = {

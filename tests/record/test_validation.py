@@ -17,6 +17,8 @@ from cryoet_bench.record import validation
 from cryoet_bench.record.record import REFERENCE, Record
 from cryoet_bench.record.validation import Rules, Seen, faults
 from tests.record.submitted import (
+    CALLS,
+    INSTRUCTIONS,
     MACHINE,
     MOVED,
     OTHER,
@@ -108,6 +110,13 @@ BROKEN_LINES: dict[str, tuple[Callable[[Lines], None], str]] = {
     "changed checkout": (_set(0, "project", "clean", to=False), "a changed checkout"),
     "another suite": (_set(0, "project", "suite", to="f" * 16), "by another suite"),
     "another processor": (_set(0, "conditions", "cpu", to="Intel"), "machines are never mixed"),
+    "another processor of that name": (
+        _set(0, "conditions", "cpu_features", to=["avx2", "sha_ni"]),
+        "(without avx512f and with sha_ni): machines are never mixed",
+    ),
+    "an unknown processor": (
+        lambda lines: lines[0]["conditions"].pop("cpu_features"), "cpu_features",
+    ),
     "another core count": (_set(0, "conditions", "cpus", to=64), "machines are never mixed"),
     "before its release": (_set(0, "started_at", to="2024-01-01T00:00:00Z"), "cannot have happen"),
     "in the future": (_set(0, "started_at", to="2031-01-01T00:00:00Z"), "cannot have happened"),
@@ -155,6 +164,24 @@ def test_a_broken_journal_is_refused_in_a_sentence(tmp_path: Path, rules: Rules,
 
 
 GOOD = b"".join(json.dumps(line).encode() + b"\n" for line in good())
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "allowed"), [(CALLS, True), (TIME, False), (INSTRUCTIONS, False)]
+)
+def test_counts_may_come_from_another_processor(
+    tmp_path: Path, rules: Rules, benchmark: dict[str, Any], allowed: bool
+) -> None:
+    """The counts of two processors were the same, and their instructions were not."""
+    visit, time, calls, _ = good()
+    visit["conditions"]["cpu_features"] = ["avx2"]
+    calls["cases"][0]["value"] = 1e6
+    measured = time if benchmark is TIME else {**calls, "benchmark": benchmark["name"]}
+    said = faults(submit(tmp_path, [visit, measured]), rules)
+    assert len(said) == (not allowed)
+    assert all(one.endswith("(without avx512f): machines are never mixed") for one in said)
+
+
 BROKEN_FILES: dict[str, tuple[bytes, str]] = {
     "gzip": (gzip.compress(GOOD), "cannot be unpacked"),
     "the older format of xz": (lzma.compress(GOOD, lzma.FORMAT_ALONE), "cannot be unpacked"),
@@ -346,6 +373,10 @@ BROKEN_VERDICTS: dict[str, tuple[Callable[[Lines], None], str]] = {
     "a process lost": (_set(2, "after", to=[[0.4]]), "in the order ABBA has other processes"),
     "a time of an hour": (_set(2, "after", 0, 0, to=7200.0), "7200.0 seconds cannot be"),
     "no blocks": (_without(2), "rests on 1 blocks, and the file has 0"),
+    "another processor": (
+        _set(1, "conditions", "cpu_features", to=["avx2"]),
+        "(without avx512f): machines are never",
+    ),
     "another machine": (_set(3, "machine", to="mine"), "of phantom-10A on mine"),
     "no change": (_set(3, "low", to=0.9), "its interval holds 1"),
     "no equivalence": (_set(3, "verdict", to="equivalent"), "no change, and its interval reaches"),
