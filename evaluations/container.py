@@ -192,9 +192,11 @@ def compare(inside: Record, outside: Record) -> int:
             ratio = (rows["value"] / rows["value_outside"]).median()
             equal = f"median ratio {ratio:.3f}"
         else:
+            values = rows[["value", "value_outside"]].dropna()
+            cases = values.index.get_level_values("case")
             same = [
-                benchmark.is_same(one, other)
-                for one, other in rows[["value", "value_outside"]].dropna().to_numpy()
+                benchmark.is_same(case, one, other)
+                for case, (one, other) in zip(cases, values.to_numpy(), strict=True)
             ]
             apart += len(same) - sum(same)
             equal = f"{sum(same)} of {len(same)} values the same"

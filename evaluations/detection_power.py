@@ -49,7 +49,7 @@ from cryoet_bench.changes.steps import DISTURBED
 from cryoet_bench.cli import checkout
 from cryoet_bench.measure.plan import Selection
 from cryoet_bench.measure.run import Campaign
-from cryoet_bench.record.benchmark import Case
+from cryoet_bench.record.benchmark import Case, words
 from cryoet_bench.record.record import CONFIRMATIONS, Record, Series
 from cryoet_bench.timeline.revisions import Revision
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
@@ -278,7 +278,7 @@ def exact(of: Campaign, known: Copies) -> dict[Copy, float]:
             usual = next((by_copy[one] for one in harmless if one != copy), None)
             touched = not copy.place or re.search(PLACES[copy.place].counted, _name(name, case))
             if usual is not None and touched:
-                same = of.suite[name].is_same(usual, value)
+                same = of.suite[name].is_same(words(case), usual, value)
                 size = 0.0 if same else abs(math.log(value / usual))
                 moved[copy] = max(moved.get(copy, 0.0), size)
     return moved

@@ -166,7 +166,7 @@ def _levels(
             rounds=[len(one) for one in series],
             noise=pooled(series),
             timed=any(benchmark.is_timed for benchmark in own),
-            tolerance=np.array([benchmark.tolerance for benchmark, _ in cases]),
+            tolerance=np.array([benchmark.tolerance(case) for benchmark, case in cases]),
             wait=np.array([benchmark.wait for benchmark, _ in cases], float),
             suites=np.unique(suites, return_inverse=True)[1].reshape(values.shape),
         )

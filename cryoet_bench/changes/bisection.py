@@ -20,7 +20,7 @@ from cryoet_bench.errors import InputError
 from cryoet_bench.harness import turn
 from cryoet_bench.measure.asv.processes import Laboratory
 from cryoet_bench.measure.run import Campaign
-from cryoet_bench.record.benchmark import Benchmark, Case
+from cryoet_bench.record.benchmark import Benchmark, Case, words
 from cryoet_bench.timeline import repository
 from cryoet_bench.timeline.revisions import Revision, Revisions
 
@@ -209,8 +209,10 @@ class Bisection:
         old, new = (_values(self.campaign, one, cases) for one in (first, last))
         differing = [
             (abs(new[number] - old[number]) / (abs(old[number]) or 1.0), number)
-            for number in old.keys() & new.keys()
-            if not cases[number][0].is_same(old[number], new[number])
+            for number, (benchmark, case) in enumerate(cases)
+            if number in old
+            and number in new
+            and not benchmark.is_same(words(case), old[number], new[number])
         ]
         if not differing:
             raise InputError(

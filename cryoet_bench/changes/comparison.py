@@ -118,7 +118,7 @@ def _compare_case(
     if verdict is None and benchmark.is_timed and before and after:
         verdict, bounds = _judge_times(before.levels, after.levels, noise[benchmark.family])
     elif verdict is None:
-        verdict = _judge_exact(benchmark, old or 0.0, new or 0.0)
+        verdict = _judge_exact(benchmark, words(case), old or 0.0, new or 0.0)
     reasons = [one.reason for one in (after, before) if one and one.reason]
     return Change(
         benchmark=benchmark.name,
@@ -166,8 +166,8 @@ def _judge_times(
     return shift(math.sqrt(low * high), (low, high)), (low, high)
 
 
-def _judge_exact(benchmark: Benchmark, before: float, after: float) -> Verdict:
-    if benchmark.is_same(before, after):
+def _judge_exact(benchmark: Benchmark, case: str, before: float, after: float) -> Verdict:
+    if benchmark.is_same(case, before, after):
         return "same"
     return "worse" if after > before else "better"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from cryoet_bench.changes.finding import Skipped
 from cryoet_bench.errors import InputError
-from cryoet_bench.record.benchmark import Benchmark, Case
+from cryoet_bench.record.benchmark import Benchmark, Case, words
 from cryoet_bench.record.journal import Journal, Measured, Outcome
 from cryoet_bench.record.record import Record, Series
 from cryoet_bench.record.summary import repeats
@@ -155,7 +155,7 @@ def _take(
 def _is_reproduced(benchmark: Benchmark, every: Sequence[Measured]) -> bool:
     """Tell whether the last two measurements of an exact value agree, as far as both have one."""
     values = [one.value for one in every[-2:] if isinstance(one.value, float)]
-    return len(values) < 2 or benchmark.is_same(*values)
+    return len(values) < 2 or benchmark.is_same(words(every[-1].case), *values)
 
 
 def _once(outcome: Outcome) -> Outcome:

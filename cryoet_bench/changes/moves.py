@@ -23,7 +23,7 @@ from cryoet_bench.changes.comparison import CONFIDENCE, STATUS_CHANGES, StatusCh
 from cryoet_bench.changes.finding import Kind
 from cryoet_bench.changes.history import History, Values
 from cryoet_bench.changes.subject import Named, values
-from cryoet_bench.record.benchmark import Benchmark, Case
+from cryoet_bench.record.benchmark import Benchmark, Case, words
 from cryoet_bench.record.estimate import pooled, variance
 from cryoet_bench.timeline.revisions import Revision
 
@@ -231,7 +231,7 @@ def _exact_moves(
             if not moves.begin(after, benchmark, case):
                 continue
             old, new = known[before.name], known[after.name]
-            if not benchmark.is_same(old, new):
+            if not benchmark.is_same(words(case), old, new):
                 kind = kind_of(benchmark, worse=new > old)
                 yield Move(benchmark, case, before, after, between, kind, old, new)
 

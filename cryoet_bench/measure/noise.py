@@ -169,7 +169,7 @@ def compare_arms(
             if benchmark.is_timed:
                 spreads.append(Spread(benchmark.name, case, one, other))
                 rounds = max(rounds, len(arms[0]))
-            elif not benchmark.is_same(one, other):
+            elif not benchmark.is_same(words(case), one, other):
                 changed.append(f"{benchmark.name}({words(case)})")
     if not spreads:
         raise InputError(

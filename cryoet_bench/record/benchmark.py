@@ -24,6 +24,14 @@ _WAIT = 7
 where the result is there before the wait begins, `concurrent.futures.wait` of Python 3.12 calls
 seven functions fewer: of 272 pairs of small counts 29 differed by one such wait, one by two."""
 
+_ROUNDING = 1e-12
+"""By how much a measure of fidelity moves when another numpy adds up in another order. One byte,
+as a fraction of a tomogram, is a hundred thousand times more."""
+
+_LAYOUT = 0.03
+"""Of Python's zlib the instructions move with where its buffers lie in memory: by up to 1.1 %
+between releases with the same numcodecs and numpy, where those of no other codec move by 0.06 %."""
+
 
 @dataclass(frozen=True)
 class Benchmark:
@@ -78,20 +86,35 @@ class Benchmark:
         """Whether no release can change it, so that the machine did."""
         return bool(self.description.get("control", False))
 
-    @property
-    def tolerance(self) -> float:
-        """The relative difference that an exact value may have between two runs."""
-        return float(self.description.get("tolerance", 0.0))
+    def tolerance(self, case: str) -> float:
+        """Return the relative difference that an exact value may have between two runs.
+
+        Parameters
+        ----------
+        case : str
+            Which, in words.
+        """
+        stated = float(self.description.get("tolerance", 0.0))
+        is_zlib = self.unit == "instructions" and case.startswith("gzip-")
+        return max(stated, _LAYOUT) if is_zlib else stated
 
     @property
     def wait(self) -> int:
         """The one difference of two counts that is chance; 0 where none is."""
         return _WAIT if self.unit == "calls" else 0
 
-    def is_same(self, one: float, other: float) -> bool:
-        """Tell whether two exact values are the same, as far as they are reproducible."""
+    def is_same(self, case: str, one: float, other: float) -> bool:
+        """Tell whether two exact values are the same, as far as they are reproducible.
+
+        Parameters
+        ----------
+        case : str
+            Whose, in words.
+        one, other : float
+            The values.
+        """
         apart = abs(other - one)
-        return apart <= self.tolerance * abs(one) or apart == self.wait
+        return apart <= self.tolerance(case) * abs(one) + _ROUNDING or apart == self.wait
 
     @property
     def rounds(self) -> int:

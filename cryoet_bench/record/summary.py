@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from cryoet_bench.record.benchmark import Benchmark, Case
+from cryoet_bench.record.benchmark import Benchmark, Case, words
 from cryoet_bench.record.journal import Journal, Measured
 from cryoet_bench.record.record import Record, Series
 
@@ -125,7 +125,9 @@ def is_repeated(benchmark: Benchmark, one: Measured, other: Measured) -> bool:
     """Tell whether two measurements of an exact value came to the same."""
     if one.status != other.status:
         return False
-    return one.value is None or other.value is None or benchmark.is_same(one.value, other.value)
+    if one.value is None or other.value is None:
+        return True
+    return benchmark.is_same(words(one.case), one.value, other.value)
 
 
 def relative_difference(one: Measured, other: Measured) -> float:

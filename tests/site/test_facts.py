@@ -53,7 +53,7 @@ def test_python_calls_at_zarr_3(page: Any) -> None:
 
 def test_requests_of_a_sharded_slice_at_zarr_3_3(page: Any) -> None:
     text = _change(page, "zarr 3.3.0", "Requests of a read")
-    assert re.search(r"slice-\w+, shard-32-in-128 v3\s*17 requests\s*5 requests", text)
+    assert re.search(r"slice-xy, shard-32-in-128 v3, get_partial\s*17 requests\s*5 requests", text)
 
 
 def test_bytes_of_bloscs_default_at_numcodecs_0_16_1(page: Any) -> None:
