@@ -111,6 +111,9 @@ def overviews(cases: pd.DataFrame, facts: Mapping[str, Any]) -> Iterator[Overvie
         yield Overview(title, names, list(values.columns), rows)
 
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def value_in_words(value: float | None, unit: str) -> str:
     """Return a value with its unit, to three digits."""
     if value is None or value != value:  # noqa: PLR0124  (NaN is the one that differs from itself)
@@ -124,7 +127,12 @@ def value_in_words(value: float | None, unit: str) -> str:
         return f"{value / scale:.3g} {name}"
     if unit == "x":
         return f"{value:.3g}x"
+    if unit == "1 - FSC":  # a formula, which the caption shows
+        unit = ""
     if value == 1:
         unit = unit.removesuffix("s")
+    if 0 < abs(value) < 1e-4:
+        digits, _, exponent = f"{value:.2e}".partition("e")
+        return f"{digits}·10{str(int(exponent)).translate(_RAISED)} {unit}".strip()
     shown = f"{value:,.0f}" if value == round(value) else f"{value:.4g}"
     return f"{shown} {unit}".strip()

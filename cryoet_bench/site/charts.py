@@ -31,6 +31,7 @@ unit == 'seconds'
     : datum.value >= 1024 ? format(datum.value / 1024, '.3~r') + ' KiB'
     : format(datum.value, '~r'))
 : unit == 'x' ? format(datum.value, '.3~r') + ' x'
+: datum.value > 0 && datum.value < 1e-4 ? format(datum.value, '.0e')
 : datum.value < 1000 ? format(datum.value, '.4~r')
 : format(datum.value, '.3~s')
 """

@@ -127,12 +127,16 @@ def _axes(series: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
 def _chosen(series: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """Return the values along each axis that are shown first, of the core cases.
 
-    The first axis is what a question compares, be it patterns, codecs or engines: the others give
-    up values before it does. Both formats are shown.
+    The first axis is what a question compares, be it patterns, codecs or engines: where the core
+    has one value of it, all are shown, and the others give up values before it does. Both formats
+    are shown.
     """
     with_values = [one for one in series if any(p[1] is not None for p in one["points"])]
-    chosen = _axes([one for one in with_values if one["core"]] or with_values)
+    measured = _axes(with_values)
+    chosen = _axes([one for one in with_values if one["core"]]) or dict(measured)
     first = next(iter(chosen), "")
+    if len(chosen.get(first, ())) == 1:
+        chosen[first] = measured[first]
 
     def spared(axis: str) -> tuple[bool, bool, bool, int]:
         values = chosen[axis]

@@ -175,6 +175,8 @@ def test_help_teaches_with_examples() -> None:
         (19779, "calls", "19,779 calls"),
         (1, "requests", "1 request"),
         (7, "", "7"),
+        (2.2239e-07, "1 - FSC", "2.22·10⁻⁷"),
+        (0.001706, "1 - FSC", "0.001706"),
     ],
 )
 def test_values_in_words(value: float | None, unit: str, words: str) -> None:

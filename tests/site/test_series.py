@@ -76,6 +76,21 @@ def test_what_a_question_compares_is_shown_first_in_both_formats(
     assert len(names) == len(set(names)) <= AT_ONCE
 
 
+def test_all_engines_are_compared_where_the_core_has_one(tmp_path: Path) -> None:
+    revisions = synthetic.timeline(tmp_path / "timeline")
+    every = revisions.releases()
+    record = Record(tmp_path / "results")
+    axes = {"engine": ENGINES, "pattern": ("whole", "slice-xy"), "array": ARRAYS}
+    core = {"engine": ["zarr-fused"], "pattern": ["whole"]}
+    suite = [synthetic.describe("engine.Cost.track_calls", "Calls", "calls", axes, core=core)]
+    synthetic.make(record, every[-2:], suite, steps=())
+    (sheet,) = sheets(record, revisions)
+    (benchmark,) = record.suite().values()
+    chosen = history(benchmark, sheet, every)["chosen"]
+    assert chosen["engine"] == list(ENGINES)
+    assert chosen["pattern"] == ["whole"]
+
+
 def test_a_metric_that_the_suite_lacks_is_not_shown() -> None:
     time = SUITE["read.Patterns.time_read"]
     assert explaining(time, {time.name: time}) == ("", {})

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryoet_bench.site.wording import MINUS, TIMES, amount, bounds, describe, slug
+from cryoet_bench.site.wording import MINUS, TIMES, amount, bounds, describe, hardware, slug
 from tests.measured import FACTS
 
 
@@ -53,3 +53,17 @@ def test_a_tomogram_of_unknown_origin_is_not_given_one() -> None:
     assert describe("mine-01234567", {}) == "of unrecorded origin"
     file = FACTS | {"source": "file", "voxel_spacing": None}
     assert describe("mine", file) == f"from a file, 128 {TIMES} 128 {TIMES} 128 voxels, float32"
+
+
+@pytest.mark.parametrize(
+    ("features", "words"),
+    [
+        (["avx", "avx2", "avx512f"], "AMD EPYC with AVX-512, 2 CPUs"),
+        (["avx", "avx2"], "AMD EPYC with AVX2, 2 CPUs"),
+        (["asimd"], "AMD EPYC with NEON, 2 CPUs"),
+        ([], "AMD EPYC, 2 CPUs"),
+    ],
+)
+def test_a_processor_is_told_with_its_vectors(features: list[str], words: str) -> None:
+    assert hardware({"cpu": "AMD EPYC", "num_cpu": "2", "cpu_features": features}) == words
+    assert hardware({}) == ""
