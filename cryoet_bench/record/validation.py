@@ -11,7 +11,7 @@ import lzma
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -103,14 +103,24 @@ class Rules:
             return f"the suite has no case {words(case)}"
         return None
 
-    def is_of_processor(self, benchmark: str) -> bool:
-        """Tell whether another processor gives other values: of times, and of instructions.
+    def is_of_processor(self, benchmark: str, shared: Collection[str]) -> bool:
+        """Tell whether another processor gives other values: of times always.
 
-        Libraries choose their code by the processor, so its instructions differ; other counts and
-        sizes are the same on any.
+        Of instructions unless both have AVX2: on all such processors valgrind shows a program the
+        same Haswell, its caches included, and libraries choose their code by that. Sizes and other
+        counts are the same on any.
+
+        Parameters
+        ----------
+        benchmark : str
+            Its name.
+        shared : collection of str
+            The features that both processors have.
         """
         found = self.suite.get(benchmark)
-        return found is None or found.is_timed or found.unit == "instructions"
+        if found is None or found.is_timed:
+            return True
+        return found.unit == "instructions" and "avx2" not in shared
 
     def is_past(self, visit: VisitLine) -> bool:
         """Tell whether another accepted suite measured: what it asked need not be known now."""
@@ -284,7 +294,6 @@ class _Journal:
     def faults(self) -> Iterator[str]:
         """Yield what is wrong with the whole, then with each visit, then with each round."""
         rounds = [entry for entry in self.entries if isinstance(entry, RoundLine)]
-        bound = {entry.visit for entry in rounds if self.rules.is_of_processor(entry.benchmark)}
         visits: dict[str, VisitLine] = {}
         if not rounds:
             yield "holds no round: measure the release first"
@@ -294,12 +303,8 @@ class _Journal:
                     if entry.id in visits:
                         yield f"visit {entry.id} begins twice: the file was merged wrongly"
                     visits[entry.id] = entry
-                    file = self.seen.visits.setdefault(entry.id, self.where)
-                    if file != self.where:
-                        yield f"visit {entry.id} is in {file} too: a visit has one release"
-                    yield from _visit_faults(entry, self.revision, self.machine, self.rules)
-                    if entry.id in bound:
-                        yield from _processor_faults(entry, self.machine)
+                    measured = {one.benchmark for one in rounds if one.visit == entry.id}
+                    yield from self._visit(entry, measured)
                 case RoundLine():
                     if entry.visit in visits:
                         yield from self._round(entry, visits[entry.visit])
@@ -308,6 +313,15 @@ class _Journal:
                 case DisturbedLine() if entry.visit not in visits:
                     yield f"a disturbance belongs to no visit of this file ({entry.visit!r})"
         yield from _repeated(rounds, self.seen)
+
+    def _visit(self, entry: VisitLine, measured: Iterable[str]) -> Iterator[str]:
+        file = self.seen.visits.setdefault(entry.id, self.where)
+        if file != self.where:
+            yield f"visit {entry.id} is in {file} too: a visit has one release"
+        yield from _visit_faults(entry, self.revision, self.machine, self.rules)
+        shared = {*entry.conditions.cpu_features} & {*self.machine.cpu_features}
+        if any(self.rules.is_of_processor(one, shared) for one in measured):
+            yield from _processor_faults(entry, self.machine)
 
     def _round(self, entry: RoundLine, visit: VisitLine) -> Iterator[str]:
         where = f"round {entry.round} of {entry.benchmark}"
