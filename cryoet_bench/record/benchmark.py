@@ -28,9 +28,10 @@ _ROUNDING = 1e-12
 """By how much a measure of fidelity moves when another numpy adds up in another order. One byte,
 as a fraction of a tomogram, is a hundred thousand times more."""
 
-_LAYOUT = 0.03
-"""Of Python's zlib the instructions move with where its buffers lie in memory: by up to 1.1 %
-between releases with the same numcodecs and numpy, where those of no other codec move by 0.06 %."""
+_LAYOUT: Mapping[str, float] = {"gzip": 0.03, "blosc-lz4-5-noshuffle": 0.005}
+"""Instructions that move with where buffers lie in memory, by what is in the codec's name. Between
+releases with the same numcodecs and numpy, Python's zlib takes up to 1.7 % more, LZ4 0.18 % where
+it copies what does not compress; of the other codecs none takes 0.06 % more."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,9 @@ class Benchmark:
             Which, in words.
         """
         stated = float(self.description.get("tolerance", 0.0))
-        is_zlib = self.unit == "instructions" and case.startswith("gzip-")
-        return max(stated, _LAYOUT) if is_zlib else stated
+        if self.unit != "instructions":
+            return stated
+        return max([stated, *(share for codec, share in _LAYOUT.items() if codec in case)])
 
     @property
     def wait(self) -> int:

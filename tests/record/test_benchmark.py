@@ -52,6 +52,7 @@ def test_one_wait_of_python_is_chance(unit: str, same: bool) -> None:
     ("unit", "case", "same"),
     [
         ("instructions", "gzip-5", True),
+        ("instructions", "numcodecs-gzip", True),
         ("instructions", "blosc-zstd-5", False),
         ("calls", "gzip-5", False),
     ],
@@ -59,3 +60,10 @@ def test_one_wait_of_python_is_chance(unit: str, same: bool) -> None:
 def test_zlib_counts_where_its_buffers_lie(unit: str, case: str, same: bool) -> None:
     assert exact(unit, 0.001).is_same(case, 2_000_000, 2_022_000) == same
     assert not exact(unit, 0.001).is_same(case, 2_000_000, 2_070_000)
+
+
+def test_lz4_counts_where_it_copies() -> None:
+    counted, case = exact("instructions", 0.001), "blosc-lz4-5-noshuffle"
+    assert counted.is_same(case, 2_000_000, 2_004_000)
+    assert not counted.is_same(case, 2_000_000, 2_011_000)
+    assert not counted.is_same("blosc-lz4-5", 2_000_000, 2_004_000)
