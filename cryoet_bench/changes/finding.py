@@ -127,6 +127,31 @@ class Cause:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Elsewhere:
+    """What a finding is on another machine, by measurements side by side.
+
+    Attributes
+    ----------
+    machine : str
+        Its name.
+    status : {"confirmed", "overturned", "undecided"}
+        Whether it changed there as well.
+    case : str
+        That of the cases measured there which changed most, in words.
+    ratio : float
+        Of that case.
+    interval : tuple of float or None
+        Of the ratio; None before it has ends.
+    """
+
+    machine: str
+    status: Status
+    case: str
+    ratio: float
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """What one release changed in one question.
 
@@ -160,6 +185,8 @@ class Finding:
         Of the ratio, 99 %; None for exact metrics.
     status : {"exact", "proposed", "confirmed", "overturned", "undecided"}
         How sure it is.
+    elsewhere : tuple of Elsewhere
+        Of a time, what it is on other machines that measured its releases side by side.
     cases : tuple of ChangedCase
         Those that changed, the largest change first.
     judged : int
@@ -203,6 +230,7 @@ class Finding:
     ratio: float | None
     interval: tuple[float, float] | None = None
     status: Status
+    elsewhere: tuple[Elsewhere, ...] = ()
     cases: tuple[ChangedCase, ...]
     judged: int
     subject: str = ""

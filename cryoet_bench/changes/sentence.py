@@ -19,6 +19,11 @@ STATUSES: Mapping[Status, str] = {
 }
 """How sure a finding is, in words."""
 
+_HOLDS: Mapping[Status, str] = {
+    "confirmed": "also", "overturned": "not", "undecided": "unclear",
+}  # fmt: skip
+"""Whether a finding holds on another machine, in a word."""
+
 _LONG = 160
 _ALIKE = 1.1
 """Changes of several cases within this factor of each other are told as one amount."""
@@ -49,6 +54,7 @@ def sentence(finding: Finding, *, net: bool = False) -> str:
         notes.append(f"{', '.join(forced)} moved with it")
     if finding.undone_label:
         notes.append(f"undone in {finding.undone_label}")
+    notes += [f"{_HOLDS[one.status]} on {one.machine}" for one in finding.elsewhere]
     return "; ".join([text, *notes])
 
 

@@ -209,8 +209,8 @@ def submit(
     packed = pack(known, machine, DEFAULT_TOMOGRAM, releases, suite.digest(root))
     folder = root / REFERENCE / machine
     typer.echo(
-        f"Packed {len(packed.series)} releases into {folder} ({packed.size / 1e6:.1f} MB); left "
-        f"out {len(packed.left)} candidates or other tomograms."
+        f"Packed {len(packed.series)} releases and {packed.verdicts} verdicts into {folder} "
+        f"({packed.size / 1e6:.1f} MB); left out {len(packed.left)} candidates or other tomograms."
     )
     if packed.refused:
         typer.echo(

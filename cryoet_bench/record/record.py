@@ -172,6 +172,11 @@ class Record:
             )
         return known[0][1] if known else {}
 
+    def machines(self) -> list[str]:
+        """Return the names of all machines that are described, in order."""
+        paths = (path for folder in self.folders for path in folder.glob(f"*/{MACHINE}"))
+        return sorted({path.parent.name for path in paths})
+
     def describe_machine(self, name: str, facts: Mapping[str, Any]) -> None:
         """Keep the facts of a machine."""
         _write(self.own / name / MACHINE, dict(facts))

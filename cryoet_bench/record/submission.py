@@ -30,7 +30,9 @@ class Submission:
     Attributes
     ----------
     series : tuple of Series
-        Each has a file of its own.
+        Each has a file of its own; none where releases were measured side by side alone.
+    verdicts : int
+        How many there are on releases that were measured side by side.
     left : tuple of Series
         What was measured on the machine too and does not belong into a record: candidates, and
         other tomograms.
@@ -43,6 +45,7 @@ class Submission:
     """
 
     series: tuple[Series, ...]
+    verdicts: int
     left: tuple[Series, ...]
     refused: frozenset[str]
     size: int
@@ -80,16 +83,17 @@ def pack(
         record.journal(series)  # which says what is damaged
     journals = {one: _merged(record.journal_paths(one), accepted) for one in chosen}
     packed = {one: kept for one, journal in journals.items() if (kept := journal.rounds())}
-    if not packed:
+    rulings = _merged(record.confirmation_paths(machine, tomogram), accepted)
+    verdicts = rulings.verdicts(names)
+    if not (packed or verdicts):
         raise InputError(
             f"no release was measured on {tomogram} on {machine} by the suite as it is now: run "
             "'cryoet-bench record' first"
         )
-    rulings = _merged(record.confirmation_paths(machine, tomogram), accepted)
     try:
         for series, kept in packed.items():
             _write(packed_path(folder, series), kept)
-        if verdicts := rulings.verdicts(names):
+        if verdicts:
             _write(folder / machine / tomogram / (CONFIRMATIONS + PACKED), verdicts)
     except OSError as error:
         raise InputError(
@@ -105,6 +109,7 @@ def pack(
         committed.describe_suite(new, digest)
     return Submission(
         series=tuple(packed),
+        verdicts=sum(rulings.entries[one].get("kind") == "confirmation" for one in verdicts),
         left=tuple(one for one in known if one not in chosen),
         refused=rulings.refused.union(*(journal.refused for journal in journals.values())),
         size=sum(path.stat().st_size for path in (folder / machine).rglob("*") if path.is_file()),

@@ -6,6 +6,7 @@ Machines and tomograms are never mixed, so a page shows one sheet at a time.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cryoet_bench.changes.aspect_changes import AspectChanges
 from cryoet_bench.changes.aspects import ASPECTS, Aspect, Facet, facets
 from cryoet_bench.changes.confirmation import Confirmation, confirmations
-from cryoet_bench.changes.finding import ChangedCase, Finding, Group, Screening
+from cryoet_bench.changes.finding import ChangedCase, Finding, Group, Screening, Status
 from cryoet_bench.changes.scope import Scope
 from cryoet_bench.changes.screen import screen
 from cryoet_bench.errors import InputError
@@ -92,6 +93,8 @@ class Sheet:
         Any two revisions, aspect by aspect.
     confirmations : list of Confirmation
         The verdicts of measurements side by side.
+    others : mapping of str to mapping
+        The facts of the other machines of the record, by name.
     """
 
     number: int
@@ -105,6 +108,7 @@ class Sheet:
     screening: Screening
     pairs: AspectChanges
     confirmations: list[Confirmation]
+    others: Mapping[str, Mapping[str, Any]]
 
     @property
     def title(self) -> str:
@@ -173,6 +177,15 @@ class Sheet:
     @cached_property
     def _verdicts(self) -> dict[tuple[object, ...], Confirmation]:
         return {(one.before, one.after, one.benchmark, one.case): one for one in self.confirmations}
+
+    @cached_property
+    def elsewhere(self) -> Mapping[str, Counter[Status]]:
+        """By other machine that measured confirmed findings side by side, what became of them."""
+        counts: dict[str, Counter[Status]] = {}
+        for finding in self.screening.findings:
+            for there in finding.elsewhere if finding.status == "confirmed" else ():
+                counts.setdefault(there.machine, Counter())[there.status] += 1
+        return counts
 
     def cell(self, facet: Facet, revision: Revision) -> Cell:
         """Return what a release changed in a facet."""
@@ -331,6 +344,7 @@ def sheets(record: Record, revisions: Revisions) -> Iterator[Sheet]:
             screening=screen(Scope(record, revisions, machine, tomogram)),
             pairs=AspectChanges(list(suite.values()), journals, facets()),
             confirmations=_confirmations(record, machine, tomogram),
+            others={name: record.machine(name) for name in record.machines() if name != machine},
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cryoet_bench.changes.confirmation import Confirmation
-from cryoet_bench.changes.finding import OF_STATUS, Finding
+from cryoet_bench.changes.finding import OF_STATUS, Elsewhere, Finding
 from cryoet_bench.changes.sentence import STATUSES, SUSPECTS, amounts, unmeasured
 from cryoet_bench.changes.subject import plain
 from cryoet_bench.record.overview import value_in_words
@@ -94,6 +94,17 @@ def side_by_side(verdict: Confirmation) -> str:
     return words[verdict.verdict] + between
 
 
+def elsewhere(one: Elsewhere) -> str:
+    """Return what a finding is on another machine: also changed, by how much; not; or unclear."""
+    between = f" ({bounds(one.interval)})" if one.interval else ""
+    said = {
+        "confirmed": f"also on {one.machine} {amount(one.ratio)}{between}",
+        "overturned": f"not on {one.machine}{between}",
+        "undecided": f"unclear on {one.machine}{between}",
+    }
+    return said[one.status]
+
+
 def pull_request(link: str) -> str:
     """Return the number of a pull request, as GitHub writes it; of other links the last part."""
     last = link.rstrip("/").rpartition("/")[2]
@@ -151,5 +162,6 @@ FILTERS = {
     "unmeasured": unmeasured,
     "shortly": shortly,
     "side_by_side": side_by_side,
+    "elsewhere": elsewhere,
 }
 """By their names in the templates."""

@@ -11,6 +11,9 @@ import pytest
 from cryoet_bench.changes.confirmation import Confirmation, Ledger, Verdict
 from cryoet_bench.changes.finding import Finding
 from cryoet_bench.record.record import CONFIRMATIONS
+from cryoet_bench.timeline.releases import Timeline
+from cryoet_bench.timeline.repository import build
+from cryoet_bench.timeline.revisions import Revisions
 from tests.changes.recorded import (
     BYTES,
     CALLS,
@@ -20,7 +23,9 @@ from tests.changes.recorded import (
     TAGS,
     TOMOGRAM,
     Invented,
+    benchmark,
     exact,
+    release,
     times,
 )
 
@@ -251,6 +256,41 @@ def test_a_confirmation_decides_a_proposal(
     assert [one.what for one in screening.skipped] == ["confirmations"]
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "status", "shown"),
+    [
+        ([("changed", 1.4), ("changed", 1.6)], "confirmed", 1.6),
+        ([("changed", 0.5), ("changed", 1.2)], "confirmed", 1.2),
+        ([("changed", 0.7)], "overturned", 0.7),
+        ([("equivalent", 0.99)], "overturned", 0.99),
+        ([("equivalent", 1.0), ("undecided", 1.2)], "undecided", 1.2),
+    ],
+)
+def test_a_finding_says_what_it_is_on_another_machine(
+    invented: Invented, verdicts: list[tuple[Verdict, float]], status: str, shown: float
+) -> None:
+    invented.measure(READ, times({"zarr-3.6": ALL}))
+    invented.measure(REQUESTS, exact({"zarr-3.6": [2] * 8}))
+    record = invented.record
+    record.describe_machine("lab", {"cpu": "another"})
+    ledger = Ledger(record.own / "lab" / TOMOGRAM / CONFIRMATIONS)
+    for case, (verdict, ratio) in zip(READ.cases, verdicts, strict=False):
+        ledger.append(
+            Confirmation(
+                "zarr-3.5", "zarr-3.6", READ.name, "1", case, verdict, ratio, ratio - 0.1,
+                ratio + 0.1, 0.03, 0.01, 8, None, 1.0, "lab", TOMOGRAM, "2026-01-01T00:00:00+00:00",
+            )
+        )  # fmt: skip
+    found = {one.benchmark: one for one in invented.screen().findings}
+    assert found[READ.name].status == "proposed", "another machine decides nothing here"
+    assert found[REQUESTS.name].elsewhere == ()
+    (there,) = found[READ.name].elsewhere
+    assert (there.machine, there.status, there.ratio) == ("lab", status, shown)
+    assert there.interval == pytest.approx((shown - 0.1, shown + 0.1))
+    word = {"confirmed": "also", "overturned": "not", "undecided": "unclear"}[status]
+    assert found[READ.name].sentence.endswith(f"; {word} on lab")
+
+
 def test_a_confirmed_change_that_nothing_proposed_is_a_finding(invented: Invented) -> None:
     invented.measure(READ, times({}))
     assert not invented.screen().findings
@@ -269,6 +309,42 @@ def test_a_confirmed_change_that_nothing_proposed_is_a_finding(invented: Invente
     assert [case.parameters for case in finding.cases] == [READ.cases[0]]
     assert finding.ratio == pytest.approx(1.05)
     assert finding.interval == pytest.approx((1.04, 1.06))
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "found"),
+    [
+        ("codec.Chunk.time_decode", "zarr-3.3", set()),
+        ("codec.Chunk.time_decode", "numcodecs-2.0", {"slower"}),
+        ("instructions.Chunk.track_decode", "zarr-3.3", set()),
+        ("instructions.Chunk.track_decode", "numcodecs-2.0", {"more instructions"}),
+    ],
+)
+def test_a_codec_alone_changes_where_numcodecs_moves(
+    tmp_path: Path, name: str, step: str, found: set[str]
+) -> None:
+    releases = [release(f"3.{number}", 10 * number) for number in range(6)]
+    releases += [release("2.0", 60, "numcodecs", other="3.5")]
+    releases += [release(f"3.{number}", 10 * number, other="2.0") for number in range(7, 12)]
+    timeline = Timeline(tuple(releases))
+    build(timeline, tmp_path / "timeline")
+    invented = Invented(tmp_path, Revisions(timeline, tmp_path / "timeline"))
+    tags = [one.tag for one in releases]
+    steady = times({}).values()
+    factors = [2 if tags.index(tag) >= tags.index(step) else 1 for tag in tags]
+    values = {
+        tag: [[factor * level for level in row] for row in rounds]
+        for tag, factor, rounds in zip(tags, factors, steady, strict=True)
+    }
+    counts = {tag: [[100.0 * factor] * 8] for tag, factor in zip(tags, factors, strict=True)}
+    if name.startswith("codec"):
+        invented.measure(benchmark(name), values)
+    else:
+        invented.measure(benchmark(name, "track", unit="instructions"), counts)
+    assert {one.kind for one in invented.screen().findings} == found
+    assert all(one.revision == step for one in invented.screen().findings)
+    invented.measure(REQUESTS, counts)
+    assert (step, "more requests") in told(invented), "what zarr does may change at any release"
 
 
 def _garbage(path: Path) -> None:

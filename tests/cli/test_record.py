@@ -58,7 +58,7 @@ def test_the_history_is_measured_packed_and_checked(checkout: Path) -> None:
     assert [row["exact_differing"] for row in rows] == [0, 0, 0]
     assert all(row["exact_twice"] for row in rows)
     said = run("record", "submit")
-    assert f"Packed 3 releases into {checkout}/record/" in said
+    assert f"Packed 3 releases and 0 verdicts into {checkout}/record/" in said
     assert "describes a suite that it did not know" in said
     assert "that it did not know" not in run("record", "submit")
     folder = Path(said.rpartition(" ")[2].strip())

@@ -126,6 +126,30 @@ def test_what_would_be_refused_stays_here_and_is_counted(
     assert here == {path: path.read_bytes() for path in folder.iterdir()}
 
 
+def test_verdicts_alone_are_packed(measured: Path) -> None:
+    """A lab may measure releases side by side and no history."""
+    mine = campaign(measured)
+    releases = ["zarr-3.1.0", "zarr-3.1.1"]
+    mine.record.describe_machine("lab", {"cpu": "another"})
+    with pytest.raises(InputError, match="no release was measured on phantom-10A on lab"):
+        pack(mine.record, "lab", "phantom-10A", releases, digest(measured))
+    pair = {"before": releases[0], "after": releases[1]}
+    text = [
+        {"kind": "visit", "id": "both", "project": {"suite": digest(measured)}},
+        {"kind": "block", "pair": pair, "visits": ["both", "both"]},
+        {"kind": "confirmation", **pair},
+    ]
+    verdicts = measured / "results" / "lab" / "phantom-10A" / "confirmations.jsonl"
+    verdicts.parent.mkdir(parents=True)
+    verdicts.write_text("".join(f"{json.dumps(one)}\n" for one in text))
+    packed = pack(mine.record, "lab", "phantom-10A", releases, digest(measured))
+    assert (packed.series, packed.verdicts) == ((), 1)
+    committed = Record(measured / "record")
+    assert committed.machine("lab") == {"cpu": "another"}
+    (path,) = committed.confirmation_paths("lab", "phantom-10A")
+    assert [json.loads(line) for line in lines(path)] == text
+
+
 def test_a_verdict_is_left_out_with_the_blocks_it_rests_on(measured: Path) -> None:
     mine = campaign(measured)
     _, after = last_two(measured)

@@ -362,7 +362,10 @@ def confirm(folder: Path, lines: Lines) -> Path:
 
 
 def test_good_verdicts_pass(tmp_path: Path, rules: Rules) -> None:
-    assert faults(confirm(submit(tmp_path, good()), verdicts()), rules) == []
+    folder = confirm(submit(tmp_path, good()), verdicts())
+    assert faults(folder, rules) == []
+    (folder / JOURNAL).unlink()
+    assert faults(folder, rules) == [], "without a history, too"
 
 
 BROKEN_VERDICTS: dict[str, tuple[Callable[[Lines], None], str]] = {

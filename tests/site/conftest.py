@@ -37,6 +37,8 @@ CONFIRMED: tuple[tuple[str, str, str, Verdict, float], ...] = (
     ("zarr-3.1.6", "zarr-3.2.0", "read.Codecs.time_volume", "equivalent", 1.0),
     ("zarr-3.2.1", "zarr-3.3.0", "write.Codecs.time_volume", "undecided", 1.2),
 )
+LAB = "<img src=x onerror=window.hacked=1>lab"
+"""A machine that measured releases side by side and no history."""
 PUBLISHED = Path("published", "under", "a path")
 REASON = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
 
@@ -67,6 +69,9 @@ def _build(root: Path) -> None:
     synthetic.make(record, every, steps=(*synthetic.STEPS, *MORE))
     for one in CONFIRMED:
         synthetic.confirm(record, *one)
+    record.describe_machine(LAB, {"cpu": "Another"})
+    for one in CONFIRMED[:2]:
+        synthetic.confirm(record, *one, machine=LAB)
     facts = synthetic.FACTS | {"name": HOSTILE, "source": "file"}
     synthetic.make(record, every[-2:], machine=HOSTILE, facts=facts, steps=(), reason=REASON)
     (root / PUBLISHED).mkdir(parents=True)

@@ -21,7 +21,7 @@ from cryoet_bench.site import build, choose
 from cryoet_bench.site.series import name_of
 from cryoet_bench.site.wording import MINUS, page_of
 from tests import synthetic
-from tests.site.conftest import HOSTILE, Built, Reader
+from tests.site.conftest import HOSTILE, LAB, Built, Reader
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 RUN_AXE = """axe.run({ resultTypes: ["violations"], preload: false })
@@ -189,6 +189,20 @@ def test_a_confirmed_change_shows_what_was_measured_side_by_side(built: Built) -
     text = (built.folder / "release" / "zarr-3.1.4.html").read_text("utf-8")
     assert "Side by side" in text
     assert f"{MINUS}{percent(40)} ({MINUS}{percent(41)} to {MINUS}{percent(39)})" in text
+
+
+def test_a_change_says_whether_it_holds_on_another_machine(reader: Reader) -> None:
+    """One with a hostile name, which `reader` would see run."""
+    page = reader.open("release/zarr-3.1.4.html")
+    text = page.locator(".finding.confirmed .about").first.inner_text()
+    between = f"{MINUS}{percent(41)} to {MINUS}{percent(39)}"
+    assert f"also on {LAB} {MINUS}{percent(40)} ({between})" in text
+    page = reader.open("release/numcodecs-0.16.3.html")
+    assert f"not on {LAB}" in page.locator(".finding.overturned .about").first.inner_text()
+    assert page.evaluate("window.hacked") is None
+    text = reader.open("method.html").inner_text("body")
+    assert f"1 confirmed change was measured side by side on another machine, too, {LAB}" in text
+    assert "(Another): 1 also changed there, 0 did not, 0 remained unclear." in text
 
 
 def test_an_overturned_change_is_part_of_no_trade_off(built: Built) -> None:
