@@ -3,34 +3,34 @@
     python -m evaluations.another_machine epyc-2-cores [--seconds 20] [RELEASE ...]
 
 Measures each case that `cryoet-bench confirm` found changed there side by side here, the newest
-release first, for so many seconds a case at most. Prints both ratios of each, and how many hold.
-The verdicts are kept in results/ as those of `confirm` are; a rerun resumes. Exits with 1 when one
-does not hold, with 2 when none was decided.
+release first. Prints both ratios of each, and how many hold. The verdicts are kept in results/ as
+those of `confirm` are; a rerun resumes. Exits with 1 when one changed the other way, or by less
+than the margin where it was more there; with 2 when none was decided.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal
 
 from cryoet_bench.changes.confirmation import Confirmation, confirmations
+from cryoet_bench.changes.elsewhere import Outcome, outcome
 from cryoet_bench.changes.pairing import Budget, NotMeasuredError, Pairing
 from cryoet_bench.cli.checkout import known_revisions
 from cryoet_bench.conclusion import conclude
+from cryoet_bench.measure import suite
 from cryoet_bench.measure.run import Campaign
 from cryoet_bench.record.record import REFERENCE, Record
 from cryoet_bench.timeline.revisions import Revision
 from cryoet_bench.tomogram.sources import obtain
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
 from evaluations import ROOT
-
-Outcome = Literal["holds", "too small to tell", "equivalent", "reversed", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -39,39 +39,55 @@ class Replication:
 
     Attributes
     ----------
-    there, here : Confirmation
-        The verdicts on it.
+    title : str
+        The readable name of the case.
+    there : Confirmation
+        The verdict on it there.
+    here : Confirmation or None
+        The verdict on it here; None where it could not be measured.
+    reason : str
+        Why not.
     """
 
+    title: str
     there: Confirmation
-    here: Confirmation
+    here: Confirmation | None
+    reason: str
 
     @property
-    def outcome(self) -> Outcome:
-        """Whether the change holds; one within the margin there may be equivalent here as well."""
-        if self.here.verdict == "undecided":
-            return "undecided"
-        if self.here.verdict == "changed":
-            is_same_way = (self.there.ratio > 1) == (self.here.ratio > 1)
-            return "holds" if is_same_way else "reversed"
-        is_small = abs(self.there.ratio - 1) <= self.here.margin
-        return "too small to tell" if is_small else "equivalent"
+    def outcome(self) -> Outcome | None:
+        """What the change is here; None where it could not be measured."""
+        return outcome(self.here, is_slower=self.there.ratio > 1) if self.here else None
+
+    @property
+    def is_contrary(self) -> bool:
+        """Whether it is surely something else here than there."""
+        within = self.here is not None and abs(self.there.ratio - 1) <= self.here.margin
+        return self.outcome == "reversed" or (self.outcome == "equivalent" and not within)
+
+    @property
+    def row(self) -> str:
+        """The cells of the table but the release."""
+        if self.here is None:
+            return f"{self.title} | {self.there.ratio:.3f} | | | not measured: {self.reason}"
+        low, high = self.here.low, self.here.high
+        interval = "" if low is None or high is None else f"{low:.3f}-{high:.3f}"
+        ratios = f"{self.there.ratio:.3f} | {self.here.ratio:.3f} | {interval}"
+        return f"{self.title} | {ratios} | {self.outcome}"
 
 
 def changed(campaign: Campaign, machine: str) -> list[Confirmation]:
-    """Return what is confirmed on a machine and can be measured by the suite as it is now."""
-    committed = Record(ROOT / REFERENCE)
+    """Return what is confirmed on a machine and is a case of the suite as it is now."""
+    known = {(one.name, one.version, case) for one in campaign.suite.values() for case in one.cases}
     return [
         one
-        for one in confirmations(committed, machine, campaign.tomogram)
-        if one.verdict == "changed"
-        and (known := campaign.suite.get(one.benchmark)) is not None
-        and known.version == one.version
+        for one in confirmations(Record(ROOT / REFERENCE), machine, campaign.tomogram)
+        if one.verdict == "changed" and (one.benchmark, one.version, one.case) in known
     ]
 
 
 def pairs(
-    campaign: Campaign, found: Sequence[Confirmation], releases: Sequence[str]
+    campaign: Campaign, found: Sequence[Confirmation], releases: Sequence[Revision]
 ) -> Iterator[tuple[tuple[Revision, Revision], list[Confirmation]]]:
     """Yield two revisions and what changed between them, the newest pair first."""
     find = campaign.revisions.find
@@ -83,7 +99,7 @@ def pairs(
         return find(one.after).date.isoformat(), one.after, one.before
 
     for both, cases in groupby(sorted(found, key=newness, reverse=True), key=pair):
-        if not releases or both[1].name in releases:
+        if not releases or both[1] in releases:
             yield both, list(cases)
 
 
@@ -105,17 +121,13 @@ def replicated(
         cases = pairing.cases((campaign.suite[one.benchmark], one.case) for one in found)
         for _ in pairing.decide(cases, Budget(seconds * len(cases) / 60)):
             pass
-        return [Replication(there[one.pair], one) for one in pairing.conclude(cases)]
-
-
-def row(revision: Revision, one: Replication, title: str) -> str:
-    """Return a line of the table."""
-    low, high = one.here.low, one.here.high
-    interval = "" if low is None or high is None else f"{low:.3f}-{high:.3f}"
-    return (
-        f"| {revision.label} | {title} | {one.there.ratio:.3f} | {one.here.ratio:.3f} "
-        f"| {interval} | {one.outcome} |"
-    )
+        here = {one.pair: one for one in pairing.conclude(cases)}
+    return [
+        Replication(
+            one.title, there[one.pair], here.get(one.pair), one.reason or "no time was left"
+        )
+        for one in cases
+    ]
 
 
 def main() -> int:
@@ -125,36 +137,46 @@ def main() -> int:
     )
     parser.add_argument("machine", help="whose confirmed changes, such as epyc-2-cores")
     parser.add_argument("releases", nargs="*", help="only those of these releases")
-    parser.add_argument("--seconds", type=float, default=20.0, help="a case at most (default: 20)")
+    parser.add_argument(
+        "--seconds", type=float, default=20.0,
+        help="for each case, shared by those of two releases (default: 20)",
+    )  # fmt: skip
     arguments = parser.parse_args()
+    if not 0 < arguments.seconds < math.inf:
+        parser.error("--seconds must be above 0")
+    if suite.state(ROOT)["clean"] is False:
+        parser.error("commit or undo the changes of the checkout: no record takes its verdicts")
     tomogram = obtain(DEFAULT_TOMOGRAM)
-    record = Record.of(ROOT)
+    record, revisions = Record.of(ROOT), known_revisions(ROOT)
     record.describe_tomogram(tomogram.facts)
-    campaign = Campaign(ROOT, known_revisions(ROOT), tomogram.name, record)
+    campaign = Campaign(ROOT, revisions, tomogram.name, record)
     if campaign.machine == arguments.machine:
         parser.error(f"this is {arguments.machine}: run it on another machine")
-    if not (found := changed(campaign, arguments.machine)):
-        parser.error(f"nothing is confirmed on {arguments.machine}: name a machine of record/")
+    releases = revisions.named(arguments.releases) if arguments.releases else []
+    found = list(pairs(campaign, changed(campaign, arguments.machine), releases))
+    if not found:
+        parser.error(f"nothing is confirmed of that on {arguments.machine}: see record/")
     print(f"| release | case | on {arguments.machine} | on {campaign.machine} | interval | |")
     print("|---|---|---|---|---|---|", flush=True)
-    counts: Counter[Outcome] = Counter()
+    done: list[Replication] = []
     with contextlib.chdir(ROOT):
-        for both, cases in pairs(campaign, found, arguments.releases):
+        for both, cases in found:
             try:
-                done = replicated(campaign, both, cases, arguments.seconds)
+                own = replicated(campaign, both, cases, arguments.seconds)
             except NotMeasuredError as error:
                 print(f"{error}; going on without it", file=sys.stderr)
                 continue
-            for one in done:
-                title = campaign.suite[one.here.benchmark].title_of(one.here.case)
-                print(row(both[1], one, title), flush=True)
-            counts.update(one.outcome for one in done)
-    decided = counts.total() - counts["undecided"]
-    print(f"\n{counts.total()} changes: " + ", ".join(f"{n} {what}" for what, n in counts.items()))
+            for one in own:
+                print(f"| {both[1].label} | {one.row} |", flush=True)
+            done += own
+    counts = Counter(one.outcome or "not measured" for one in done)
+    print(f"\n{len(done)} changes: " + ", ".join(f"{n} {what}" for what, n in counts.items()))
+    decided = counts["holds"] + counts["reversed"] + counts["equivalent"]
     if not decided:
         return 2
-    print(f"{counts['holds'] / decided:.1%} of those decided hold")
-    return int(counts["equivalent"] + counts["reversed"] > 0)
+    contrary = sum(one.is_contrary for one in done)
+    print(f"{counts['holds']} of the {decided} decided hold, {contrary} are contrary")
+    return int(contrary > 0)
 
 
 if __name__ == "__main__":

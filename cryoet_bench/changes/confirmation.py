@@ -233,6 +233,11 @@ class Ledger:
     def _confirmation(self, content: dict[str, Any]) -> Confirmation:
         content["case"] = tuple(content["case"])
         pair = CasePair(*(content[field.name] for field in fields(CasePair)))
+        numbers = [content[name] for name in ("ratio", "low", "high")]
+        if not all(0 < one < math.inf for one in numbers if one is not None):
+            raise ValueError("a ratio is no positive number")
+        if not isinstance(content["at"], str):
+            raise TypeError("its moment is no text")
         # Those of another suite stand before them.
         known = self.blocks.get(pair, [])[-content["blocks"] :]
         content["before_samples"] = tuple(one for block in known for one in block.before)
@@ -241,7 +246,7 @@ class Ledger:
 
 
 def confirmations(record: Record, machine: str, tomogram: str) -> list[Confirmation]:
-    """Return the verdicts of a machine on a tomogram: its own and the reference machine's.
+    """Return the verdicts of a machine on a tomogram: those in the record, and newer ones.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from cryoet_bench.changes.elsewhere import Elsewhere
 from cryoet_bench.record.benchmark import Case
 
 Kind = Literal[
@@ -124,31 +125,6 @@ class Cause:
 
     text: str
     link: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Elsewhere:
-    """What a finding is on another machine, by measurements side by side.
-
-    Attributes
-    ----------
-    machine : str
-        Its name.
-    status : {"confirmed", "overturned", "undecided"}
-        Whether it changed there as well.
-    case : str
-        That of the cases measured there which changed most, in words.
-    ratio : float
-        Of that case.
-    interval : tuple of float or None
-        Of the ratio; None before it has ends.
-    """
-
-    machine: str
-    status: Status
-    case: str
-    ratio: float
-    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

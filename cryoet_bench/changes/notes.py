@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cryoet_bench.changes.finding import Group, Screening
-from cryoet_bench.changes.sentence import STATUSES, amount
+from cryoet_bench.changes.sentence import STATUSES, amount, on_another
 from cryoet_bench.changes.subject import plain
 from cryoet_bench.record.overview import value_in_words
 from cryoet_bench.timeline.revisions import Revision
@@ -219,7 +219,7 @@ def _render(name: str, notes: Notes, *, escape: bool) -> str:
     )
     environment.filters |= {
         "value": value_in_words, "plain": plain, "code": _code, "link": _link,
-        "status": STATUSES.__getitem__,
+        "status": STATUSES.__getitem__, "on_another": on_another,
     }  # fmt: skip
     return environment.get_template(name).render(notes=notes, tag=_tag, home=_HOME)
 

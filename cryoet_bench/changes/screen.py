@@ -16,18 +16,17 @@ from cryoet_bench.changes import history, moves, sentence
 from cryoet_bench.changes.causes import Causes
 from cryoet_bench.changes.companions import explain, layer
 from cryoet_bench.changes.confirmation import Confirmation, Key, confirmations
+from cryoet_bench.changes.elsewhere import elsewhere
 from cryoet_bench.changes.finding import (
     OF_STATUS,
     OPPOSITE,
     OPPOSITES,
     ChangedCase,
-    Elsewhere,
     Finding,
     Group,
     Kind,
     Screening,
     Skipped,
-    Status,
 )
 from cryoet_bench.changes.moves import Move, Moves
 from cryoet_bench.changes.reproduction import command, pattern_of
@@ -102,15 +101,15 @@ def _screen(scope: Scope, paths: Sequence[moves.Path], disturbed: float) -> Scre
     suite = scope.record.suite().values()
     found = moves.find(known, suite, paths, disturbed)
     verdicts, damaged = _verdicts(scope)
-    others = {
-        name: _verdicts(replace(scope, machine=name))[0]
-        for name in scope.record.machines()
-        if name != scope.machine
-    }
+    others: dict[str, dict[Key, Confirmation]] = {}
+    for name in scope.record.machines():
+        if name != scope.machine:
+            others[name], unread = _verdicts(replace(scope, machine=name))
+            damaged += unread
     every = [*found.found, *unproposed(known, suite, paths, found, verdicts)]
     findings = [_finding(together, found, scope.tomogram) for together in _together(every)]
     findings = [_undone(one, findings) for one in findings]
-    findings = [_elsewhere(_confirmed(one, verdicts), others) for one in findings]
+    findings = [_compared(_confirmed(one, verdicts), others) for one in findings]
     causes = Causes.load()
     told = [replace(one, cause=causes.of(one), sentence=sentence.sentence(one)) for one in findings]
     groups = sorted(
@@ -137,60 +136,41 @@ def _verdicts(scope: Scope) -> tuple[dict[Key, Confirmation], list[Skipped]]:
     try:
         known = confirmations(scope.record, scope.machine, scope.tomogram)
     except InputError as error:
-        return {}, [Skipped(what="confirmations", reason=history.within(scope.record, error))]
+        what = f"confirmations of {scope.machine}"
+        return {}, [Skipped(what=what, reason=history.within(scope.record, error))]
     return {one.key: one for one in known}, []
 
 
 def _confirmed(finding: Finding, verdicts: Mapping[Key, Confirmation]) -> Finding:
     """Give a proposal the status that the confirmations of its cases have."""
-    found = _of_cases(finding, verdicts)
-    if finding.status != "proposed" or not found:
+    if finding.status != "proposed":
         return finding
-    return replace(finding, status=_status(finding, found))
+    found = _known(finding, verdicts)
+    if any(one.verdict == "changed" and (one.ratio > 1) == finding.is_worse for one in found):
+        return replace(finding, status="confirmed")
+    if any(one.verdict == "undecided" for one in found):
+        return replace(finding, status="undecided")
+    return replace(finding, status="overturned") if found else finding
 
 
-def _elsewhere(finding: Finding, others: Mapping[str, Mapping[Key, Confirmation]]) -> Finding:
-    """Say of a time what it is on other machines, by their confirmations of its cases."""
+def _compared(finding: Finding, others: Mapping[str, Mapping[Key, Confirmation]]) -> Finding:
+    """Say of a time what it is on the other machines that confirmed something of its cases."""
     if not finding.timed:
         return finding
-    known = {machine: _of_cases(finding, verdicts) for machine, verdicts in others.items()}
-    return replace(
-        finding,
-        elsewhere=tuple(_on(machine, finding, found) for machine, found in known.items() if found),
-    )
+    known = {machine: _known(finding, verdicts) for machine, verdicts in others.items()}
+    found = [
+        elsewhere(machine, own, is_slower=finding.is_worse) for machine, own in known.items() if own
+    ]
+    return replace(finding, elsewhere=tuple(found))
 
 
-def _on(machine: str, finding: Finding, found: Sequence[Confirmation]) -> Elsewhere:
-    status = _status(finding, found)
-    shown = [one for one in found if status != "confirmed" or _bears_out(one, finding)]
-    most = max(shown, key=lambda one: abs(math.log(one.ratio)))
-    return Elsewhere(
-        machine=machine,
-        status=status,
-        case=words(most.case),
-        ratio=most.ratio,
-        interval=None if most.low is None or most.high is None else (most.low, most.high),
-    )
-
-
-def _of_cases(finding: Finding, verdicts: Mapping[Key, Confirmation]) -> list[Confirmation]:
-    """Return the confirmations of the cases of a finding."""
+def _known(finding: Finding, verdicts: Mapping[Key, Confirmation]) -> list[Confirmation]:
+    """Return the confirmations of the cases of a finding, in their order."""
     keys = (
         (finding.previous, finding.revision, case.benchmark, case.parameters)
         for case in finding.cases
     )
     return [verdicts[key] for key in keys if key in verdicts]
-
-
-def _status(finding: Finding, found: Iterable[Confirmation]) -> Status:
-    """Return how sure a finding is by the confirmations of its cases, of which there are some."""
-    if any(_bears_out(one, finding) for one in found):
-        return "confirmed"
-    return "undecided" if any(one.verdict == "undecided" for one in found) else "overturned"
-
-
-def _bears_out(one: Confirmation, finding: Finding) -> bool:
-    return one.verdict == "changed" and (one.ratio > 1) == finding.is_worse
 
 
 def _together(found: Iterable[Move]) -> Iterator[list[Move]]:

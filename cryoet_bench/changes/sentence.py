@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 
+from cryoet_bench.changes.elsewhere import Elsewhere
 from cryoet_bench.changes.finding import FEW, OF_STATUS, OPPOSITES, Finding, Status
 from cryoet_bench.record.overview import value_in_words
 
@@ -18,11 +19,6 @@ STATUSES: Mapping[Status, str] = {
     "undecided": "undecided",
 }
 """How sure a finding is, in words."""
-
-_HOLDS: Mapping[Status, str] = {
-    "confirmed": "also", "overturned": "not", "undecided": "unclear",
-}  # fmt: skip
-"""Whether a finding holds on another machine, in a word."""
 
 _LONG = 160
 _ALIKE = 1.1
@@ -54,7 +50,6 @@ def sentence(finding: Finding, *, net: bool = False) -> str:
         notes.append(f"{', '.join(forced)} moved with it")
     if finding.undone_label:
         notes.append(f"undone in {finding.undone_label}")
-    notes += [f"{_HOLDS[one.status]} on {one.machine}" for one in finding.elsewhere]
     return "; ".join([text, *notes])
 
 
@@ -68,6 +63,17 @@ def unmeasured(finding: Finding) -> str:
     """Return which releases may have done it instead, in words; empty where none may."""
     others = finding.unmeasured
     return ", ".join(others) if len(others) <= FEW else f"one of the {len(others)} before it"
+
+
+def on_another(one: Elsewhere) -> str:
+    """Return whether a finding holds on another machine: ``also on lab``."""
+    found = {
+        "holds": "also",
+        "reversed": "the other way",
+        "undecided": "unclear",
+        "equivalent": f"less than {amount(1 + one.margin)}",
+    }
+    return f"{found[one.outcome]} on {one.machine}"
 
 
 def amounts(finding: Finding) -> str:

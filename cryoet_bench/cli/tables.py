@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from cryoet_bench.changes.sentence import on_another
 from cryoet_bench.record.overview import value_in_words
 from cryoet_bench.timeline.releases import MAIN
 
@@ -121,6 +122,8 @@ def _print_group(console: Console, group: Group, *, verbose: bool) -> None:
         if not verbose:
             continue
         console.print(f"      {finding.id}: {finding.command}", markup=False, soft_wrap=True)
+        for one in finding.elsewhere:
+            console.print(f"      {on_another(one)}", markup=False, soft_wrap=True)
         for case in finding.cases:
             values = f"{value_in_words(case.before, finding.unit)} to "
             values += value_in_words(case.after, finding.unit)

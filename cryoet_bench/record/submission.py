@@ -30,9 +30,9 @@ class Submission:
     Attributes
     ----------
     series : tuple of Series
-        Each has a file of its own; none where releases were measured side by side alone.
+        Each has a file of its own; none where only side-by-side measurements were made.
     verdicts : int
-        How many there are on releases that were measured side by side.
+        How many verdicts of side-by-side measurements were packed.
     left : tuple of Series
         What was measured on the machine too and does not belong into a record: candidates, and
         other tomograms.
@@ -88,7 +88,7 @@ def pack(
     if not (packed or verdicts):
         raise InputError(
             f"no release was measured on {tomogram} on {machine} by the suite as it is now: run "
-            "'cryoet-bench record' first"
+            "'cryoet-bench record', or 'cryoet-bench confirm', first"
         )
     try:
         for series, kept in packed.items():

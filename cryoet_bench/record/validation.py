@@ -10,7 +10,7 @@ import itertools
 import lzma
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -103,12 +103,12 @@ class Rules:
             return f"the suite has no case {words(case)}"
         return None
 
-    def is_of_processor(self, benchmark: str, shared: Collection[str]) -> bool:
-        """Tell whether another processor gives other values: of times always.
+    def depends_on_processor(self, benchmark: str, shared: Collection[str]) -> bool:
+        """Tell whether another processor gives other values. Times always depend on it.
 
-        Of instructions unless both have AVX2: on all such processors valgrind shows a program the
-        same Haswell, its caches included, and libraries choose their code by that. Sizes and other
-        counts are the same on any.
+        Instructions do unless both have AVX2: to a program under valgrind all processors with AVX2
+        are one, with the same features and caches, and libraries choose their code by these. Sizes
+        and other counts never do.
 
         Parameters
         ----------
@@ -190,7 +190,7 @@ def _faults(folder: Path, rules: Rules, seen: Seen) -> Iterator[str]:
         if more := sum(1 for _ in found):
             yield f"{where}: {more} faults more"
     if all(path.parent == folder for path in paths):
-        yield f"{folder.name} holds no journal: run 'cryoet-bench record submit'"
+        yield f"{folder.name} holds no journal and no verdicts: run 'cryoet-bench record submit'"
 
 
 def _file_faults(
@@ -294,6 +294,9 @@ class _Journal:
     def faults(self) -> Iterator[str]:
         """Yield what is wrong with the whole, then with each visit, then with each round."""
         rounds = [entry for entry in self.entries if isinstance(entry, RoundLine)]
+        measured: dict[str, set[str]] = defaultdict(set)
+        for one in rounds:
+            measured[one.visit].add(one.benchmark)
         visits: dict[str, VisitLine] = {}
         if not rounds:
             yield "holds no round: measure the release first"
@@ -303,8 +306,7 @@ class _Journal:
                     if entry.id in visits:
                         yield f"visit {entry.id} begins twice: the file was merged wrongly"
                     visits[entry.id] = entry
-                    measured = {one.benchmark for one in rounds if one.visit == entry.id}
-                    yield from self._visit(entry, measured)
+                    yield from self._visit(entry, measured[entry.id])
                 case RoundLine():
                     if entry.visit in visits:
                         yield from self._round(entry, visits[entry.visit])
@@ -320,7 +322,7 @@ class _Journal:
             yield f"visit {entry.id} is in {file} too: a visit has one release"
         yield from _visit_faults(entry, self.revision, self.machine, self.rules)
         shared = {*entry.conditions.cpu_features} & {*self.machine.cpu_features}
-        if any(self.rules.is_of_processor(one, shared) for one in measured):
+        if any(self.rules.depends_on_processor(one, shared) for one in measured):
             yield from _processor_faults(entry, self.machine)
 
     def _round(self, entry: RoundLine, visit: VisitLine) -> Iterator[str]:

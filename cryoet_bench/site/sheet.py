@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from cryoet_bench.changes.aspect_changes import AspectChanges
 from cryoet_bench.changes.aspects import ASPECTS, Aspect, Facet, facets
 from cryoet_bench.changes.confirmation import Confirmation, confirmations
-from cryoet_bench.changes.finding import ChangedCase, Finding, Group, Screening, Status
+from cryoet_bench.changes.elsewhere import Outcome
+from cryoet_bench.changes.finding import ChangedCase, Finding, Group, Screening
 from cryoet_bench.changes.scope import Scope
 from cryoet_bench.changes.screen import screen
 from cryoet_bench.errors import InputError
@@ -179,12 +180,12 @@ class Sheet:
         return {(one.before, one.after, one.benchmark, one.case): one for one in self.confirmations}
 
     @cached_property
-    def elsewhere(self) -> Mapping[str, Counter[Status]]:
-        """By other machine that measured confirmed findings side by side, what became of them."""
-        counts: dict[str, Counter[Status]] = {}
+    def tally(self) -> Mapping[str, Counter[Outcome]]:
+        """By other machine, what the changes that are confirmed here are there."""
+        counts: dict[str, Counter[Outcome]] = {}
         for finding in self.screening.findings:
             for there in finding.elsewhere if finding.status == "confirmed" else ():
-                counts.setdefault(there.machine, Counter())[there.status] += 1
+                counts.setdefault(there.machine, Counter())[there.outcome] += 1
         return counts
 
     def cell(self, facet: Facet, revision: Revision) -> Cell:
@@ -344,8 +345,15 @@ def sheets(record: Record, revisions: Revisions) -> Iterator[Sheet]:
             screening=screen(Scope(record, revisions, machine, tomogram)),
             pairs=AspectChanges(list(suite.values()), journals, facets()),
             confirmations=_confirmations(record, machine, tomogram),
-            others={name: record.machine(name) for name in record.machines() if name != machine},
+            others={name: _facts(record, name) for name in record.machines() if name != machine},
         )
+
+
+def _facts(record: Record, machine: str) -> dict[str, Any]:
+    try:
+        return record.machine(machine)
+    except InputError:  # another machine's; this one's pages do without
+        return {}
 
 
 def _confirmations(record: Record, machine: str, tomogram: str) -> list[Confirmation]:

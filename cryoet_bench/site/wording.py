@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from cryoet_bench.changes.confirmation import Confirmation
-from cryoet_bench.changes.finding import OF_STATUS, Elsewhere, Finding
-from cryoet_bench.changes.sentence import STATUSES, SUSPECTS, amounts, unmeasured
+from cryoet_bench.changes.elsewhere import Elsewhere
+from cryoet_bench.changes.finding import OF_STATUS, Finding
+from cryoet_bench.changes.sentence import STATUSES, SUSPECTS, amounts, on_another, unmeasured
 from cryoet_bench.changes.subject import plain
 from cryoet_bench.record.overview import value_in_words
 from cryoet_bench.timeline.releases import TRACKED
@@ -95,14 +96,9 @@ def side_by_side(verdict: Confirmation) -> str:
 
 
 def elsewhere(one: Elsewhere) -> str:
-    """Return what a finding is on another machine: also changed, by how much; not; or unclear."""
-    between = f" ({bounds(one.interval)})" if one.interval else ""
-    said = {
-        "confirmed": f"also on {one.machine} {amount(one.ratio)}{between}",
-        "overturned": f"not on {one.machine}{between}",
-        "undecided": f"unclear on {one.machine}{between}",
-    }
-    return said[one.status]
+    """Return what a finding is on another machine, and how much it changed there."""
+    changed = f" {amount(one.ratio)}" if one.outcome in {"holds", "reversed"} else ""
+    return on_another(one) + changed + (f" ({bounds(one.interval)})" if one.interval else "")
 
 
 def pull_request(link: str) -> str:

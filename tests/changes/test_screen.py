@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from cryoet_bench.changes.confirmation import Confirmation, Ledger, Verdict
 from cryoet_bench.changes.finding import Finding
+from cryoet_bench.changes.notes import as_html, as_markdown, gather
 from cryoet_bench.record.record import CONFIRMATIONS
 from cryoet_bench.timeline.releases import Timeline
 from cryoet_bench.timeline.repository import build
@@ -253,42 +255,92 @@ def test_a_confirmation_decides_a_proposal(
     damaged.write_text("{}\n")
     screening = invented.screen()
     assert [one.status for one in screening.findings] == ["proposed"]
-    assert [one.what for one in screening.skipped] == ["confirmations"]
+    assert [one.what for one in screening.skipped] == [f"confirmations of {MACHINE}"]
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "status", "shown"),
+    ("verdicts", "outcome", "shown"),
     [
-        ([("changed", 1.4), ("changed", 1.6)], "confirmed", 1.6),
-        ([("changed", 0.5), ("changed", 1.2)], "confirmed", 1.2),
-        ([("changed", 0.7)], "overturned", 0.7),
-        ([("equivalent", 0.99)], "overturned", 0.99),
+        ([("changed", 1.4), ("changed", 1.6)], "holds", 1.4),
+        ([("changed", 0.5), ("changed", 1.2)], "holds", 1.2),
+        ([("equivalent", 1.01), ("changed", 0.7)], "reversed", 0.7),
+        ([("equivalent", 0.99)], "equivalent", 0.99),
         ([("equivalent", 1.0), ("undecided", 1.2)], "undecided", 1.2),
+        ([("equivalent", 1.3), ("undecided", 1.1)], "undecided", 1.1),
     ],
 )
 def test_a_finding_says_what_it_is_on_another_machine(
-    invented: Invented, verdicts: list[tuple[Verdict, float]], status: str, shown: float
+    invented: Invented, verdicts: list[tuple[Verdict, float]], outcome: str, shown: float
 ) -> None:
     invented.measure(READ, times({"zarr-3.6": ALL}))
     invented.measure(REQUESTS, exact({"zarr-3.6": [2] * 8}))
-    record = invented.record
-    record.describe_machine("lab", {"cpu": "another"})
-    ledger = Ledger(record.own / "lab" / TOMOGRAM / CONFIRMATIONS)
-    for case, (verdict, ratio) in zip(READ.cases, verdicts, strict=False):
-        ledger.append(
-            Confirmation(
-                "zarr-3.5", "zarr-3.6", READ.name, "1", case, verdict, ratio, ratio - 0.1,
-                ratio + 0.1, 0.03, 0.01, 8, None, 1.0, "lab", TOMOGRAM, "2026-01-01T00:00:00+00:00",
-            )
-        )  # fmt: skip
+    cases = {one.benchmark: one.cases for one in invented.screen().findings}
+    ledger = on_another(invented, TOMOGRAM)
+    for name in (READ.name, REQUESTS.name):
+        for case, (verdict, ratio) in zip(cases[name], verdicts, strict=False):
+            ledger.append(
+                Confirmation(
+                    "zarr-3.5", "zarr-3.6", name, "1", case.parameters, verdict, ratio, ratio - 0.1,
+                    ratio + 0.1, 0.03, 0.01, 8, None, 1.0, "lab", TOMOGRAM,
+                    "2026-01-01T00:00:00+00:00",
+                )
+            )  # fmt: skip
     found = {one.benchmark: one for one in invented.screen().findings}
     assert found[READ.name].status == "proposed", "another machine decides nothing here"
-    assert found[REQUESTS.name].elsewhere == ()
+    assert found[REQUESTS.name].elsewhere == (), "what is exact is the same everywhere"
     (there,) = found[READ.name].elsewhere
-    assert (there.machine, there.status, there.ratio) == ("lab", status, shown)
+    assert (there.machine, there.outcome, there.ratio) == ("lab", outcome, shown)
     assert there.interval == pytest.approx((shown - 0.1, shown + 0.1))
-    word = {"confirmed": "also", "overturned": "not", "undecided": "unclear"}[status]
-    assert found[READ.name].sentence.endswith(f"; {word} on lab")
+    number = next(place for place, (_, ratio) in enumerate(verdicts) if ratio == shown)
+    assert there.case == cases[READ.name][number].case
+    assert "lab" not in found[READ.name].sentence, "which goes upstream"
+    releases = invented.revisions.releases()
+    written = gather(invented.screen(), releases, "Changes", "a phantom")
+    assert "on lab" in as_markdown(written)
+    assert "on lab" in as_html(written)
+
+
+def test_verdicts_on_another_tomogram_say_nothing(invented: Invented) -> None:
+    invented.measure(READ, times({"zarr-3.6": ALL}))
+    case = only(invented).cases[0]
+    on_another(invented, "mine").append(
+        Confirmation(
+            "zarr-3.5", "zarr-3.6", READ.name, "1", case.parameters, "changed", 1.5, 1.4, 1.6,
+            0.03, 0.01, 8, None, 1.0, "lab", "mine", "2026-01-01T00:00:00+00:00",
+        )
+    )  # fmt: skip
+    assert only(invented).elsewhere == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("ratio", 0), ("ratio", "2"), ("low", -1.0), ("ratio", 1e999), ("at", 5)]
+)
+def test_damaged_verdicts_of_another_machine_are_named(
+    invented: Invented, field: str, value: object
+) -> None:
+    invented.measure(READ, times({"zarr-3.6": ALL}))
+    case = only(invented).cases[0]
+    ledger = on_another(invented, TOMOGRAM)
+    verdict = {
+        **asdict(
+            Confirmation(
+                "zarr-3.5", "zarr-3.6", READ.name, "1", case.parameters, "changed", 1.5, 1.4, 1.6,
+                0.03, 0.01, 8, None, 1.0, "lab", TOMOGRAM, "2026-01-01T00:00:00+00:00",
+            )
+        ),
+        field: value,
+    }  # fmt: skip
+    ledger.path.parent.mkdir(parents=True)
+    ledger.path.write_text(json.dumps({"kind": "confirmation", **verdict}) + "\n")
+    screening = invented.screen()
+    assert [one.elsewhere for one in screening.findings] == [()]
+    assert [one.what for one in screening.skipped] == ["confirmations of lab"]
+
+
+def on_another(invented: Invented, tomogram: str) -> Ledger:
+    """Return the verdicts of another machine, none yet."""
+    invented.record.describe_machine("lab", {"cpu": "another"})
+    return Ledger(invented.record.own / "lab" / tomogram / CONFIRMATIONS)
 
 
 def test_a_confirmed_change_that_nothing_proposed_is_a_finding(invented: Invented) -> None:

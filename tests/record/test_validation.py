@@ -316,7 +316,7 @@ BROKEN_FOLDERS: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "no description": (lambda folder: (folder / "machine.json").unlink(), "cannot be read"),
     "no machine": (lambda folder: (folder / "machine.json").write_text("[]"), "not describe a"),
-    "nothing measured": (lambda folder: (folder / JOURNAL).unlink(), "holds no journal"),
+    "nothing measured": (lambda folder: (folder / JOURNAL).unlink(), "no verdicts: run"),
 }  # fmt: skip
 
 

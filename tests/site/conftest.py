@@ -54,7 +54,7 @@ class Built:
 
 @pytest.fixture(scope="session")
 def built(once: Once) -> Built:
-    """The site of all releases on one machine, and of two on another with a hostile name."""
+    """The site of all releases on one machine, of two on a hostile one, and verdicts of `LAB`."""
     root = once("site", _build)
     record = Record(root / "results")
     revisions = Revisions(load(), root / "timeline")
