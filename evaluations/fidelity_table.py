@@ -36,7 +36,7 @@ from cryoet_bench.volume import Volume
 LAYOUT = LAYOUTS["cube-64"]
 COLUMNS = {
     "codec": "name in `cryoet_bench/storage/codecs.py` (lossless) or `lossy.py`",
-    "ratio": "bytes of the volume by bytes of its stored chunks",
+    "ratio": "bytes of the volume divided by bytes of its stored chunks",
     "PSNR, dB": "with the reference's range as the peak; *exact*: every bit is kept",
     "max error, sd": "largest error of a voxel, in standard deviations of the reference",
     "SSIM": "3-D structural similarity, windows of 7 voxels",

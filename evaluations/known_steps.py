@@ -1,11 +1,11 @@
-"""Does the timeline show the changes that are known, and blame the right release?
+"""Does the timeline show the changes that are known, at the right release?
 
     scripts/bench --all
     python -m evaluations.known_steps
 
 Of each known change it looks for the largest step of the case that should show it, in its
 direction, and names the release that the step falls on. Exits with 1 when a step is smaller than
-it was, or falls on another release.
+expected, or falls on another release.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryoet_bench.errors import InputError
+from cryoet_bench.record.overview import value_in_words
 from cryoet_bench.record.record import history
 from evaluations.recorded import evaluate
 
@@ -50,7 +51,7 @@ class Known:
 _MORE, _ANY = float("inf"), 0.0
 KNOWN = [
     Known(
-        "zarr 3 is written anew: Python calls of reading 64 chunks",
+        "zarr 3 was rewritten: Python calls of reading 64 chunks",
         "cost.Reads.track_python_calls",
         "whole, cube-32 v2",
         ("zarr-3.0.8",),  # the first of zarr 3 that is not withdrawn
@@ -126,7 +127,7 @@ KNOWN = [
 
 def judge(cases: pd.DataFrame) -> int:
     """Print a row for each known change."""
-    print("| change | before | after | ratio | blamed | |\n|---|---|---|---|---|---|")
+    print("| change | before | after | ratio | falls on | as expected |\n|---|---|---|---|---|---|")
     missed = 0
     for known in KNOWN:
         try:
@@ -147,9 +148,10 @@ def judge(cases: pd.DataFrame) -> int:
         ratio = after.value / before.value
         right = after.revision in known.suspects and known.least <= ratio <= known.most
         missed += not right
+        old, new = (value_in_words(one.value, one.unit) for one in (before, after))
         print(
-            f"| {known.what} | {before.value:.5g} ({before.label}) | {after.value:.5g} "
-            f"| {ratio:.3g} | {after.label} | {'as known' if right else 'not as known'} |"
+            f"| {known.what} | {old} ({before.label}) | {new} | {ratio:.3g} | {after.label} "
+            f"| {'yes' if right else 'no'} |"
         )
     return int(missed > 0)
 

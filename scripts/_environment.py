@@ -36,7 +36,7 @@ def require(program: str, *, tools: bool = False) -> Path:
         print(f"{program}: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print(f"{program}: interrupted; run it again to go on", file=sys.stderr)
+        print(f"{program}: interrupted; rerun to resume", file=sys.stderr)
         sys.exit(130)
 
 

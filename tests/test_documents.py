@@ -186,6 +186,8 @@ def _run(document: str, command: str, clone: Path, first: Path) -> None:
     shorter = {
         "scripts/test": "scripts/test tests/test_documents.py -k every_document",
         "asv run NEW": "asv run NEW --steps 1",
+        # No sources of zarr lie here.
+        "scripts/bench --candidate ~/zarr-python": "scripts/bench --candidate zarr==3.4.2",
     }
     shown = shorter.get(command, command)
     done = subprocess.run(

@@ -7,7 +7,7 @@ cryoet-bench study my_tomogram.mrc                    which codec and chunks to 
 cryoet-bench changes                                  what did each release change?
 cryoet-bench gate ~/zarr-python                       is this branch slower?
 
-Exit codes: 0 good, 1 a finding, 2 could not be done.
+Exit codes: 0 good, 1 a finding, 2 could not be done, 130 interrupted.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def bench(
         str | None, typer.Option(metavar="RELEASE", help="This release and all after it.")
     ] = None,
     line: Annotated[
-        str, typer.Option(help="Line of releases: main, or zarr-2 for its maintenance releases.")
+        str, typer.Option(help="A line of 'cryoet-bench timeline list': main, zarr-2, ...")
     ] = "main",
     candidate: Annotated[
         list[str] | None,

@@ -38,7 +38,8 @@ def changes(
         str | None, typer.Option(help="Only releases of this package: zarr, numcodecs.")
     ] = None,
     line: Annotated[
-        str | None, typer.Option(help="Only this line: main, or zarr-2 for its maintenance.")
+        str | None,
+        typer.Option(help="Only this line of 'cryoet-bench timeline list': main, zarr-2, ..."),
     ] = None,
     form: Annotated[
         str, typer.Option("--format", help="table, md, html, json, or atom (a feed).")

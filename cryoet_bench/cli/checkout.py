@@ -25,7 +25,7 @@ def project_root() -> Path:
     root = Path(__file__).resolve().parents[2]
     if not (root / "asv.conf.json").exists():
         raise InputError(
-            f"there are no benchmarks beside {root / 'cryoet_bench'}: "
+            f"there are no benchmarks next to {root / 'cryoet_bench'}: "
             "clone the project with git and run scripts/bench there"
         )
     return root

@@ -61,7 +61,7 @@ def gate(
     cryoet-bench gate ~/zarr-python
     cryoet-bench gate dist/numcodecs-0.17.2-cp312-cp312-linux_x86_64.whl --minutes 5
     cryoet-bench gate 'zarr @ git+https://github.com/zarr-developers/zarr-python@main'
-    cryoet-bench gate . --against zarr-3.4.2 --markdown comment.md --json gate.json
+    cryoet-bench gate ~/zarr-python --against zarr-3.4.2 --markdown gate.md --json gate.json
 
     Exact values come first: stored bytes, requests, calls, whether every codec returns every bit.
     Then times, both side by side, until each is judged or the time is up. Only what an interval

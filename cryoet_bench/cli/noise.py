@@ -32,7 +32,9 @@ def noise(
     tomogram: TomogramName = DEFAULT_TOMOGRAM,
     tier: Tier = "core",
     pattern: Pattern = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of the times, each time.")] = 2,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Rounds of the times, in each of the two measurements.")
+    ] = 2,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write the figures there, too; - prints them."),

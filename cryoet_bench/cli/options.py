@@ -28,10 +28,12 @@ Whole = Annotated[
     bool, typer.Option("--whole", help="Of a file: all of it, even of more than 256^3 voxels.")
 ]
 
-Tier = Annotated[benchmark.Tier, typer.Option(help="Which benchmarks.")]
+Tier = Annotated[
+    benchmark.Tier, typer.Option(help="Which cases: the usual ones (core), or all (full).")
+]
 Pattern = Annotated[
     str | None,
-    typer.Option("--bench", metavar="REGEX", help="Only benchmarks that match.  [core]"),
+    typer.Option("--bench", metavar="REGEX", help="Only benchmarks that match.  [the core tier]"),
 ]
 
 

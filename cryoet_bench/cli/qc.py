@@ -42,7 +42,7 @@ def qc(
         Path | None,
         typer.Option(
             help="Write the report as one page; of many tomograms, a page of all, with a report of "
-            "each in a folder beside it."
+            "each in a folder next to it."
         ),
     ] = None,
     png: Annotated[Path | None, typer.Option(help="Write the pictures.")] = None,

@@ -141,7 +141,7 @@ def _print_summaries(known: Record) -> list[Summary]:
 
 @app.command()
 def discard(
-    release: Annotated[str, typer.Argument(metavar="RELEASE", help="Or a candidate.")],
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="A release or a candidate.")],
     tomogram: Annotated[
         str | None, typer.Option(help="Only on this tomogram; on all if none is named.")
     ] = None,

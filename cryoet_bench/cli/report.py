@@ -47,8 +47,12 @@ def report(
     from cryoet_bench.changes import report as reporting
     from cryoet_bench.record.record import Record
 
-    if not out.is_dir():
-        raise InputError(f"there is no folder {out}: make it first")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make the folder {out}: {error.strerror}; name another one with --out"
+        ) from error
     found = known_finding(root, finding, tomogram, machine)
     revisions = checkout.known_revisions(root)
     made = reporting.report(

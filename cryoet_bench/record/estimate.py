@@ -1,10 +1,10 @@
 """The one estimate of a value from its rounds, and of how two of them differ.
 
 A round of a time is one process, and its least sample is what the process takes undisturbed. But
-about one process in ten runs beside another guest of the host and is slower as a whole, by 10 to
-25 %, and nothing ever makes a process faster. So the estimate is the geometric mean of the lower
-half of the rounds: of two or three the least, of six the mean of three. Table, history, site, gate
-and asv's files all show this number.
+5 to 10 % of the processes run alongside another guest of the host and are slower as a whole, by a
+tenth to a third, and nothing ever makes a process faster. So the estimate is the geometric mean of
+the lower half of the rounds: of two or three the least, of six the mean of three. Table, history,
+site, gate and asv's files all show this number.
 
 Standard library only: asv's own interpreter imports this.
 """

@@ -147,18 +147,18 @@ class Recommendation:
                 f"{self.choice} was the best for {use.name} ({use.purpose}) in the only round, "
                 f"which does not show how sure that is: measure with --repeats {_ROUNDS}."
             )
-        cost = f" If that is wrong, it costs {100 * self.regret:.1f} %."
-        wrong = cost if self.regret >= 5e-4 else ""
+        lag = f" On average over all of them it is {100 * self.regret:.1f} % behind the best."
+        behind = lag if self.regret >= 5e-4 else ""
         often = f"{100 * self.certainty:.0f} % of the resamples"
         if not self.is_clear:
             return (
                 f"No clear winner for {use.name}: {_listed(self.tied)} differ by no more than the "
-                f"noise. {self.choice} was the best in {often}.{wrong}"
+                f"noise. {self.choice} was the best in {often}.{behind}"
             )
         following = f"Next is {self.runner_up}." if self.runner_up else "Nothing else qualifies."
         return (
-            f"Write {self.choice} for {use.name} ({use.purpose}): the best in {often}. "
-            f"{following}{wrong}"
+            f"Write {self.choice} for {use.name} ({use.purpose}): the best in {often}.{behind} "
+            f"{following}"
         )
 
 
