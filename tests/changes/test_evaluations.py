@@ -8,9 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from cryoet_bench.changes.confirmation import Block, CasePair
+from cryoet_bench.changes.confirmation import Block, CasePair, Confirmation, Verdict
 from cryoet_bench.timeline import candidate
-from evaluations import detection_power, detectors, honest_interval, planted, slowdowns
+from evaluations import (
+    another_machine,
+    detection_power,
+    detectors,
+    honest_interval,
+    planted,
+    slowdowns,
+)
 
 PAIR = CasePair("a", "a", "b", "1", ())
 
@@ -62,3 +69,30 @@ def test_a_large_planted_step_stands_out_for_every_method() -> None:
         scores = [method(one.history, one.newest) for one in tried]
         assert max(scores) == scores[-1]
         assert scores[-1] > detection_power.limit(scores[:-1], 0.01)
+
+
+def verdict(found: Verdict, ratio: float) -> Confirmation:
+    return Confirmation(
+        *("a", "b", "codec.Chunk.time_decode", "1", ("'zstd-3'",), found, ratio, ratio - 0.005),
+        *(ratio + 0.005, 0.03, 0.01, 8, None, 1.0, "lab", "phantom-10A", "2026-01-01"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "outcome", "is_contrary"),
+    [
+        (1.2, verdict("changed", 1.1), "holds", False),
+        (0.8, verdict("changed", 0.9), "holds", False),
+        (0.8, verdict("changed", 1.1), "reversed", True),
+        (1.2, verdict("equivalent", 1.01), "equivalent", True),
+        (1.02, verdict("equivalent", 1.01), "equivalent", False),
+        (1.2, verdict("undecided", 0.9), "undecided", False),
+        (1.2, None, None, False),
+    ],
+)
+def test_a_change_holds_on_another_machine_or_is_contrary(
+    there: float, here: Confirmation | None, outcome: str | None, is_contrary: bool
+) -> None:
+    one = another_machine.Replication("Decode", verdict("changed", there), here, "no valgrind")
+    assert (one.outcome, one.is_contrary) == (outcome, is_contrary)
+    assert one.row.endswith(outcome or "not measured: no valgrind")
