@@ -120,13 +120,13 @@ def value_in_words(value: float | None, unit: str) -> str:
         return "-"
     if unit == "seconds":
         steps = ((1, "s"), (1e-3, "ms"))
-        scale, name = next(((s, n) for s, n in steps if value >= s), (1e-6, "µs"))
-        return f"{value / scale:.3g} {name}"
+        scale, name = next(((s, n) for s, n in steps if value >= 0.9995 * s), (1e-6, "µs"))
+        return f"{_in_three_digits(value / scale)} {name}"
     if unit == "bytes" and value >= 1024:
         scale, name = (2**20, "MiB") if value >= 2**20 else (2**10, "KiB")
-        return f"{value / scale:.3g} {name}"
+        return f"{_in_three_digits(value / scale)} {name}"
     if unit == "x":
-        return f"{value:.3g}x"
+        return f"{_in_three_digits(value)}x"
     if unit == "1 - FSC":  # a formula, which the caption shows
         unit = ""
     if value == 1:
@@ -136,3 +136,8 @@ def value_in_words(value: float | None, unit: str) -> str:
         return f"{digits}·10{str(int(exponent)).translate(_RAISED)} {unit}".strip()
     shown = f"{value:,.0f}" if value == round(value) else f"{value:.4g}"
     return f"{shown} {unit}".strip()
+
+
+def _in_three_digits(value: float) -> str:
+    """Return a number to three digits, and one of four or more in whole."""
+    return f"{value:,.0f}" if value >= 999.5 else f"{value:.3g}"

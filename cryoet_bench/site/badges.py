@@ -46,6 +46,8 @@ def of_package(package: str, found: Verdict | None) -> Badge:
     """Return what the newest release did."""
     if found is None:
         return Badge(f"{package} for cryo-ET", "not measured", "same")
+    if found.follows is None:
+        return Badge(f"{found.newest.label} for cryo-ET", "the first measured", "same")
     worse, better = len(found.worse), len(found.better)
     counts = [f"{worse} worse"] * bool(worse) + [f"{better} better"] * bool(better)
     sign: Literal["worse", "better", "same"] = "worse" if worse else "better" if better else "same"

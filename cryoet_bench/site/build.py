@@ -93,7 +93,8 @@ def build(record: Record, revisions: Revisions, target: Path) -> None:
         verdicts=[one for one in newest if one],
         recent=of_the_last_year(certain, measured[0]) if certain else [],
     )
-    site.write("releases.html")
+    shown_first = {one.name: Part(sheet, one) for sheet in measured[:1] for one in every}
+    site.write("releases.html", parts=shown_first)
     for revision in every:
         site.write(
             page_of(revision), "release.html", revision=revision,

@@ -8,9 +8,10 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from statistics import geometric_mean
+from typing import TYPE_CHECKING, Any, Literal
 
 from cryoet_bench.changes.aspect_changes import AspectChanges
 from cryoet_bench.changes.aspects import ASPECTS, Aspect, Facet, facets
@@ -41,20 +42,22 @@ class Cell:
     Attributes
     ----------
     findings : tuple of Finding
-        Those that count: neither overturned nor undecided.
-    measured : bool
-        Whether the release has a value of it.
+        Those that count (neither overturned nor undecided), with their cases in the facet alone.
+    state : {"none", "alone", "undated", "compared"}
+        Whether the release has a value of it, and an earlier one has; undated where it differs from
+        the last one measured, and any of many between may have done that.
     """
 
     findings: tuple[Finding, ...]
-    measured: bool
+    state: Literal["none", "alone", "undated", "compared"]
 
     @property
     def direction(self) -> str:
         """Return "worse", "better", "mixed", or "same" where there is no finding."""
         if not self.findings:
             return "same"
-        kinds = {one.is_worse for one in self.findings}
+        sure = [one for one in self.findings if one.holds]
+        kinds = {one.is_worse for one in sure or self.findings}
         return "mixed" if len(kinds) > 1 else "worse" if True in kinds else "better"
 
     @property
@@ -190,13 +193,50 @@ class Sheet:
 
     def cell(self, facet: Facet, revision: Revision) -> Cell:
         """Return what a release changed in a facet."""
-        own = [
-            one
-            for one in self.changes(revision.name)
+        parts = [
+            part
+            for one in self.screening.of(revision.name)
             if one.status in {"exact", "confirmed", "proposed"}
-            and any(facet.covers(case.benchmark, case.case) for case in one.cases)
+            and (part := self._within(facet, one)) is not None
         ]
-        return Cell(tuple(own), self._measured(facet)[revision.name])
+        return Cell(
+            tuple(one for one in parts if one.is_dated),
+            self._state(facet, revision, any(not one.is_dated for one in parts)),
+        )
+
+    def _within(self, facet: Facet, finding: Finding) -> Finding | None:
+        """Return a finding with its cases in a facet alone, None where it has none there."""
+        judged = [
+            (case, verdict)
+            for case, verdict in self.judged(finding)
+            if facet.covers(case.benchmark, case.case)
+            and not (verdict and verdict.verdict == "equivalent")
+        ]
+        if not judged:
+            return None
+        cases = tuple(case for case, _ in judged)
+        ratios = [case.ratio for case in cases if case.ratio]
+        shown = finding.status != "confirmed" or any(
+            verdict and verdict.verdict == "changed" for _, verdict in judged
+        )
+        return replace(
+            finding,
+            cases=cases,
+            ratio=geometric_mean(ratios) if ratios and finding.ratio is not None else None,
+            status=finding.status if shown else "proposed",
+            subject="",
+        )
+
+    def _state(
+        self, facet: Facet, revision: Revision, undated: bool
+    ) -> Literal["none", "alone", "undated", "compared"]:
+        values = self._measured(facet)
+        if not values[revision.name]:
+            return "none"
+        earlier = (one for one in self.measured if one.date < revision.date)
+        if not any(values[one.name] for one in earlier):
+            return "alone"
+        return "undated" if undated else "compared"
 
     def newest(self, package: str) -> Revision | None:
         """Return the newest measured release of a package on the main line."""

@@ -30,8 +30,6 @@ class Verdict:
         Its newest release.
     follows : Revision or None
         The measured release before it, of any package.
-    before : Revision or None
-        The package's measured release before it.
     numbers : list of tuple
         Each facet of the overview, what the release changed in it, and the pair of the release that
         it follows and itself.
@@ -41,7 +39,6 @@ class Verdict:
     package: str
     newest: Revision
     follows: Revision | None
-    before: Revision | None
     numbers: list[tuple[Facet, Cell, AspectChange]]
 
     @property
@@ -65,6 +62,15 @@ class Verdict:
         return [one for one in self._findings if one.status == "proposed"]
 
     @property
+    def undated(self) -> list[Finding]:
+        """What it changed, or any of many before it that were not measured."""
+        return [
+            one
+            for one in self.sheet.screening.of(self.newest.name)
+            if one.holds and not one.is_dated and one.kind not in ARRIVALS
+        ]
+
+    @property
     def _telling(self) -> list[Finding]:
         return [one for one in known(self._findings) if not one.is_slight]
 
@@ -79,14 +85,13 @@ def verdict(sheet: Sheet, package: str) -> Verdict | None:
     if newest is None:
         return None
     earlier = sheet.main[: sheet.main.index(newest)]
-    own = [one for one in earlier if one.package == package]
-    follows, before = (found[-1] if found else None for found in (earlier, own))
+    follows = earlier[-1] if earlier else None
     numbers = [
         (facet, sheet.cell(facet, newest), pair)
         for facet in sheet.facets
         if follows and (pair := sheet.pairs.compare(facet, follows.name, newest.name))
     ]
-    return Verdict(sheet, package, newest, follows, before, numbers)
+    return Verdict(sheet, package, newest, follows, numbers)
 
 
 def known(findings: Sequence[Finding]) -> list[Finding]:

@@ -26,12 +26,19 @@ def amount(ratio: float | None) -> str:
     if ratio is None or ratio <= 0 or not math.isfinite(ratio):
         return ""
     if ratio >= 1.995:
-        return f"{ratio:.3g}{TIMES}" if ratio >= 10 else f"{ratio:.2g}{TIMES}"
+        return f"{_factor(ratio)}{TIMES}"
     if ratio <= 1 / 1.995:
-        return f"÷{1 / ratio:.3g}" if ratio <= 0.1 else f"÷{1 / ratio:.2g}"
+        return f"÷{_factor(1 / ratio)}"
     percent = 100 * (ratio - 1)
     digits = 0 if abs(percent) >= 9.95 else 1 if abs(percent) >= 0.095 else 2
     return f"{percent:+.{digits}f} %".replace("-", MINUS)
+
+
+def _factor(size: float) -> str:
+    """Return a factor to two digits below 10, to three from there on."""
+    if size >= 999.5:
+        return f"{size:,.0f}"
+    return f"{size:.3g}" if size >= 10 else f"{size:.2g}"
 
 
 def bounds(interval: tuple[float, float] | None) -> str:
