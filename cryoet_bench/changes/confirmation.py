@@ -23,6 +23,9 @@ from cryoet_bench.record.record import Record
 Key = tuple[str, str, str, Case]
 """The older revision, the newer one, the benchmark and the case of a confirmation."""
 
+CASES = 3
+"""Cases of a proposal that are measured, those that changed most: one that changed confirms it."""
+
 Verdict = Literal["changed", "equivalent", "undecided"]
 Samples = tuple[tuple[float, ...], ...]
 """Of each process, in the order of their measurement: seconds per call, or the one value."""
@@ -156,6 +159,21 @@ class Confirmation:
         """What the verdict is on, whichever version of the benchmark."""
         return self.before, self.after, self.benchmark, self.case
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether the measurement was enough for a verdict."""
+        return self.verdict != "undecided"
+
+    def replaces(self, earlier: Confirmation) -> bool:
+        """Tell whether this verdict counts in place of an earlier one of the same pair.
+
+        An interval holds at every moment, so what was decided stands: a later question that was
+        left undecided does not take it back, and neither does one with a larger margin.
+        """
+        if not earlier.is_decided:
+            return True
+        return self.is_decided and self.margin <= earlier.margin
+
 
 class Ledger:
     """The blocks and verdicts of one machine and tomogram.
@@ -258,23 +276,25 @@ def confirmations(record: Record, machine: str, tomogram: str) -> list[Confirmat
     Returns
     -------
     list of Confirmation
-        The latest of each pair of revisions and case, in the order in which they were reached.
+        The one that counts of each pair of revisions and case, in the order in which they were
+        reached: the latest, unless an earlier one was decided and stands.
 
     Raises
     ------
     InputError
         A line of a file cannot be read.
     """
-    latest: dict[CasePair, Confirmation] = {}
+    standing: dict[CasePair, Confirmation] = {}
     found = [
         one
         for path in record.confirmation_paths(machine, tomogram)
         for one in Ledger(path).confirmations
     ]
     for one in sorted(found, key=lambda one: one.at):
-        latest.pop(one.pair, None)
-        latest[one.pair] = one
-    return list(latest.values())
+        if one.pair not in standing or one.replaces(standing[one.pair]):
+            standing.pop(one.pair, None)
+            standing[one.pair] = one
+    return list(standing.values())
 
 
 def _block(content: dict[str, Any]) -> Block:

@@ -310,13 +310,19 @@ class _Family:
         return cls(benchmark, path, tuple(cases), found, found.family_p_values())
 
     def judged(self) -> Iterator[int]:
-        """Yield the places of the releases of the line that can have changed the series."""
-        for place, (before, after) in enumerate(itertools.pairwise(self.path), 1):
-            if (
-                after.line == self.path[-1].line
-                and math.isfinite(self.p_values[place])
-                and can_change(self.benchmark, before, after)
-            ):
+        """Yield the places of the releases of the line that can have changed the series.
+
+        Each follows the last release before it that has a value: what an unmeasured one moved
+        shows here.
+        """
+        import numpy as np  # noqa: PLC0415
+
+        measured = np.isfinite(self.found.values).any(axis=0)
+        places = {self.path[place].name: place for place in np.flatnonzero(measured).tolist()}
+        for before, _, after in neighbours(self.path, places):
+            place = places[after.name]
+            is_judged = math.isfinite(self.p_values[place])
+            if is_judged and can_change(self.benchmark, before, after):
                 yield place
 
     def chosen(self, column: int, rate: float) -> list[int]:

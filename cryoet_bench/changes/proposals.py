@@ -9,12 +9,13 @@ confirmation calls equivalent.
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from cryoet_bench.changes.companions import COMPANIONS
-from cryoet_bench.changes.confirmation import Key, confirmations
-from cryoet_bench.changes.finding import Finding
+from cryoet_bench.changes.confirmation import CASES, Key, confirmations
+from cryoet_bench.changes.finding import Finding, Screening
 from cryoet_bench.changes.pairing import MARGIN
 from cryoet_bench.changes.scope import Scope
 from cryoet_bench.changes.screen import between, screen
@@ -24,9 +25,6 @@ from cryoet_bench.timeline.revisions import Revision
 
 _NONE = 0.0
 """As if no process were disturbed."""
-
-_CASES = 3
-"""Cases of a finding that are measured: one that changed confirms it."""
 
 SUSPICIOUS = 1 + MARGIN / 2
 """By what factor an exact metric has to move to cast doubt on the times that it explains.
@@ -60,7 +58,7 @@ def proposals(scope: Scope) -> list[Proposal]:
     InputError
         The description of the suite or the confirmations are damaged.
     """
-    found = screen(scope, disturbed=_NONE).findings
+    found = _found(partial(screen, scope))
     suite, decided = scope.record.suite(), _decided(scope)
     proposed = []
     for names in dict.fromkeys((one.previous, one.revision) for one in _by_size(found)):
@@ -92,8 +90,18 @@ def proposed_between(scope: Scope, pair: tuple[Revision, Revision]) -> Proposal:
     for one in proposals(scope):
         if one.pair == pair:
             return one
-    found = between(scope, *pair, disturbed=_NONE).findings
+    found = _found(partial(between, scope, *pair))
     return Proposal(pair, _open_cases(found, scope.record.suite(), pair, _decided(scope)))
+
+
+def _found(look: Callable[..., Screening]) -> list[Finding]:
+    """Return what would be found if no process were disturbed, and whatever else is open.
+
+    The former have more cases, so that those of them that changed most need not be those that
+    decide what is reported.
+    """
+    reported = [one for one in look().findings if one.is_open]
+    return [*look(disturbed=_NONE).findings, *reported]
 
 
 def _by_size(findings: Iterable[Finding]) -> list[Finding]:
@@ -103,7 +111,7 @@ def _by_size(findings: Iterable[Finding]) -> list[Finding]:
 
 def _decided(scope: Scope) -> set[Key]:
     known = confirmations(scope.record, scope.machine, scope.tomogram)
-    return {one.key for one in known if one.verdict != "undecided"}
+    return {one.key for one in known if one.is_decided}
 
 
 def _open_cases(
@@ -117,7 +125,7 @@ def _open_cases(
         (finding.benchmark, case.parameters): None
         for finding in _by_size(findings)
         if finding.status != "exact"
-        for case in finding.cases[:_CASES]
+        for case in finding.cases[:CASES]
     }
     suspected = [one for one in _suspected(findings, suite) if one not in cases]
     before, after = pair
@@ -145,5 +153,5 @@ def _suspected(
             case: max(moved.get((one.benchmark, one.case(values(case))), 0) for one in companions)
             for case in suite[name].cases_of("core")
         }
-        most = sorted(sizes, key=sizes.__getitem__, reverse=True)[:_CASES]
+        most = sorted(sizes, key=sizes.__getitem__, reverse=True)[:CASES]
         yield from ((name, case) for case in most if sizes[case] > math.log(SUSPICIOUS))

@@ -15,7 +15,7 @@ from dataclasses import replace
 from cryoet_bench.changes import history, moves, sentence
 from cryoet_bench.changes.causes import Causes
 from cryoet_bench.changes.companions import explain, layer
-from cryoet_bench.changes.confirmation import Confirmation, Key, confirmations
+from cryoet_bench.changes.confirmation import CASES, Confirmation, Key, confirmations
 from cryoet_bench.changes.elsewhere import elsewhere
 from cryoet_bench.changes.finding import (
     OF_STATUS,
@@ -142,15 +142,20 @@ def _verdicts(scope: Scope) -> tuple[dict[Key, Confirmation], list[Skipped]]:
 
 
 def _confirmed(finding: Finding, verdicts: Mapping[Key, Confirmation]) -> Finding:
-    """Give a proposal the status that the confirmations of its cases have."""
-    if finding.status != "proposed":
-        return finding
+    """Give a proposal the status that the confirmations of its cases have.
+
+    One case that changed in its direction confirms it. To overturn it takes a verdict on each of
+    those that changed most, which are the ones that are measured of a proposal.
+    """
     found = _known(finding, verdicts)
+    if finding.status != "proposed" or not found:
+        return finding
     if any(one.verdict == "changed" and (one.ratio > 1) == finding.is_worse for one in found):
         return replace(finding, status="confirmed")
-    if any(one.verdict == "undecided" for one in found):
-        return replace(finding, status="undecided")
-    return replace(finding, status="overturned") if found else finding
+    most = replace(finding, cases=finding.cases[:CASES])
+    decided = [one for one in _known(most, verdicts) if one.is_decided]
+    is_overturned = len(decided) == len(most.cases)
+    return replace(finding, status="overturned" if is_overturned else "undecided")
 
 
 def _compared(finding: Finding, others: Mapping[str, Mapping[Key, Confirmation]]) -> Finding:

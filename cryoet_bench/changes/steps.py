@@ -42,6 +42,14 @@ DISTURBED = 0.05
 
 _DISTURBANCE = math.log(1.3)
 
+_OF_MEDIAN = (1.0, 0.5, 0.44867, 0.29820, 0.28683)
+"""Variance of the median of one to five standard normal values.
+
+That of three is 1 - sqrt(3)/pi. H. L. Jones, Annals of Mathematical Statistics 19 (1948),
+doi:10.1214/aoms/1177730253, gives the moments of up to four in closed form; that of five is
+integrated numerically.
+"""
+
 _NORMAL = 1.4826  # turns a median absolute deviation into a standard deviation
 _EFFICIENCY = 0.37  # of that estimate: so many degrees of freedom is a value worth
 
@@ -106,7 +114,7 @@ class Steps:
         count = known.sum(axis=0)
         ranks = np.arange(1, len(p) + 1)[:, None]
         ordered = np.sort(np.where(known, p, 1), axis=0)
-        simes = (ordered * count / ranks).min(axis=0, initial=1)
+        simes = np.where(ranks <= count, ordered * count / ranks, 1).min(axis=0, initial=1)
         limited = np.where(known, np.clip(score, -_LIMIT, _LIMIT), 0)
         together = limited.sum(axis=0) / np.sqrt(np.maximum(count, 1))
         judged = int((count > 0).sum())
@@ -311,4 +319,4 @@ def _between(before: int, column: int, starts: set[int]) -> bool:
 
 def _of_median(count: int) -> float:
     """Return the variance of the median of some normal values, in variances of one of them."""
-    return 1 / count if count < 3 else math.pi / 2 / (count + 1)
+    return _OF_MEDIAN[count - 1]

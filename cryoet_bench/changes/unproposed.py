@@ -6,13 +6,15 @@ show, and what was confirmed is known whoever asked.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cryoet_bench.changes.confirmation import Confirmation, Key
-from cryoet_bench.changes.history import History
+from cryoet_bench.changes.history import History, Values
 from cryoet_bench.changes.moves import Move, Moves, Path, kind_of, neighbours
 from cryoet_bench.changes.subject import values
 from cryoet_bench.record.benchmark import Benchmark
+from cryoet_bench.timeline.revisions import Revision
 
 
 def unproposed(
@@ -42,13 +44,27 @@ def unproposed(
         benchmark = suite.get(name)
         if one.verdict != "changed" or benchmark is None or values(case) in found.at(newer, name):
             continue
-        outcomes = next(known.of(benchmark), {}).get(case, {})
-        steps = (step for path in paths for step in neighbours(path, outcomes))
-        for before, between, after in steps:
+        histories = (cases.get(case, {}) for cases in known.of(benchmark))
+        step = _step(histories, paths, (older, newer))
+        if step is not None:
+            before, between, after, old = step
+            bounds = None if one.low is None or one.high is None else (one.low, one.high)
+            yield Move(
+                benchmark, case, before, after, between,
+                kind_of(benchmark, worse=one.ratio > 1), old, old * one.ratio, bounds,
+            )  # fmt: skip
+
+
+def _step(
+    histories: Iterable[Values], paths: Sequence[Path], names: tuple[str, str]
+) -> tuple[Revision, tuple[Revision, ...], Revision, float] | None:
+    """Return two neighbours of a line by name, what lies between them, and the older one's value.
+
+    The histories are one for each suite, the newest first; a suite need not have measured both.
+    """
+    for outcomes, path in itertools.product(histories, paths):
+        for before, between, after in neighbours(path, outcomes):
             old = outcomes[before.name].value
-            if (before.name, after.name) == (older, newer) and old is not None:
-                bounds = None if one.low is None or one.high is None else (one.low, one.high)
-                yield Move(
-                    benchmark, case, before, after, between,
-                    kind_of(benchmark, worse=one.ratio > 1), old, old * one.ratio, bounds,
-                )  # fmt: skip
+            if (before.name, after.name) == names and old is not None:
+                return before, between, after, old
+    return None

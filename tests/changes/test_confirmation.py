@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from cryoet_bench.changes.confirmation import Block, CasePair, Confirmation, Ledger, confirmations
+from cryoet_bench.changes.confirmation import (
+    Block,
+    CasePair,
+    Confirmation,
+    Ledger,
+    Verdict,
+    confirmations,
+)
 from cryoet_bench.errors import InputError
 from cryoet_bench.record.journal import PACKED, Visit
 from cryoet_bench.record.record import CONFIRMATIONS, Record
@@ -85,6 +92,45 @@ def test_the_latest_verdict_of_both_folders_counts(record: Record) -> None:
     assert [one.verdict for one in confirmations(record, "vm", "phantom-10A")] == ["equivalent"]
     assert not confirmations(record, "vm", "another")
     assert not record.series(), "it is no journal of a revision"
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "margins", "stands"),
+    [
+        ("changed", "undecided", (0.03, 0.03), True),  # asked of more cases, or by a new suite
+        ("equivalent", "undecided", (0.03, 0.03), True),
+        ("equivalent", "undecided", (0.03, 0.01), True),
+        ("changed", "equivalent", (0.03, 0.05), True),
+        ("equivalent", "changed", (0.03, 0.05), True),
+        ("changed", "equivalent", (0.03, 0.03), False),
+        ("equivalent", "changed", (0.03, 0.01), False),
+        ("undecided", "undecided", (0.03, 0.05), False),
+        ("undecided", "changed", (0.03, 0.05), False),
+    ],
+)
+def test_what_was_decided_stands(
+    record: Record, earlier: Verdict, later: Verdict, margins: tuple[float, float], stands: bool
+) -> None:
+    at = "2026-11-26T10:00:00.000+00:00"
+    first = replace(VERDICT, verdict=earlier, margin=margins[0])
+    other = replace(VERDICT, case=("'whole'", "'other'"), at="2026-11-25T12:00:00.000+00:00")
+    second = replace(VERDICT, verdict=later, margin=margins[1], at=at)
+    for one in (first, other, second):
+        ledger(record.own).append(one)
+    found = confirmations(record, "vm", "phantom-10A")
+    assert found == ([first, other] if stands else [other, second])
+
+
+def test_one_block_of_a_new_suite_takes_no_verdict_back(record: Record) -> None:
+    written = ledger(record.own)
+    for suite in ("old", "new"):
+        written.append(Visit(suite, BLOCK.at, "cryoet-bench confirm", project={"suite": suite}))
+    unclear = replace(VERDICT, verdict="undecided", at="2026-11-26T10:00:00.000+00:00")
+    old, new = (replace(BLOCK, visits=(suite,)) for suite in ("old", "new"))
+    for entry in (old, VERDICT, replace(new, before=BLOCK.after), unclear):
+        written.append(entry)
+    (found,) = confirmations(record, "vm", "phantom-10A")
+    assert (found.verdict, found.before_samples) == ("changed", BLOCK.before)
 
 
 def test_files_that_were_merged_twice_count_once(record: Record) -> None:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from cryoet_bench.changes.confirmation import Confirmation, Ledger
+from cryoet_bench.changes.finding import ChangedCase, Screening, Status
 from cryoet_bench.changes.proposals import proposals, proposed_between
+from cryoet_bench.changes.steps import DISTURBED
 from cryoet_bench.record.record import CONFIRMATIONS
 from tests.changes.recorded import MACHINE, READ, REQUESTS, TOMOGRAM, Invented, exact, times
 
@@ -72,6 +78,30 @@ def test_what_is_decided_is_not_measured_again(invented: Invented) -> None:
     assert names(invented) == [("zarr-3.5", "zarr-3.6")], "there is more to measure"
     conclude("changed", 2)
     assert not names(invented)
+    conclude("undecided", 3)
+    assert not names(invented), "what was decided stands"
+
+
+def test_cases_that_decide_what_is_reported_are_measured_too(
+    invented: Invented, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if disturbed processes explained the largest steps of a finding, and not the others."""
+    invented.measure(READ, times({"zarr-3.6": SLOWER}))
+    screening = invented.screen()
+    (finding,) = screening.findings
+
+    def only(status: Status, cases: tuple[ChangedCase, ...]) -> Screening:
+        one = replace(finding, status=status, cases=cases)
+        return replace(screening, groups=(replace(screening.groups[0], findings=(one,)),))
+
+    reported = only("undecided", finding.cases[2:])
+    undisturbed = only("overturned", finding.cases)
+    monkeypatch.setattr(
+        "cryoet_bench.changes.proposals.screen",
+        lambda _, disturbed=DISTURBED: reported if disturbed else undisturbed,
+    )
+    (found,) = proposals(invented.scope)
+    assert {case for _, case in found.cases} == {one.parameters for one in finding.cases[:5]}
 
 
 def test_neighbours_are_judged_by_the_history_and_others_by_their_rounds(

@@ -12,6 +12,7 @@ import pytest
 from cryoet_bench.changes.confirmation import Confirmation, Ledger, Verdict
 from cryoet_bench.changes.finding import Finding
 from cryoet_bench.changes.notes import as_html, as_markdown, gather
+from cryoet_bench.record.benchmark import Case
 from cryoet_bench.record.record import CONFIRMATIONS
 from cryoet_bench.timeline.releases import Timeline
 from cryoet_bench.timeline.repository import build
@@ -229,28 +230,49 @@ def test_a_release_that_both_suites_measured_links_them(invented: Invented) -> N
     assert not invented.screen().skipped
 
 
+SLOWER: tuple[Verdict, float] = ("changed", 1.5)
+FASTER: tuple[Verdict, float] = ("changed", 0.7)
+SAME: tuple[Verdict, float] = ("equivalent", 1.0)
+UNCLEAR: tuple[Verdict, float] = ("undecided", 1.2)
+
+
 @pytest.mark.parametrize(
-    ("verdict", "ratio", "status"),
+    ("verdicts", "status"),
     [
-        ("changed", 1.5, "confirmed"),
-        ("changed", 0.7, "overturned"),
-        ("equivalent", 1.0, "overturned"),
-        ("undecided", 1.2, "undecided"),
+        ({}, "proposed"),
+        ({0: SLOWER}, "confirmed"),
+        ({0: SAME, 1: UNCLEAR, 7: SLOWER}, "confirmed"),
+        ({0: SAME}, "undecided"),  # the others that changed most were not measured
+        ({0: FASTER, 1: SAME}, "undecided"),
+        ({5: SAME, 6: SAME, 7: SAME}, "undecided"),
+        ({0: SAME, 1: UNCLEAR, 2: SAME}, "undecided"),
+        ({0: UNCLEAR}, "undecided"),
+        ({0: SAME, 1: SAME, 2: SAME}, "overturned"),
+        ({0: SAME, 1: FASTER, 2: SAME, 7: UNCLEAR}, "overturned"),
     ],
 )
 def test_a_confirmation_decides_a_proposal(
-    invented: Invented, verdict: Verdict, ratio: float, status: str
+    invented: Invented, verdicts: dict[int, tuple[Verdict, float]], status: str
 ) -> None:
+    """By the place of a case among those that changed, the one that changed most first."""
     invented.measure(READ, times({"zarr-3.6": ALL}))
-    case = only(invented).cases[0]
-    ledger = Ledger(invented.path("zarr-3.6").with_name(CONFIRMATIONS))
-    ledger.append(
-        Confirmation(
-            "zarr-3.5", "zarr-3.6", READ.name, "1", case.parameters, verdict, ratio, None, None,
-            0.03, 0.01, 8, None, 1.0, MACHINE, TOMOGRAM, "2026-01-01T00:00:00+00:00",
-        )
-    )  # fmt: skip
+    cases = only(invented).cases
+    ledger = confirmed_here(invented)
+    for place, (verdict, ratio) in verdicts.items():
+        conclude(ledger, cases[place].parameters, verdict, ratio)
     assert only(invented).status == status
+
+
+def test_a_finding_of_one_case_takes_one_verdict(invented: Invented) -> None:
+    invented.measure(READ, times({"zarr-3.6": [1.5, *[1] * 7]}))
+    (case,) = only(invented).cases
+    conclude(confirmed_here(invented), case.parameters, *SAME)
+    assert only(invented).status == "overturned"
+
+
+def test_damaged_verdicts_decide_nothing_and_are_named(invented: Invented) -> None:
+    invented.measure(READ, times({"zarr-3.6": ALL}))
+    conclude(confirmed_here(invented), only(invented).cases[0].parameters, *SLOWER)
     damaged = invented.path("zarr-3.6").with_name(CONFIRMATIONS)
     damaged.write_text("{}\n")
     screening = invented.screen()
@@ -337,6 +359,21 @@ def test_damaged_verdicts_of_another_machine_are_named(
     assert [one.what for one in screening.skipped] == ["confirmations of lab"]
 
 
+def confirmed_here(invented: Invented) -> Ledger:
+    """Return the verdicts of the machine that is screened, none yet."""
+    return Ledger(invented.path("zarr-3.6").with_name(CONFIRMATIONS))
+
+
+def conclude(ledger: Ledger, case: Case, verdict: Verdict, ratio: float) -> None:
+    """Write a verdict on what zarr 3.6 made of a read."""
+    ledger.append(
+        Confirmation(
+            "zarr-3.5", "zarr-3.6", READ.name, "1", case, verdict, ratio, None, None,
+            0.03, 0.01, 8, None, 1.0, MACHINE, TOMOGRAM, "2026-01-01T00:00:00+00:00",
+        )
+    )  # fmt: skip
+
+
 def on_another(invented: Invented, tomogram: str) -> Ledger:
     """Return the verdicts of another machine, none yet."""
     invented.record.describe_machine("lab", {"cpu": "another"})
@@ -361,6 +398,19 @@ def test_a_confirmed_change_that_nothing_proposed_is_a_finding(invented: Invente
     assert [case.parameters for case in finding.cases] == [READ.cases[0]]
     assert finding.ratio == pytest.approx(1.05)
     assert finding.interval == pytest.approx((1.04, 1.06))
+
+
+def test_a_confirmed_change_outlives_the_suite_that_measured_its_releases(
+    invented: Invented,
+) -> None:
+    values = times({})
+    invented.measure(READ, values, suite="old")
+    conclude(confirmed_here(invented), READ.cases[0], "changed", 1.05)
+    known = only(invented)
+    invented.measure(READ, {tag: values[tag] for tag in TAGS[8:]}, suite="new")
+    assert only(invented) == known
+    invented.measure(READ, {tag: values[tag] for tag in TAGS[5:]}, suite="new")
+    assert [len(one.cases) for one in invented.screen().findings] == [1], "and is found once"
 
 
 @pytest.mark.parametrize(
@@ -397,6 +447,26 @@ def test_a_codec_alone_changes_where_numcodecs_moves(
     assert all(one.revision == step for one in invented.screen().findings)
     invented.measure(REQUESTS, counts)
     assert (step, "more requests") in told(invented), "what zarr does may change at any release"
+
+
+def test_a_codec_is_judged_where_the_release_of_numcodecs_was_not_measured(
+    tmp_path: Path,
+) -> None:
+    """The first release of zarr with another numcodecs shows what that changed."""
+    releases = [release(f"3.{number}", 10 * number) for number in range(6)]
+    releases += [release("2.0", 60, "numcodecs", other="3.5")]
+    releases += [release(f"3.{number}", 10 * number, other="2.0") for number in range(7, 13)]
+    timeline = Timeline(tuple(releases))
+    build(timeline, tmp_path / "timeline")
+    invented = Invented(tmp_path, Revisions(timeline, tmp_path / "timeline"))
+    measured = [one.tag for one in releases if one.package == "zarr"]
+    steady = times({"zarr-3.6": ALL}).values()
+    decode = benchmark("codec.Chunk.time_decode")
+    invented.measure(decode, dict(zip(measured, steady, strict=True)))
+    finding = only(invented)
+    assert (finding.revision, finding.kind) == ("zarr-3.7", "slower")
+    assert finding.previous == "zarr-3.5"
+    assert finding.unmeasured == ("numcodecs 2.0",)
 
 
 def _garbage(path: Path) -> None:

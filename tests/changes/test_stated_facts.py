@@ -8,11 +8,11 @@ import pytest
 
 from cryoet_bench.changes import (
     comparison,
+    confirmation,
     finding,
     gate,
     moves,
     pairing,
-    proposals,
     screen,
     sequence,
     steps,
@@ -38,7 +38,7 @@ METHOD = (
     f"Steps below {percent(moves.SMALLEST)} ",
     f"one in {WORDS[round(1 / steps.DISTURBED)]} slower as a whole",
     f"one case of {1 / steps.DISTURBED**2:.0f}",
-    f"the {WORDS[proposals._CASES]} cases that changed most",
+    f"the {WORDS[confirmation.CASES]} cases that changed most",
     *(f"| {name} | {least:g} " for name, least in finding.MAGNITUDES),
     f"Exact changes below {percent(finding.SLIGHT['exact'] - 1)} ",
     f"to within {PARTS[screen._LEFT]}",
@@ -53,7 +53,7 @@ MEASURING = (
     f"at least {percent(comparison.SMALLEST)} away from 1",
 )
 HELP = (
-    f"the {WORDS[proposals._CASES]} cases that changed most",
+    f"the {WORDS[confirmation.CASES]} cases that changed most",
     f"together hold with {percent(1 - sequence.LEVEL)}",
 )
 

@@ -50,6 +50,34 @@ def test_p_values_of_noise_are_uniform() -> None:
     assert np.mean(found < 0.001) <= 0.003
 
 
+@pytest.mark.parametrize("known", [1, 2, 5])
+def test_series_that_were_not_measured_do_not_count(known: int) -> None:
+    """Of 81 series few have a value: p-values of noise are no smaller than they should be.
+
+    A family of many noisy series was once a discovery wherever only one of them was measured.
+    """
+    rng = np.random.default_rng(11)
+    values = np.full((81, 12), np.nan)
+    found = []
+    for _ in range(60):
+        values[:known] = rng.normal(0, 0.02, (known, 12))
+        found.append(find(values).family_p_values()[1:])
+    assert np.mean(np.concatenate(found) < 0.05) <= 0.06
+
+
+@pytest.mark.parametrize("known", [2, 4, 80])
+def test_simes_test_is_on_the_series_that_have_a_value(known: int) -> None:
+    """Of n p-values it is the least n p / rank; here the mean step is 0, and says nothing."""
+    sizes = np.linspace(0.2, 1.5, known // 2)
+    after = np.full((81, 1), np.nan)
+    after[:known, 0] = [*sizes, *-sizes]
+    one, degrees = np.ones((81, 1)), np.full(81, 8.0)
+    found = steps.Steps(after, 0 * one, after, one, degrees, 0 * one)
+    p_values = sorted(2 * stats.t.sf([*sizes, *sizes], 8))
+    simes = min(known * p / rank for rank, p in enumerate(p_values, 1))
+    assert found.family_p_values() == pytest.approx([min(1, 2 * simes)])
+
+
 def test_what_a_family_shares_is_no_step() -> None:
     """A drift of 2 % that all series of a family share from release to release is its noise."""
     rng = np.random.default_rng(4)
@@ -76,6 +104,19 @@ def test_no_level_rests_on_one_process() -> None:
     noise = np.array([0.01]), np.array([10.0])
     assert np.isnan(steps.find(values, one, *noise).size[0, 5])
     assert steps.find(values, two, *noise).size[0, 5] == pytest.approx(0.2, abs=0.03)
+
+
+@pytest.mark.parametrize("count", range(1, steps.WINDOW + 1))
+def test_the_error_of_a_step_is_that_of_two_medians(count: int) -> None:
+    """The medians of as many values on both sides of a step differ by this much."""
+    values = np.zeros((1, 2 * count))
+    values[0, count:] = 1.0
+    values += np.random.default_rng(15).normal(0, 0.001, values.shape)
+    found = find(values, noise=0.001)
+    scale, _ = steps.scales(values, np.array([0.001]), np.array([10.0]))
+    sides = np.random.default_rng(14).standard_normal((2, 400_000, count))
+    usual = np.diff(np.median(sides, axis=2), axis=0).std()
+    assert found.error[0, count] / scale[0] == pytest.approx(usual, rel=0.005)
 
 
 def test_the_scale_is_shrunk_towards_that_of_the_family() -> None:
