@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cryoet_bench.cli import checkout, consoles, interruption, progress
-from cryoet_bench.cli.options import PartRegion, Subset, Tier, Whole
+from cryoet_bench.cli.options import PartRegion, Retry, Subset, Tier, Whole
 from cryoet_bench.cli.results import Results
 from cryoet_bench.conclusion import INTERRUPTED
 from cryoet_bench.errors import InputError
@@ -81,7 +81,7 @@ def bench(
         int | None,
         typer.Option(min=1, help="Rounds of timed benchmarks; more show smaller changes.  [2]"),
     ] = None,
-    retry: Annotated[bool, typer.Option("--retry", help="Measure again what failed.")] = False,
+    retry: Retry = False,
     serve: Annotated[bool, typer.Option("--serve", help="Serve the site until ctrl-C.")] = False,
     show: Annotated[bool, typer.Option("--open", help="Serve it and open a browser.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every case.")] = False,

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _console = consoles.for_results()
 
+_ENOUGH_ROUNDS = 3
+"""Of a time on two releases: with two rounds a case that stands alone is not judged."""
+
 
 def changes(
     between: Annotated[
@@ -99,7 +102,8 @@ def changes(
     if form == "table":
         tables.print_notes(_console, told, verbose=verbose)
         if between:
-            tables.print_changes(_console, before, after, cases, verbose=verbose)
+            more = f"'{_again(scope, before, after)} --rounds N'"
+            tables.print_changes(_console, before, after, cases, verbose=verbose, more=more)
     elif form == "json" and between:
         where.write(notes.as_json(told, cases=[asdict(case) for case in cases]))
     else:
@@ -209,13 +213,19 @@ def _known_machine(record: Record, tomogram: str, name: str | None) -> str:
 
 
 def _compare(scope: Scope, before: Revision, after: Revision) -> list[Change]:
+    """Return the changes of all cases from one release to another.
+
+    Raises
+    ------
+    InputError
+        One of them was not measured, or no case of the two can be judged.
+    """
     from cryoet_bench.changes.comparison import compare
-    from cryoet_bench.changes.reproduction import command
     from cryoet_bench.record.record import Series
 
     where = scope.machine, scope.tomogram
     journals = [scope.record.journal(Series(*where, one.name)) for one in (before, after)]
-    measure = command("scripts/bench", before.name, after.name, tomogram=scope.tomogram)
+    measure = _again(scope, before, after)
     for revision, journal in zip((before, after), journals, strict=True):
         if not journal.rounds:
             raise InputError(
@@ -223,8 +233,21 @@ def _compare(scope: Scope, before: Revision, after: Revision) -> list[Change]:
                 f"run '{measure}'"
             )
     found = compare(scope.record.suite().values(), *journals)
-    if all(one.verdict == "not measured" for one in found):
+    verdicts = {one.verdict for one in found if not one.is_control}
+    if verdicts - {"unclear", "n/a", "not measured"}:
+        return found
+    if "unclear" in verdicts:
         raise InputError(
-            f"{before.label} and {after.label} have no measured case in common: run '{measure}'"
+            f"no case of {before.label} and {after.label} was measured in enough rounds to be "
+            f"judged: run '{measure} --rounds {_ENOUGH_ROUNDS}'"
         )
-    return found
+    raise InputError(
+        f"{before.label} and {after.label} have no value of a case in common: run '{measure}'"
+    )
+
+
+def _again(scope: Scope, before: Revision, after: Revision) -> str:
+    """Return the command that measures two releases on what is judged."""
+    from cryoet_bench.changes.reproduction import command
+
+    return command("scripts/bench", before.name, after.name, tomogram=scope.tomogram)

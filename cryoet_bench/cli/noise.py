@@ -71,6 +71,7 @@ def noise(
         rounds=_ARMS * rounds,
         exact_rounds=_ARMS,
         arms=_ARMS,
+        retry=True,  # a rerun does not take what failed for done
         origin="cryoet-bench noise",
     )
     with chdir(root):
@@ -87,32 +88,62 @@ def run(
     Raises
     ------
     InputError
-        Nothing could be measured twice.
+        Nothing could be measured twice; what failed was printed.
     typer.Exit
         The user interrupted it.
     """
     from cryoet_bench.cli.bench import measure
+    from cryoet_bench.measure.machine import identify
     from cryoet_bench.measure.noise import Subject, as_json, compare_arms, keep
     from cryoet_bench.record.record import Record
 
     if figures and figures.is_printed:
         _console.stderr = True
+    # The campaign's own record knows no other machines, which a name must be free of.
+    known = Record.of(campaign.root)
+    campaign.machine = identify(known)
+    campaign.record.describe_machine(campaign.machine, known.machine(campaign.machine))
     if measure(campaign, [revision]):
         _console.print(interruption.KEPT)
         raise typer.Exit(INTERRUPTED)
+    _print_failures(campaign, revision)
     subject = Subject(revision.name, campaign.tomogram, tier)
     benchmarks = [campaign.suite[name] for name in campaign.chosen]
     found = compare_arms(subject, benchmarks, campaign.journal(revision))
     if figures:
         figures.write(as_json(found))
-    kept = keep(found, Record.of(campaign.root).own / campaign.machine)
+    kept = keep(found, known.own / campaign.machine)
     campaign.journal(revision).path.unlink()
     _print(found)
     _console.print(f"The figures are in {kept}.", soft_wrap=True)
     return found
 
 
+def _print_failures(campaign: Campaign, revision: Revision) -> None:
+    """Print what could not be measured, and why."""
+    from cryoet_bench.cli import tables
+
+    if reason := campaign.not_installed.get(revision.name):
+        _console.print(
+            f"  {revision.name}: not measured: {reason}", style="red", markup=False, soft_wrap=True
+        )
+    cases = campaign.record.cases([revision], machine=campaign.machine, tomogram=campaign.tomogram)
+    tables.print_failures(_console, cases)
+
+
 def _print(found: MachineNoise) -> None:
+    if found.spreads:
+        _print_times(found)
+    if found.exact:
+        same = f"{len(found.changed)} of them not the same" if found.changed else "all the same"
+        _console.print(
+            f"Exact values of {found.subject.release}, measured twice: {found.exact}, {same}."
+        )
+    for name in found.changed:
+        _console.print(f"  not the same twice, though exact: {name}", soft_wrap=True)
+
+
+def _print_times(found: MachineNoise) -> None:
     from cryoet_bench.measure.noise import NOISY
     from cryoet_bench.record.benchmark import words
 
@@ -121,14 +152,13 @@ def _print(found: MachineNoise) -> None:
         smallest = f"{100 * trust.smallest_change:.0f} %"
         table.add_row(trust.benchmark, f"{100 * trust.spread:.1f} %", smallest)
     _console.print(table)
+    rounds = "1 round" if found.rounds == 1 else f"{found.rounds} rounds"
     _console.print(
         f"{len(found.spreads)} times of {found.subject.release}, measured twice in "
-        f"{found.rounds} rounds each: they differ by {100 * found.median:.1f} % in the median, "
+        f"{rounds} each: they differ by {100 * found.median:.1f} % in the median, "
         f"90 % of them by at most {100 * found.quantile(0.9):.1f} %, and {len(found.noisy())} by "
         f"more than {100 * NOISY:g} %."
     )
     for spread in found.noisy():
         where = f"{spread.benchmark} {words(spread.case)}"
         _console.print(f"  {100 * spread.relative:.0f} %  {where}", soft_wrap=True)
-    for name in found.changed:
-        _console.print(f"  not the same twice, though exact: {name}", soft_wrap=True)

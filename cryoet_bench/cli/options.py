@@ -37,6 +37,16 @@ Pattern = Annotated[
 ]
 
 
+Retry = Annotated[
+    bool,
+    typer.Option(
+        "--retry",
+        help="Measure again what failed, and what was n/a because the machine lacked a program, "
+        "such as valgrind.",
+    ),
+]
+
+
 def _finite(minutes: float) -> float:
     if not math.isfinite(minutes):
         raise typer.BadParameter(f"{minutes} is no time: give minutes such as 10")

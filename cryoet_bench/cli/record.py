@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cryoet_bench.cli import checkout, consoles, interruption
-from cryoet_bench.cli.options import Json, Tier
+from cryoet_bench.cli.options import Json, Retry, Tier
 from cryoet_bench.conclusion import FINDING, INTERRUPTED
 from cryoet_bench.errors import InputError
 from cryoet_bench.variables import DEFAULT_TOMOGRAM
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 _console = consoles.for_results(180)
+_aside = consoles.aside()
 
 CORE_ROUNDS, FULL_ROUNDS, EXACT_PASSES = 6, 2, 2
 """Of a history that findings can be based on."""
@@ -36,7 +37,7 @@ def record(
     rounds: Annotated[
         int, typer.Option(min=1, help="Rounds of the times of the core tier.")
     ] = CORE_ROUNDS,
-    retry: Annotated[bool, typer.Option("--retry", help="Measure again what failed.")] = False,
+    retry: Retry = False,
 ) -> None:
     """Measure, list and submit the whole history.
 
@@ -52,13 +53,14 @@ def record(
     shuffled within each round, so that a drift of the machine does not look like history; times
     that were disturbed are measured again, twice at most. Exact values are taken twice and
     compared. Interrupt it at any time: a rerun resumes. The exit code is 1 if exact values did not
-    repeat.
+    repeat, 2 if nothing could be measured.
     """
     if context.invoked_subcommand:
         return
     from cryoet_bench.cli.bench import measure
 
     root = checkout.project_root()
+    _warn_of_changes(root)
     from cryoet_bench.measure.plan import Selection
     from cryoet_bench.measure.run import Campaign
     from cryoet_bench.record.record import Record
@@ -68,6 +70,7 @@ def record(
     every = [one for one in revisions.releases() if one.withdrawn is None]
     facts = obtain(DEFAULT_TOMOGRAM).facts
     known.describe_tomogram(facts)
+    not_installed: dict[str, str] = {}
     passes: list[tuple[Tier, int]] = [("core", rounds)]
     if tier == "full":
         passes.append(("full", min(rounds, FULL_ROUNDS)))
@@ -91,9 +94,29 @@ def record(
             if measure(campaign, every):
                 _console.print(interruption.KEPT)
                 raise typer.Exit(INTERRUPTED)
-    found = _print_summaries(known)
-    if any(one.exact_differing for one in found if one.series.machine == campaign.machine):
+            not_installed |= campaign.not_installed
+    found = [one for one in _print_summaries(known) if one.series.machine == campaign.machine]
+    for name, reason in not_installed.items():
+        told = f"{name} could not be installed: {reason}; rerun to try it again."
+        _console.print(told, style="red", markup=False, soft_wrap=True)
+    if not any(one.visits for one in found if one.series.tomogram == campaign.tomogram):
+        reasons = [*not_installed.values(), "see above"]
+        raise InputError(f"nothing could be measured: {reasons[0]}")
+    if any(one.exact_differing for one in found):
         raise typer.Exit(FINDING)
+
+
+def _warn_of_changes(root: Path) -> None:
+    """Say before a day of measuring that a changed checkout measures nothing to submit."""
+    from cryoet_bench.measure import suite
+
+    if suite.state(root)["clean"] is False:
+        _aside.print(
+            f"The checkout {root} has changes, so what is measured now cannot be submitted: commit "
+            "or undo them first.",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 @app.command("list")

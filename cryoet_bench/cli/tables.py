@@ -15,6 +15,8 @@ from cryoet_bench.record.overview import value_in_words
 from cryoet_bench.timeline.releases import MAIN
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cryoet_bench.changes.comparison import Change
     from cryoet_bench.changes.finding import Group
     from cryoet_bench.changes.notes import Notes
@@ -42,7 +44,7 @@ _WORDS = {
 
 def print_coverage(console: Console, found: Results, not_installed: Mapping[str, str]) -> None:
     """Print how much of each revision was measured, and why the rest was not."""
-    from cryoet_bench.record.record import coverage, failures
+    from cryoet_bench.record.record import coverage
 
     console.print(f"\nMeasured on {tomogram_in_words(found.facts)}\n", markup=False)
     counts = coverage(found.cases).droplevel(["machine", "tomogram"])
@@ -58,7 +60,14 @@ def print_coverage(console: Console, found: Results, not_installed: Mapping[str,
         date = "candidate" if revision.is_candidate else f"{revision.date:%Y-%m-%d}"
         table.add_row(escape(revision.label), date, *numbers, escape(note))
     console.print(table)
-    for failure in failures(found.cases).itertuples():
+    print_failures(console, found.cases)
+
+
+def print_failures(console: Console, cases: pd.DataFrame) -> None:
+    """Print why cases failed, and how many."""
+    from cryoet_bench.record.record import failures
+
+    for failure in failures(cases).itertuples():
         console.print(
             f"  {failure.revision}: {failure.count} failed: {failure.reason}",
             style="red",
@@ -137,8 +146,23 @@ def print_changes(
     changes: Sequence[Change],
     *,
     verbose: bool = False,
+    more: str = "--rounds N",
 ) -> None:
-    """Print what stands out between two revisions, and how much could not be judged."""
+    """Print what stands out between two revisions, and how much could not be judged.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where.
+    before, after : Revision
+        The two.
+    changes : sequence of Change
+        All cases, those that stand out first.
+    verbose : bool
+        List every case.
+    more : str
+        What measures more rounds: an option of this same command, or another one in quotes.
+    """
     table = _table("benchmark", "case", numbers=(before.label, after.label, "ratio"))
     table.add_column("")
     outstanding = [change for change in changes if change.stands_out and not change.is_control]
@@ -160,11 +184,14 @@ def print_changes(
         judged = counts["same"]
         console.print(f"Nothing stands out: {judged} cases are within the noise.")
     folded = [f"{counts[verdict]} {words}" for verdict, words in _FOLDED.items() if counts[verdict]]
-    more = [f"{len(outstanding) - _SHOWN} more that stand out"] if len(outstanding) > _SHOWN else []
-    if not verbose and (more or folded):
+    left = len(outstanding) - _SHOWN
+    others = [f"{left} more that stand out"] if left > 0 else []
+    if not verbose and (others or folded):
         console.print(
-            f"Not listed: {', '.join(more + folded)} "
-            "(--verbose lists them, --rounds N measures more)."
+            f"Not listed: {', '.join(others + folded)} (--verbose lists them, {more} measures "
+            "more).",
+            markup=False,
+            soft_wrap=True,
         )
     if any(change.stands_out and not change.same_suite for change in changes):
         console.print(

@@ -99,18 +99,21 @@ class MachineNoise:
         Of the timed benchmarks, in each arm.
     spreads : tuple of Spread
         Of every timed case that both arms measured.
+    exact : int
+        How many exact cases both arms measured.
     changed : tuple of str
-        Exact cases that were not the same in both arms: there should be none.
+        Those of them that were not the same in both arms: there should be none.
     """
 
     subject: Subject
     rounds: int
     spreads: tuple[Spread, ...]
+    exact: int
     changed: tuple[str, ...]
 
     @property
     def median(self) -> float:
-        """Median of all relative spreads."""
+        """Median of all relative spreads, of which there must be one."""
         return statistics.median(spread.relative for spread in self.spreads)
 
     def quantile(self, share: float) -> float:
@@ -156,11 +159,11 @@ def compare_arms(
     Raises
     ------
     InputError
-        No time was measured in both arms.
+        Nothing was measured in both arms.
     """
     spreads: list[Spread] = []
     changed: list[str] = []
-    rounds = 0
+    rounds = exact = 0
     for benchmark in benchmarks:
         for case, arms in _arms(benchmark, journal).items():
             if not all(arms):
@@ -169,14 +172,16 @@ def compare_arms(
             if benchmark.is_timed:
                 spreads.append(Spread(benchmark.name, case, one, other))
                 rounds = max(rounds, len(arms[0]))
-            elif not benchmark.is_same(words(case), one, other):
+                continue
+            exact += 1
+            if not benchmark.is_same(words(case), one, other):
                 changed.append(f"{benchmark.name}({words(case)})")
-    if not spreads:
+    if not (spreads or exact):
         raise InputError(
-            f"no time of {subject.release} could be measured twice: see what failed above"
+            f"nothing of {subject.release} could be measured twice: see what failed above"
         )
     order = sorted(spreads, key=lambda spread: (spread.benchmark, spread.case))
-    return MachineNoise(subject, rounds, tuple(order), tuple(sorted(changed)))
+    return MachineNoise(subject, rounds, tuple(order), exact, tuple(sorted(changed)))
 
 
 def _arms(benchmark: Benchmark, journal: Journal) -> dict[Case, tuple[list[float], list[float]]]:
@@ -206,13 +211,14 @@ def keep(noise: MachineNoise, machine: Path) -> Path:
 
 
 def _facts(noise: MachineNoise) -> dict[str, Any]:
-    cases: Sequence[Spread] = noise.spreads
+    cases: Sequence[Spread] = noise.spreads  # none where only exact values were measured
     return {
         "measured_at": now(),
         **asdict(noise.subject),
         "rounds": noise.rounds,
-        "median_relative_spread": noise.median,
-        "spread_of_90_percent": noise.quantile(0.9),
+        "median_relative_spread": noise.median if cases else None,
+        "spread_of_90_percent": noise.quantile(0.9) if cases else None,
+        "exact_cases": noise.exact,
         "changed_exact_cases": noise.changed,
         "benchmarks": [asdict(trust) for trust in noise.trust()],
         "cases": [{**asdict(spread), "relative": spread.relative} for spread in cases],

@@ -11,11 +11,18 @@ from dataclasses import dataclass
 
 from cryoet_bench.errors import InputError
 from cryoet_bench.record.benchmark import Benchmark, Case, Tier
-from cryoet_bench.record.journal import Journal
+from cryoet_bench.record.journal import Journal, Outcome
 from cryoet_bench.timeline.revisions import Revision
 
 _ORDER = ("control", "size", "read", "write", "defaults", "codec")
 """Modules by how soon their answers are wanted; the others follow."""
+_LACKS_A_PROGRAM = re.compile(r"needs (?!.* is here$)")
+"""The reason of a case that is n/a on this machine, not on this release.
+
+The harness names the program that it does not find: "needs rclone", "needs valgrind: install it
+...". Of a package `storage.installed` says what the pins of the release brought instead, which
+nobody can change: "needs zarr 3, 2.18.7 is here", "needs zarrs, none is here".
+"""
 _MOVE_SECONDS = 3.0
 _CASE_SECONDS = 0.3
 
@@ -137,18 +144,23 @@ def missing(
 ) -> tuple[Case, ...]:
     """Return the cases of a benchmark that still need their round `number`.
 
-    What is not available is not measured again, what failed only on `retry`. Only what the suite of
-    this `digest` measured is done.
+    What a release does not have is not measured again; what failed, and what a program of this
+    machine is missing for, only on `retry`. Only what the suite of this `digest` measured is done.
     """
     outcomes = journal.outcomes(benchmark, digest)
     known = journal.round_numbers(benchmark, digest)
-    done = {"n/a"} if retry else {"n/a", "failed"}
     return tuple(
         case
         for case in cases
-        if number not in known.get(case, ())
-        and (case not in outcomes or outcomes[case].status not in done)
+        if case not in outcomes or _is_due(outcomes[case], number not in known[case], retry=retry)
     )
+
+
+def _is_due(outcome: Outcome, is_new: bool, *, retry: bool) -> bool:
+    """Tell whether a case with this outcome is measured in a round, new or not."""
+    if outcome.status == "n/a":
+        return retry and bool(_LACKS_A_PROGRAM.match(outcome.reason))
+    return is_new and (retry or outcome.status != "failed")
 
 
 def itinerary(
@@ -176,7 +188,7 @@ def itinerary(
     digest : str
         Checksum of the suite: what another one measured is measured again.
     retry : bool
-        Measure again what failed.
+        Measure again what failed, and what a program of this machine was missing for.
     shuffled : bool
         Visit the revisions of each round in an order that chance decides, the same in every run.
     """

@@ -64,7 +64,7 @@ class Campaign:
     arms : int
         How many rounds in a row share a hash seed, as all revisions of a round do.
     retry : bool
-        Measure again what failed in an earlier run.
+        Measure again what failed in an earlier run, and what a program was missing for.
     shuffled : bool
         Visit the revisions of a round in an order that chance decides, as for a whole history.
     origin : str

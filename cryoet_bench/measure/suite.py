@@ -31,11 +31,14 @@ def state(root: Path) -> dict[str, Any]:
     """Return what a visit records of the project: its commit, whether it was clean, its digest.
 
     A change of the suite must never look like a change of zarr. A record that was packed and is not
-    committed yet is no change of it.
+    committed yet is no change of it. Nor is a file that git does not know, such as a tomogram that
+    lies in the checkout; one that a measured process could import is a part of the digest.
     """
     try:
         commit = repository.git(root, "rev-parse", "HEAD").strip()
-        changed = repository.git(root, "status", "--porcelain", "--", ".", f":!{REFERENCE}")
+        changed = repository.git(
+            root, "status", "--porcelain", "--untracked-files=no", "--", ".", f":!{REFERENCE}"
+        )
         clean: bool | None = not changed.strip()
     except InputError:  # no checkout, as in an unpacked archive
         commit, clean = "", None

@@ -122,6 +122,9 @@ class Record:
     def suite(self, digest: str | None = None) -> dict[str, Benchmark]:
         """Return the benchmarks by name, as the suite last described itself; none if it never did.
 
+        Of several folders it is the description that no other one calls an earlier suite: the one
+        that `git pull` brings may be newer than this machine's own.
+
         Parameters
         ----------
         digest : str, optional
@@ -130,18 +133,21 @@ class Record:
         Raises
         ------
         InputError
-            The file that holds them is damaged.
+            A file that holds them is damaged.
         """
-        for folder in self.folders:
-            known = _suite(folder)
-            if known and digest in {None, known["digest"]}:
-                return {it["name"]: Benchmark(it) for it in known["benchmarks"]}
-        return {}
+        known = [found for folder in self.folders if (found := _suite(folder))]
+        if digest is None:
+            earlier = {one for found in known for one in found.get("earlier", ())}
+            # Where each calls the other one earlier, as after a revert, this machine's own counts.
+            known = [found for found in known if found["digest"] not in earlier] or known
+        else:
+            known = [found for found in known if found["digest"] == digest]
+        return {it["name"]: Benchmark(it) for it in known[0]["benchmarks"]} if known else {}
 
     def describe_suite(self, benchmarks: Mapping[str, Benchmark], digest: str) -> None:
         """Keep the description of the suite and its checksum; of earlier ones the checksum."""
         descriptions = [dict(benchmark.description) for benchmark in benchmarks.values()]
-        earlier = sorted(self.digests() - {digest})
+        earlier = sorted(set().union(*map(_digests, self.folders)) - {digest})
         content = {"digest": digest, "earlier": earlier, "benchmarks": descriptions}
         _write(self.own / SUITE, content)
 
@@ -151,8 +157,7 @@ class Record:
 
     def digests(self) -> set[str]:
         """Return the checksums of all suites that described themselves here."""
-        known = _suite(self.own)
-        return {known["digest"], *known.get("earlier", ())} if known else set()
+        return _digests(self.own)
 
     def machine(self, name: str) -> dict[str, Any]:
         """Return the facts of a machine, none if it is not known.
@@ -355,6 +360,12 @@ def _suite(folder: Path) -> dict[str, Any]:
     if not whole:
         raise InputError(f"{path} is damaged (it describes no suite): restore it or remove it")
     return known
+
+
+def _digests(folder: Path) -> set[str]:
+    """Return the checksums of all suites that described themselves in a folder."""
+    known = _suite(folder)
+    return {known["digest"], *known.get("earlier", ())} if known else set()
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -71,8 +71,8 @@ def pack(
     Raises
     ------
     InputError
-        Nothing was measured there, it was another machine of that name, a file is damaged, or the
-        record cannot be written.
+        Nothing was measured there that the record accepts, it was another machine of that name, a
+        file is damaged, or the record cannot be written.
     """
     folder, names = record.others[0], frozenset(releases)
     committed, facts = Record(folder), record.machine(machine)
@@ -85,11 +85,9 @@ def pack(
     packed = {one: kept for one, journal in journals.items() if (kept := journal.rounds())}
     rulings = _merged(record.confirmation_paths(machine, tomogram), accepted)
     verdicts = rulings.verdicts(names)
+    refused = rulings.refused.union(*(journal.refused for journal in journals.values()))
     if not (packed or verdicts):
-        raise InputError(
-            f"no release was measured on {tomogram} on {machine} by the suite as it is now: run "
-            "'cryoet-bench record', or 'cryoet-bench confirm', first"
-        )
+        raise _nothing_to_pack(f"{tomogram} on {machine}", len(refused))
     try:
         for series, kept in packed.items():
             _write(packed_path(folder, series), kept)
@@ -111,9 +109,25 @@ def pack(
         series=tuple(packed),
         verdicts=sum(rulings.entries[one].get("kind") == "confirmation" for one in verdicts),
         left=tuple(one for one in known if one not in chosen),
-        refused=rulings.refused.union(*(journal.refused for journal in journals.values())),
+        refused=refused,
         size=sum(path.stat().st_size for path in (folder / machine).rglob("*") if path.is_file()),
         is_new_suite=bool(new),
+    )
+
+
+def _nothing_to_pack(where: str, refused: int) -> InputError:
+    """Return the error that says why there is nothing to pack, and what to do."""
+    if not refused:
+        return InputError(
+            f"no release was measured on {where} by the suite as it is now: run "
+            "'cryoet-bench record', or 'cryoet-bench confirm', first"
+        )
+    # What the present suite measured in a changed checkout counts as done, so it must go first.
+    return InputError(
+        f"nothing that was measured on {where} can be packed, as another suite or a changed "
+        f"checkout measured it ({refused} visit{'s' * (refused > 1)} left out): commit or undo the "
+        "changes, discard what the changed checkout measured with 'cryoet-bench record discard "
+        "RELEASE', and run 'cryoet-bench record' to measure it again"
     )
 
 

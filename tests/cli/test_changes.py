@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -11,9 +12,19 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cryoet_bench.cli import app
+from cryoet_bench.errors import InputError
 from cryoet_bench.timeline.repository import build
 from cryoet_bench.timeline.revisions import Revisions
-from tests.changes.recorded import MACHINE, READ, REQUESTS, TIMELINE, Invented, exact, times
+from tests.changes.recorded import (
+    MACHINE,
+    READ,
+    REQUESTS,
+    TIMELINE,
+    Invented,
+    benchmark,
+    exact,
+    times,
+)
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +105,49 @@ def test_an_upgrade_is_told_net() -> None:
     assert "2x more requests in zarr 3.11 than in zarr 3.2" in " ".join(table.output.split())
     back = run("--between", "zarr-3.11", "zarr-3.2", "--format", "md")
     assert "# From zarr 3.11 to zarr 3.2: what going back changes" in back.output
+
+
+def test_what_measures_more_is_a_command() -> None:
+    said = " ".join(run("--between", "zarr-3.2", "zarr-3.5").output.split())
+    assert "'scripts/bench zarr-3.2 zarr-3.5 --rounds N' measures more" in said
+
+
+@pytest.mark.parametrize("form", ["table", "json", "md"])
+def test_where_nothing_can_be_judged_it_says_what_to_do(
+    tmp_path: Path, revisions: Revisions, form: str
+) -> None:
+    """Once it said that nothing stands out."""
+    shutil.rmtree(tmp_path / "results")
+    measured = times({"zarr-3.6": [1.5] * 8}, rounds=1)
+    only = {tag: measured[tag] for tag in ("zarr-3.5", "zarr-3.6")}
+    Invented(tmp_path, revisions).measure(READ, only)
+    pair = ("--between", "zarr-3.5", "zarr-3.6", "--format", form)
+    result = run(*pair)
+    assert isinstance(result.exception, InputError)
+    assert str(result.exception) == (
+        "no case of zarr 3.5 and zarr 3.6 was measured in enough rounds to be judged: run "
+        "'scripts/bench zarr-3.5 zarr-3.6 --rounds 3'"
+    )
+    assert not result.stdout
+    Invented(tmp_path, revisions).measure(REQUESTS, {tag: [[1.0] * 8] for tag in only})
+    assert run(*pair).exit_code == 0, "a count was judged"
+
+
+def test_the_rounds_that_it_asks_for_are_enough(tmp_path: Path, revisions: Revisions) -> None:
+    shutil.rmtree(tmp_path / "results")
+    one = benchmark("read.One.time_read", params=[["'whole'"]], param_names=["pattern"])
+    rounds = {tag: [[value] for value in (1.0, 1.01, 0.99)] for tag in ("zarr-3.5", "zarr-3.6")}
+    Invented(tmp_path, revisions).measure(one, rounds)
+    assert run("--between", "zarr-3.5", "zarr-3.6").exit_code == 0
+
+
+def test_what_neither_release_has_cannot_be_compared(tmp_path: Path, revisions: Revisions) -> None:
+    shutil.rmtree(tmp_path / "results")
+    Invented(tmp_path, revisions).measure(
+        REQUESTS, {tag: [[""] * 8] for tag in ("zarr-3.5", "zarr-3.6")}
+    )
+    result = run("--between", "zarr-3.5", "zarr-3.6")
+    assert "have no value of a case in common" in str(result.exception)
 
 
 def test_to_look_at_the_record_changes_nothing(checkout: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -69,13 +71,49 @@ def test_the_history_is_measured_packed_and_checked(checkout: Path) -> None:
     assert all("visit.project.commit" in one for one in sentences), "the toy is no git checkout"
 
 
-def test_what_a_commit_changes_is_checked(checkout: Path) -> None:
+@pytest.mark.parametrize("name", ["asv.conf.json", "mine.mrc"])
+def test_a_changed_checkout_is_named_before_it_measures(checkout: Path, name: str) -> None:
+    committed(checkout)
+    with (checkout / name).open("a") as file:
+        file.write("\n")
+    result = CliRunner().invoke(app, ["record", "--tier", "core", "--rounds", "1"])
+    assert result.exit_code == 0, result.output
+    said = f"The checkout {checkout} has changes, so what is measured now cannot be submitted"
+    assert result.output.startswith(said) == (name == "asv.conf.json")
+    assert "has changes" not in result.stdout
+
+
+def test_a_release_that_cannot_be_installed_is_named(checkout: Path) -> None:
+    (checkout / "uninstallable").touch()
+    said = run("record", "--tier", "core", "--rounds", "1")
+    assert "zarr-3.1.0 could not be installed: no such package; rerun to try it again." in said
+
+
+def test_a_history_of_nothing_is_no_success(checkout: Path) -> None:
+    (checkout / "uninstallable").touch()
+    shutil.rmtree(checkout / ".asv" / "env")  # or what is installed already is measured
+    for path in (checkout / "results").rglob("*.jsonl"):
+        path.unlink()
+    result = CliRunner().invoke(app, ["record", "--tier", "core", "--rounds", "1"])
+    assert isinstance(result.exception, InputError)
+    assert str(result.exception) == "nothing could be measured: no such package"
+    assert result.output.count("could not be installed: no such package") == 3
+
+
+def committed(checkout: Path) -> Callable[..., None]:
+    """Make a git checkout of the toy, and return what runs git there."""
+
     def git(*arguments: str) -> None:
         repository.git(checkout, "-c", "user.name=x", "-c", "user.email=x@localhost", *arguments)
 
     git("init", "--quiet", "-b", "main")
     git("add", "asv.conf.json")
     git("commit", "--quiet", "--message", "the project")
+    return git
+
+
+def test_what_a_commit_changes_is_checked(checkout: Path) -> None:
+    git = committed(checkout)
     (checkout / "README").touch()
     git("add", "README")
     git("commit", "--quiet", "--message", "a text")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ import pytest
 from cryoet_bench.cli import noise as command
 from cryoet_bench.errors import InputError
 from cryoet_bench.files import output
+from cryoet_bench.measure import machine
 from cryoet_bench.measure.noise import MachineNoise, Subject, arm, as_json, compare_arms, keep
+from cryoet_bench.measure.plan import Selection
+from cryoet_bench.measure.run import Campaign
 from cryoet_bench.record.benchmark import Benchmark
 from cryoet_bench.record.journal import Journal, Measured, Round
 from cryoet_bench.record.record import Record
@@ -58,7 +62,7 @@ def test_the_spread_is_that_of_the_estimates(tmp_path: Path) -> None:
     assert found.median == pytest.approx(0.05 / 1.05)
     assert found.quantile(0.9) == pytest.approx(0.1 / 1.05)
     assert found.noisy() == []
-    assert found.changed == ()
+    assert (found.exact, found.changed) == (1, ())
     assert found.rounds == 2
 
 
@@ -93,8 +97,21 @@ def test_a_machine_keeps_all_that_was_measured_of_it(tmp_path: Path) -> None:
     assert spreads == [pytest.approx(0.1 / 1.05), pytest.approx(0.2 / 1.1)]
 
 
+@pytest.mark.parametrize(("second", "changed"), [(1000.0, ()), (1100.0, ("cost.calls(a)",))])
+def test_exact_values_alone_are_compared(
+    tmp_path: Path, second: float, changed: tuple[str, ...]
+) -> None:
+    journal = Journal(tmp_path / "j")
+    for number, count in ((1, 1000.0), (2, second)):
+        _add(journal, EXACT, number, (Measured(("a",), "passed", value=count),))
+    found = compare_arms(SUBJECT, [TIME, EXACT], journal)
+    assert (found.spreads, found.exact, found.changed) == ((), 1, changed)
+    kept = json.loads(as_json(found))
+    assert (kept["median_relative_spread"], kept["exact_cases"]) == (None, 1)
+
+
 def test_nothing_measured_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no time of zarr-3\.4\.2 could be measured twice"):
+    with pytest.raises(InputError, match=r"nothing of zarr-3\.4\.2 could be measured twice"):
         compare_arms(SUBJECT, [TIME], Journal(tmp_path / "a"))
 
 
@@ -125,3 +142,53 @@ def test_the_command_measures_twice_and_leaves_the_record_alone(
     }
     assert not Record.of(fresh).series()
     assert not mine.record.series(), "the next run begins anew"
+
+
+def noise_of(root: Path, **options: Any) -> Campaign:
+    """Return a campaign as the command makes it: with a record of its own."""
+    mine = campaign(root, rounds=2, exact_rounds=2, arms=2, retry=True, **options)
+    mine.record = Record(root / ".asv" / "noise")
+    return mine
+
+
+def test_one_exact_question_is_answered(fresh: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before, newest = last_two(fresh)
+    chosen = Selection("core", "track_bytes")
+    found = command.run(noise_of(fresh, selection=chosen), before, "core")
+    assert (found.exact, found.changed) == (2, ())
+    said = capsys.readouterr().out
+    assert "Exact values of numcodecs-0.16.2, measured twice: 2, all the same." in said
+    assert "measured twice in 1 round each" in said, "of the control, which is always measured"
+    command.run(noise_of(fresh, selection=chosen), newest, "core")
+    assert "zarr-3.1.1: 1 failed: RuntimeError: the codec is gone" in capsys.readouterr().out
+
+
+def test_what_failed_is_printed_and_tried_again(
+    fresh: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, newest = last_two(fresh)
+    (fresh / "broken").write_text("yes")
+    for _ in range(2):
+        with pytest.raises(InputError, match="see what failed above"):
+            command.run(noise_of(fresh), newest, "full")
+        assert "zarr-3.1.1: 8 failed: cannot be imported: Module" in capsys.readouterr().out
+    (fresh / "broken").write_text("")
+    shutil.rmtree(fresh / ".asv" / "env")
+    assert command.run(noise_of(fresh), newest, "full").exact
+    (fresh / "uninstallable").touch()
+    shutil.rmtree(fresh / ".asv" / "env")
+    with pytest.raises(InputError, match="see what failed above"):
+        command.run(noise_of(fresh), newest, "full")
+    assert "zarr-3.1.1: not measured: no such package" in capsys.readouterr().out
+
+
+def test_the_figures_are_of_the_machine_that_the_record_knows(fresh: Path) -> None:
+    """Once they were filed under the name of another machine, which the record of noise forgot."""
+    name = machine.asv_name()
+    for record in (Record(fresh / "record"), Record(fresh / ".asv" / "noise")):
+        record.describe_machine(name, {**machine.facts(), "cpu": "another"})
+    before, _ = last_two(fresh)
+    command.run(noise_of(fresh, selection=Selection("core", "track_bytes")), before, "core")
+    (kept,) = (fresh / "results").rglob("noise.jsonl")
+    assert kept.parent.name == machine.name_in(Record.of(fresh)) == f"{name}-2"
+    assert Record(kept.parent.parent).machine(kept.parent.name) == machine.facts()

@@ -1,15 +1,20 @@
-"""How long the rest of a run will take."""
+"""What a run still has to measure, and how long that will take."""
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from cryoet_bench.measure.plan import Clock, Stop, seconds_per_case
+from cryoet_bench.harness import instructions, s3
+from cryoet_bench.measure.plan import Clock, Stop, missing, seconds_per_case
 from cryoet_bench.record.benchmark import Benchmark
-from cryoet_bench.record.journal import Journal, Measured, Round
+from cryoet_bench.record.journal import Journal, Measured, Round, Status
+from cryoet_bench.storage import arrays, installed
 from tests import synthetic
 
 CASES = tuple((str(number),) for number in range(17))
@@ -17,6 +22,65 @@ COUNTED = Benchmark({"name": "instructions.Chunk.track_decode", "version": "1", 
 FIRST, OTHERS, MOVE = 70.0, 0.05, 3.0
 """Seconds: the first case of a visit counts for all, the others look their value up."""
 VISIT = FIRST + OTHERS * (len(CASES) - 1) + MOVE
+
+
+def known(path: Path, status: Status, reason: str = "") -> Journal:
+    """Return a journal in which one case ended like this in its first round."""
+    value = 1.0 if status == "passed" else None
+    measured = Measured(CASES[0], status, value=value, reason=reason)
+    found = Journal(path / "journal.jsonl")
+    found.append(Round(COUNTED.name, "1", 1, "2026-11-26T00:00:00", 1.0, (measured,), ""))
+    return found
+
+
+def is_missing(journal: Journal, number: int, *, retry: bool) -> bool:
+    return bool(missing(COUNTED, CASES[:1], journal, "", number, retry=retry))
+
+
+def without_a_program(require: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return why a machine without any program cannot measure something."""
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    with pytest.raises(NotImplementedError) as raised:
+        require()
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("module", [instructions, s3])
+def test_what_lacked_a_program_is_measured_again_on_demand(
+    module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once n/a was final, even where it was the machine that lacked something."""
+    monkeypatch.setattr(installed, "require", lambda *_: None)
+    journal = known(tmp_path, "n/a", without_a_program(module.require, monkeypatch))
+    assert [is_missing(journal, number, retry=True) for number in (1, 2)] == [True, True]
+    assert [is_missing(journal, number, retry=False) for number in (1, 2)] == [False, False]
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        lambda: installed.require("a-package-of-that-name", 3),
+        lambda: installed.require("a-package-of-that-name"),
+        lambda: installed.require("pytest", 999),
+        lambda: arrays.Storage.named("zstd-3", "shard-32-in-128", "v2").require(),
+    ],
+)
+def test_what_a_release_does_not_have_is_never_measured_again(
+    lacking: Callable[[], None], tmp_path: Path
+) -> None:
+    with pytest.raises(NotImplementedError) as raised:
+        lacking()
+    journal = known(tmp_path, "n/a", str(raised.value))
+    assert not is_missing(journal, 1, retry=True)
+    assert not is_missing(known(tmp_path, "n/a"), 2, retry=True), "nobody knows why"
+
+
+def test_a_failure_is_measured_again_on_demand_and_a_value_is_not(tmp_path: Path) -> None:
+    failed = known(tmp_path / "failed", "failed", "needs a miracle")
+    assert is_missing(failed, 1, retry=True)
+    assert not is_missing(failed, 2, retry=False)
+    passed = known(tmp_path / "passed", "passed")
+    assert [is_missing(passed, number, retry=True) for number in (1, 2)] == [False, True]
 
 
 class Hands:

@@ -118,6 +118,33 @@ def test_what_failed_is_measured_again_on_demand_and_has_failed_nowhere(measured
     assert failures(mine.record.cases([newest])).empty
 
 
+def test_what_lacked_a_program_is_measured_once_it_is_there(fresh: Path) -> None:
+    before, _ = last_two(fresh)
+    suite = fresh / "benchmarks" / "volume.py"
+    lacking = """
+        program = Path(os.environ["TOY_LOG"]).parent / "program"
+        if codec == "zstd" and not program.exists():
+            raise Lacking("needs program: install it with the system's package manager")
+"""
+    text = suite.read_text().replace(
+        "    def setup(self, codec):\n", f"    def setup(self, codec):{lacking}"
+    )
+    suite.write_text(f"class Lacking(NotImplementedError):\n    pass\n\n\n{text}")
+    list(campaign(fresh).measure([before]))
+    for benchmark in (READ, BYTES):
+        found = outcomes(fresh, before, benchmark)[ZSTD]
+        assert found.status == "n/a"
+        assert found.reason == "needs program: install it with the system's package manager"
+    ran = len(processes(fresh))
+    (fresh / "program").touch()
+    assert list(campaign(fresh).measure([before])) == []
+    list(campaign(fresh, retry=True).measure([before]))
+    assert processes(fresh)[ran:] == ["zstd"] * 3, "a count once, a time in its two rounds"
+    assert len(outcomes(fresh, before, READ)[ZSTD].rounds) == 2
+    assert outcomes(fresh, before, BYTES)[ZSTD].value == 7.0
+    assert list(campaign(fresh, retry=True).measure([before])) == []
+
+
 def test_what_another_suite_measured_is_measured_again(measured: Path) -> None:
     """Once its rounds counted as done, and shared an estimate with those of the present suite."""
     before, newest = last_two(measured)

@@ -156,6 +156,52 @@ def test_two_machines_of_one_name_are_never_mixed(record: Record, tmp_path: Path
         record.machine("vm")
 
 
+@pytest.fixture
+def committed(record: Record, tmp_path: Path) -> Record:
+    """What came with the checkout; so far the suite that this machine described, too."""
+    made = Record(tmp_path / "record")
+    made.describe_suite({SIZE["name"]: Benchmark(SIZE)}, "digest")
+    return made
+
+
+def test_a_newer_suite_that_came_with_the_checkout_counts(
+    record: Record, committed: Record
+) -> None:
+    """Once the values of its new benchmarks were shown nowhere."""
+    described = {it["name"]: Benchmark(it) for it in (SIZE, READ, {**READ, "name": "new.Time"})}
+    committed.describe_suite(described, "newer")
+    assert record.suite() == described
+    assert record.suite("digest").keys() == {SIZE["name"], READ["name"]}, "if asked for by digest"
+    assert record.suite("another") == {}
+
+
+@pytest.mark.parametrize("newer", ["newer", "digest"])
+def test_the_suite_that_this_machine_described_last_counts(
+    record: Record, committed: Record, newer: str
+) -> None:
+    mine = {READ["name"]: Benchmark({**READ, "version": "2"})}
+    record.describe_suite(mine, newer)
+    assert record.suite() == mine
+
+
+def test_a_suite_that_was_taken_back_counts_where_it_measures(
+    record: Record, committed: Record
+) -> None:
+    known = record.suite()
+    committed.describe_suite({}, "newer")
+    assert record.suite() == {}
+    record.describe_suite(known, "digest")
+    assert record.suite() == known
+    committed.describe_suite({}, "newest")
+    assert record.suite() == {}
+
+
+def test_unrelated_suites_leave_it_at_this_machines(record: Record, tmp_path: Path) -> None:
+    known = record.suite()
+    Record(tmp_path / "record").describe_suite({}, "unrelated")
+    assert record.suite() == known
+
+
 @pytest.mark.parametrize("name", ["tomograms.json", "vm/machine.json"])
 def test_damaged_facts_are_one_sentence(record: Record, name: str) -> None:
     path = record.own / name

@@ -126,6 +126,25 @@ def test_what_would_be_refused_stays_here_and_is_counted(
     assert here == {path: path.read_bytes() for path in folder.iterdir()}
 
 
+def test_where_all_would_be_refused_it_says_what_to_do(measured: Path) -> None:
+    """Once it said that nothing was measured, and to run what skips that as done."""
+    mine = campaign(measured)
+    _, after = last_two(measured)
+    path = mine.journal(after).path
+    path.write_text(path.read_text().replace('"clean":null', '"clean":false'))
+    visits = len(Journal(path).visits)
+    assert visits == 2
+    with pytest.raises(InputError) as raised:
+        pack(mine.record, mine.machine, "phantom-10A", [after.name], digest(measured))
+    assert "(2 visits left out)" in str(raised.value)
+    assert "'cryoet-bench record discard RELEASE'" in str(raised.value)
+    assert not (measured / "record").exists()
+    mine.journal(after).discard()
+    list(campaign(measured).measure([after]))
+    packed = pack(mine.record, mine.machine, "phantom-10A", [after.name], digest(measured))
+    assert [one.revision for one in packed.series] == [after.name]
+
+
 def test_verdicts_alone_are_packed(measured: Path) -> None:
     """A lab may measure releases side by side and no history."""
     mine = campaign(measured)

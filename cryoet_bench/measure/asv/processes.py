@@ -290,8 +290,8 @@ def measured(outcome: Any, index: int, case: Case) -> Measured:
 
 
 def _why_skipped(said: str) -> str:
-    """Return the words of the NotImplementedError that a benchmark's setup raised."""
-    found = re.search(r"asv: skipped: NotImplementedError\((['\"]?)(.*)\1\)", said)
+    """Return the words of the NotImplementedError, or of a kind of it, that a setup raised."""
+    found = re.search(r"asv: skipped: \w+\((['\"]?)(.*)\1\)", said)
     return found[2] if found else ""
 
 
