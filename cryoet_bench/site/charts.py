@@ -20,6 +20,15 @@ COLOURS = (
 )  # fmt: skip
 """One for each series of a plot, distinct for the colour-blind, on white and on black."""
 
+_DASHES = ([1, 0], [5, 3])
+"""Of lines, and of those of the other format in the same colours."""
+
+_INK = "#4d5b68"
+_ADAPTIVE = (
+    f"<style>svg{{color:{_INK}}}@media (prefers-color-scheme:dark){{svg{{color:#a3b0bc}}}}</style>"
+)
+"""Of the texts of a picture without a background: they have the contrast of the page's own."""
+
 _LABEL = """
 unit == 'seconds'
   ? (datum.value == 0 ? '0'
@@ -98,7 +107,7 @@ def _history(axis: Axis, scale: Scale) -> Any:
         base.mark_line(strokeWidth=1.75, aria=False).encode(
             x, y, color=colour, detail="path:N",
             strokeDash=alt.StrokeDash("dash:N").legend(None)
-            .scale(domain=[0, 1], range=[[1, 0], [5, 3]]),
+            .scale(domain=[0, 1], range=list(_DASHES)),
         ),
         base.mark_point(filled=True, size=42, opacity=1, aria=False).encode(
             x, y, color=colour,
@@ -147,7 +156,8 @@ def picture(
     Parameters
     ----------
     rows : sequence of dict
-        ``series``, ``date`` (ISO) and ``value``.
+        ``series``, ``date`` (ISO) and ``value``; where several series are shown in one colour, its
+        ``group``, and whether the line is ``dashed``.
     unit : str
         Of the values.
     width, height : int
@@ -159,12 +169,19 @@ def picture(
     transparent : bool
         Whether the reader's page, dark or light, is its background; white otherwise.
     """
-    found = json.loads(_picture(width, height, scale))
+    text = _picture(width, height, scale)
+    found = json.loads(text if transparent else text.replace("currentColor", _INK))
     found["datasets"] = {"values": list(rows)}
     found["params"] = [{"name": "unit", "value": unit}]
-    names = list(dict.fromkeys(row["series"] for row in rows))
+    looks = {row["series"]: (row.get("group", row["series"]), row.get("dashed")) for row in rows}
+    groups = list(dict.fromkeys(group for group, _ in looks.values()))
+    ranges = {
+        "color": [COLOURS[groups.index(group) % len(COLOURS)] for group, _ in looks.values()],
+        "strokeDash": [_DASHES[bool(dashed)] for _, dashed in looks.values()],
+    }
     for layer in found["layer"]:
-        layer["encoding"]["color"]["scale"]["domain"] = names
+        for channel in ranges.keys() & layer["encoding"]:
+            layer["encoding"][channel]["scale"] = {"domain": [*looks], "range": ranges[channel]}
     if title:
         found["title"] = title
     if not transparent:
@@ -182,21 +199,20 @@ def _picture(width: int, height: int, scale: Scale) -> str:
     y = alt.Y("value:Q").title(None).scale(type=scale, zero=linear, nice=linear).axis(
         labelExpr=_LABEL, tickCount=5, domain=False, ticks=False, labelPadding=6
     )  # fmt: skip
-    colour = (
-        alt.Color("series:N").scale(domain=[""], range=list(COLOURS))
-        .legend(
-            title=None, orient="bottom", columns=max(1, width // 250), labelLimit=230,
-            symbolType="stroke", columnPadding=40,
-        )
+    legend = alt.Legend(
+        title=None, orient="bottom", columns=max(1, width // 250), labelLimit=230,
+        symbolType="stroke", symbolSize=250, columnPadding=40,
     )  # fmt: skip
+    colour = alt.Color("series:N").legend(legend)
+    dash = alt.StrokeDash("series:N").legend(legend)
     base = alt.Chart(alt.NamedData("values"))
     chart = alt.layer(
-        base.mark_line(strokeWidth=2).encode(x, y, color=colour),
+        base.mark_line(strokeWidth=2).encode(x, y, color=colour, strokeDash=dash),
         base.mark_point(filled=True, size=22, opacity=1).encode(x, y, color=colour),
         data=alt.NamedData("values"),
     ).properties(width=width, height=height, padding=6)  # fmt: skip
     chart = _styled(chart).configure_legend(labelColor="currentColor", labelFontSize=12)
-    return _legible(json.dumps(chart.to_dict()))
+    return json.dumps(chart.to_dict())
 
 
 def scatter(rows: Sequence[dict[str, Any]], *, width: int, height: int) -> dict[str, Any]:
@@ -232,20 +248,16 @@ def scatter(rows: Sequence[dict[str, Any]], *, width: int, height: int) -> dict[
     chart = alt.layer(points, names).add_params(alt.param(name="unit", value="seconds"))
     chart = _styled(chart.properties(width=width, height=height, padding=6))
     chart = chart.configure_legend(labelColor="currentColor", labelFontSize=12)
-    found: dict[str, Any] = json.loads(_legible(json.dumps(chart.to_dict())))
+    found: dict[str, Any] = chart.to_dict()
     return found
 
 
-def _legible(specification: str) -> str:
-    """Return a specification whose texts are legible on white and on black."""
-    return specification.replace("currentColor", "#6b7783")
-
-
 def svg(specification: dict[str, Any]) -> str:
-    """Draw a specification as SVG."""
+    """Draw a specification as SVG; without a background, it is for a dark page and a light one."""
     import vl_convert  # noqa: PLC0415
 
-    return str(vl_convert.vegalite_to_svg(specification))
+    drawn = str(vl_convert.vegalite_to_svg(specification))
+    return drawn.replace(">", f">{_ADAPTIVE}", 1) if "currentColor" in drawn else drawn
 
 
 def png(specification: dict[str, Any], scale: float = 1.0) -> bytes:

@@ -94,15 +94,19 @@ def _question(
 ) -> dict[str, Any]:
     """Return the chart of what a question's page shows first."""
     benchmark = question.benchmark
+    shown = series.shown_first(history)
+    dashed = series.dashed_format([one["place"] for one in shown])
     rows = [
         {
             "series": series.name_of(one["place"]),
-            "date": f"{releases[position].date:%Y-%m-%d}",
+            "group": series.group_of(one["place"]),
+            "dashed": one["place"].get("format") == dashed,
+            "date": f"{release.date:%Y-%m-%d}",
             "value": value,
         }
-        for one in series.shown_first(history)
-        for position, value, *_ in one["points"]
-        if value is not None and releases[position].line == MAIN
+        for one in shown
+        for release, value in ((releases[at], value) for at, value, *_ in one["points"])
+        if value is not None and release.line == MAIN and not release.is_candidate
     ]
     positive = all(row["value"] > 0 for row in rows)
     return charts.picture(

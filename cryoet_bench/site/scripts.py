@@ -65,6 +65,7 @@ def _release(revision: Revision, revisions: Revisions, positions: dict[str, int]
         "alongside": alongside(revision),
         "date": f"{revision.date:%Y-%m-%d}",
         "line": revision.line,
+        "candidate": revision.is_candidate,
         "before": before and positions[before.name],
         "page": page_of(revision),
     }

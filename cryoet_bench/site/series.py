@@ -151,8 +151,7 @@ def _chosen(series: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
 
 
 def _is_crowded(places: Sequence[Place]) -> bool:
-    colours = {name_of({axis: v for axis, v in one.items() if axis != "format"}) for one in places}
-    return len(places) > AT_ONCE or len(colours) > COLOURS
+    return len(places) > AT_ONCE or len({group_of(one) for one in places}) > COLOURS
 
 
 def _matches(where: Place, chosen: Mapping[str, Sequence[str]]) -> bool:
@@ -162,6 +161,17 @@ def _matches(where: Place, chosen: Mapping[str, Sequence[str]]) -> bool:
 def shown_first(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the series of a history that are shown before the reader chooses."""
     return [one for one in found["series"] if _matches(one["place"], found["chosen"])]
+
+
+def group_of(where: Place) -> str:
+    """Return what series of one colour share: their values along the axes but the format."""
+    return name_of({axis: value for axis, value in where.items() if axis != "format"})
+
+
+def dashed_format(places: Iterable[Place]) -> str:
+    """Return the format whose lines are dashed among series of both, or nothing, as history.js."""
+    formats = sorted({one["format"] for one in places if "format" in one})
+    return formats[0] if len(formats) > 1 else ""
 
 
 def name_of(where: Place) -> str:

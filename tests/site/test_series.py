@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from cryoet_bench.record.record import REFERENCE, Record
-from cryoet_bench.site.series import AT_ONCE, Place, explaining, history, name_of, shown_first
+from cryoet_bench.site.series import (
+    AT_ONCE,
+    Place,
+    dashed_format,
+    explaining,
+    group_of,
+    history,
+    name_of,
+    shown_first,
+)
 from cryoet_bench.site.sheet import sheets
 from tests import synthetic
 
@@ -94,3 +103,10 @@ def test_all_engines_are_compared_where_the_core_has_one(tmp_path: Path) -> None
 def test_a_metric_that_the_suite_lacks_is_not_shown() -> None:
     time = SUITE["read.Patterns.time_read"]
     assert explaining(time, {time.name: time}) == ("", {})
+
+
+def test_series_that_differ_by_their_format_share_a_colour() -> None:
+    both: list[Place] = [{"codec": "gzip-5", "format": form} for form in ("v3", "v2")]
+    assert {group_of(one) for one in both} == {"gzip-5"}
+    assert dashed_format(both) == "v2"
+    assert dashed_format(both[:1]) == dashed_format([{"codec": "gzip-5"}]) == ""

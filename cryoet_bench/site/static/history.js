@@ -17,13 +17,15 @@
 
   const state = site.state();
   let sheet = question.sheets.find((one) => String(one.number) === state.get("sheet")) || question.sheets[0];
-  let chosen = choice();
-  const view = { x: state.get("x") || "release", y: state.get("y") || "" };
+  let chosen = choice(Object.fromEntries([...state].map(([axis, text]) => [axis, text.split(";")])));
+  const known = (key, values) => (values.includes(state.get(key)) ? state.get(key) : values[0]);
+  const view = { x: known("x", ["release", "date"]), y: known("y", ["", "linear", "log"]) };
 
-  function choice() {
+  // What is wanted along each axis, as far as this sheet has it.
+  function choice(wanted) {
     const own = {};
     for (const [axis, values] of Object.entries(sheet.axes)) {
-      const named = state.has(axis) ? state.get(axis).split(";").filter((one) => values.includes(one)) : [];
+      const named = (wanted[axis] ?? []).filter((one) => values.includes(one));
       own[axis] = named.length ? named : sheet.chosen[axis] || values.slice(0, 1);
     }
     return own;
@@ -67,16 +69,18 @@
         series: label, text: [label, `${releases[at].label}, ${releases[at].date}`, words, rounds].filter(Boolean),
         path: `${label}/${path}`, colour, dash,
       });
+      const valued = new Map(series.points.filter(([, value]) => value != null).map((point) => [point[0], point]));
       const ends = new Map();
-      for (const point of series.points.filter(([, value]) => value != null)) {
-        const { line, before } = releases[point[0]];
+      for (const [at, point] of valued) {
+        const { line: own, before, candidate } = releases[at];
+        const line = candidate ? `candidate ${at}` : own;
         const end = ends.get(line);
         // No line is drawn across many releases without a value: nothing is known of them.
-        const stretch = end ? end.stretch + Number(between(end.at, point[0]) > few) : 0;
-        // A maintenance line leaves the main one at the release that its first one follows.
-        const fork = !end && line !== "main" && series.points.find(([at, value]) => at === before && value != null);
+        const stretch = end ? end.stretch + Number(between(end.at, at) > few) : 0;
+        // A candidate leaves the release that it stands on, and a maintenance line the one that its first follows.
+        const fork = !end && line !== "main" && valued.get(before);
         if (fork) add(fork, `${line}/0`);
-        ends.set(line, { at: point[0], stretch });
+        ends.set(line, { at, stretch });
         add(point, `${line}/${stretch}`);
       }
     }
@@ -103,18 +107,26 @@
     const marks = notes.filter(([at]) => positions.has(at)).map(([at, number, text, label]) => ({
       position: positions.get(at), date: Date.parse(releases[at].date), number, text, label: roomy ? label : "",
     }));
-    put("notes", view.x === "release" ? apart(marks, width / used.length) : marks);
+    put("notes", apart(marks, placed(used, width)));
     signal("labels", used.map((at) => releases[at].label));
     signal("unit", found.unit);
     return { specification, scale };
   }
 
+  // Where a mark is drawn, in pixels, about: the labels of the values take some of the width.
+  function placed(used, width) {
+    const room = width - 60;
+    if (view.x === "release") return ({ position }) => position * room / used.length;
+    const [first, last] = [used.at(0), used.at(-1)].map((at) => Date.parse(releases[at].date));
+    return ({ date }) => (date - first) * room / (last - first || 1);
+  }
+
   // The numbers of marks that would touch are written together, over the first of them.
-  function apart(marks, step) {
-    for (const [place, mark] of marks.entries()) {
-      const newer = marks[place - 1];
-      if (newer && (newer.position - mark.position) * step < 16) {
-        mark.number = `${newer.number}, ${mark.number}`;
+  function apart(marks, place) {
+    for (const [which, mark] of marks.entries()) {
+      const newer = marks[which - 1];
+      if (newer && place(newer) - place(mark) < 9 + 3.5 * `${newer.number}${mark.number}`.length) {
+        mark.number = [...new Set([newer.number, mark.number])].join(", ");
         mark.text = [...newer.text, ...mark.text];
         newer.number = "";
       }
@@ -125,7 +137,8 @@
   function draw(element, legend, found, series, notes) {
     const styles = styled(series);
     const { specification, scale } = charted(styles, found, notes, element.clientWidth);
-    const tooltip = (_, event, item) => tell(event, item?.datum?.text);
+    // Where the pointer leaves an item, Vega names it once more, without a value.
+    const tooltip = (_, event, item, value) => tell(event, value && item.datum.text);
     drawn.get(element)?.finalize();
     vegaEmbed(element, specification, { mode: "vega", renderer: "svg", actions: false, defaultStyle: false, tooltip })
       .then((chart) => {
@@ -139,6 +152,8 @@
 
   const tip = site.make("div", { class: "tip", hidden: true });
   document.body.append(tip);
+  addEventListener("scroll", () => tell(), { capture: true, passive: true });
+  addEventListener("keydown", ({ key }) => { if (key === "Escape") tell(); });
   function tell(event, text) {
     tip.hidden = !text;
     if (!text) return;
@@ -149,6 +164,7 @@
   }
 
   function tabulate(series) {
+    table.hidden = series.length === 0;
     const head = site.make("tr", {}, site.make("th", { scope: "col" }, "Release"),
       ...series.map((one) => site.make("th", { scope: "col", class: "number" }, name(one.place))));
     const points = series.map((one) => new Map(one.points.map((point) => [point[0], point])));
@@ -159,7 +175,7 @@
       ...points.map((one) => {
         const point = one.get(at);
         if (!point) return site.make("td", { class: "number none" }, "–");
-        if (point[1] == null) return site.make("td", { class: "number none", title: point[5] }, point[4]);
+        if (point[1] == null) return site.make("td", { class: "number none" }, point[4], site.make("small", {}, point[5]));
         return site.make("td", { class: "number", title: point[5] || null }, point[4]);
       })));
     table.replaceChildren(site.make("caption", {}, `${question.unit}, ${sheet.tomogram} on ${sheet.machine}`),
@@ -187,24 +203,38 @@
     form.replaceChildren(...fields);
   }
 
+  // The axes along which there is a choice, in words.
+  function axes() {
+    const names = Object.entries(sheet.axes).filter(([, values]) => values.length > 1).map(([axis]) => title(axis).toLowerCase());
+    return new Intl.ListFormat("en").format(names);
+  }
+
   function show() {
+    tell();
     let series = matching(sheet, chosen);
     const left = series.length - most;
     series = series.slice(0, most);
-    holder.querySelector("figcaption").textContent = [
-      left > 0 && `The first ${most} of ${series.length + left} chosen series are shown.`,
-      !series.some((one) => one.points.some(([, value]) => value != null)) && "None of the chosen series has a value: the table says why.",
-    ].filter(Boolean).join(" ");
+    const valued = series.some((one) => one.points.some(([, value]) => value != null));
+    const why = series.some((one) => one.points.some((point) => point[1] == null && point[5]));  // not all give a reason
     const figure = holder.querySelector("figure");
+    figure.querySelector("figcaption").textContent = [
+      left > 0 && `The first ${most} of ${series.length + left} chosen series are shown.`,
+      !series.length && `There is no such combination of ${axes()} among the measured cases: choose another above.`,
+      series.length && !valued && `None of the chosen series has a value${why ? ": the table says why" : ""}.`,
+    ].filter(Boolean).join(" ");
     const notes = ({ notes: all }) => (sheet.number === 0 ? all : []);  // known changes are those of the first sheet
-    const scale = draw(figure.querySelector(".plot"), figure.querySelector(".legend"), question, series, notes(question));
+    const [plot, legend] = [".plot", ".legend"].map((one) => figure.querySelector(one));
+    plot.hidden = legend.hidden = !valued;
+    const scale = valued ? draw(plot, legend, question, series, notes(question)) : view.y || "linear";
     if (companion) {
       const element = holder.querySelector(".plot.companion");
       const own = companion.sheets.find((one) => one.number === sheet.number);
       const wanted = Object.fromEntries(Object.keys(own?.axes || {}).map((axis) => [axis, chosen[axis] || (axis in fixed && [fixed[axis]])]));
       const shown = own ? matching(own, wanted).filter((one) => one.points.some((point) => point[1] != null)).slice(0, most) : [];
       element.closest("section").hidden = shown.length === 0;
-      if (shown.length) draw(element, holder.querySelector(".legend.companion"), companion, shown, notes(companion));
+      // The numbers of the page's list are those of the question's own changes.
+      const unnumbered = notes(companion).map(([at, , ...rest]) => [at, "▾", ...rest]);
+      if (shown.length) draw(element, holder.querySelector(".legend.companion"), companion, shown, unnumbered);
     }
     tabulate(series);
     return scale;
@@ -214,7 +244,7 @@
     const { name: key, value } = event.target;
     if (key === "sheet") {
       sheet = question.sheets.find((one) => String(one.number) === value);
-      chosen = choice();
+      chosen = choice(chosen);
     } else if (key === "x" || key === "y") {
       view[key] = value;
     } else {
@@ -231,7 +261,12 @@
     if (view.y) kept.y = view.y;
     site.keep(kept);
     const scale = show();
-    if (key === "sheet") choose(scale);
+    if (key === "sheet") {
+      choose(scale);
+      form.querySelector("input[name=sheet]:checked").focus();
+    } else {
+      form.elements.y.value = scale;  // which changes with the values, unless it was chosen
+    }
   });
   choose(show());
 })();

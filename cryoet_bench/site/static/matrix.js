@@ -16,10 +16,17 @@
     return panels.find((one) => !one.hidden);
   }
 
+  // A sign, and what is read aloud for it.
+  function signed(name, sign, meaning) {
+    return site.make("td", { class: name, title: meaning },
+      site.make("span", { "aria-hidden": "true" }, sign), site.make("span", { class: "hidden-text" }, meaning));
+  }
+
   function filled(cell, own, other, interval) {
-    if (cell == null) return site.make("td", { class: "none" }, site.make("span", { "aria-label": "not measured" }, "–"));
-    if (own === other) return site.make("td", { class: "self" }, site.make("span", { "aria-label": "the same release" }, "="));
-    if (cell === 0 || cell[0] === 0) return site.make("td", { class: "same" }, site.make("span", { "aria-label": "no change" }, "·"));
+    if (cell == null) return signed("none", "–", "not measured");
+    if (own === other) return signed("self", "=", "the same release");
+    if (cell === 0) return signed("same", "·", "no change");
+    if (cell[0] === 0) return signed("unclear", "?", "too few rounds to tell");
     const [sign, amount, bounds] = cell;
     const title = bounds ? `${interval}: ${bounds}` : "exact";
     return site.make("td", { class: sign > 0 ? "worse" : "better", title }, amount);
@@ -39,7 +46,8 @@
     const pairs = await site.load(`pairs-${shown.dataset.sheet}`);
     const labels = new Map(site.data.releases.map((one) => [one.name, one.label]));
     if (release.options.length === 0) {
-      site.options(release, pairs.revisions.map((name) => [name, labels.get(name)]).reverse(), site.state().get("release") || pairs.newest);
+      site.options(release, pairs.revisions.map((name) => [name, labels.get(name)]).reverse(), pairs.newest);
+      site.choose(release, site.state().get("release"));
     }
     const interval = `${100 * pairs.confidence}\u00a0% interval`;
     const facets = [...shown.querySelectorAll("th[data-facet]")].map((one) => one.dataset.facet);
@@ -63,8 +71,8 @@
 
   const state = site.state();
   if (state.get("release")) against.value = "";
-  else if (state.get("against")) against.value = state.get("against");
-  if (sheet && state.get("sheet")) sheet.value = state.get("sheet");
+  else site.choose(against, state.get("against"));
+  if (sheet) site.choose(sheet, state.get("sheet"));
   form.hidden = false;
   form.addEventListener("change", (event) => {
     if (event.target === sheet) release.replaceChildren();

@@ -44,6 +44,11 @@ const site = {
     select.replaceChildren(...choices.map(([value, label]) =>
       site.make("option", { value, selected: value === chosen }, label)));
   },
+
+  // Select what an address names, where that is offered.
+  choose(select, value) {
+    if ([...select.options].some((one) => one.value === value)) select.value = value;
+  },
 };
 
 // A link to a change opens the fold that contains it.

@@ -7,6 +7,7 @@
   const net = document.getElementById("net");
   const answer = document.getElementById("answer");
   const releases = new Map(site.data.releases.map((one) => [one.name, one]));
+  let replaced = "";  // what the address names and cannot be compared
 
   const number = () => (sheet ? sheet.value : document.querySelector("[data-sheet]")?.dataset.sheet);
   const isTime = ({ facet }) => facet.metric === "time";
@@ -48,9 +49,19 @@
       return [name, alongside ? `${label}, with ${alongside}` : label];
     }).reverse();
     const state = site.state();
-    const known = (name, fallback) => (pairs.revisions.includes(name) ? name : fallback);
-    site.options(from, choices, known(state.get("from"), pairs.last2 || pairs.revisions[0]));
-    site.options(to, choices, known(state.get("to"), pairs.newest || pairs.revisions.at(-1)));
+    site.options(from, choices, pairs.last2 || pairs.revisions[0]);
+    site.options(to, choices, pairs.newest || pairs.revisions.at(-1));
+    for (const select of [from, to]) {
+      const name = state.get(select.name);
+      site.choose(select, name);
+      if (name && select.value !== name) replaced += instead(name, select);
+    }
+  }
+
+  function instead(name, select) {
+    const why = releases.has(name) ? `${releases.get(name).label} was not measured on this machine and tomogram` : `There is no release “${name}”`;
+    const other = releases.get(select.value);
+    return other ? `${why}: ${other.label} is taken instead. ` : `${why}. `;
   }
 
   // What both releases have, each time with the counts that explain it.
@@ -111,7 +122,7 @@
     site.keep({ from: from.value, to: to.value, ...(sheet && { sheet: sheet.value }) });
     if (from.value === to.value) {
       answer.replaceChildren();
-      net.textContent = "Both are the same release: there is nothing to compare.";
+      net.textContent = `${replaced}Both are the same release: there is nothing to compare.`;
       return;
     }
     const all = compared(pairs);
@@ -119,16 +130,17 @@
     answer.replaceChildren(
       ...group("What you wait for", lines.filter(isTime)),
       ...group("What it costs", lines.filter((one) => !isTime(one))));
-    net.replaceChildren(...summary(lines, all.filter(({ cell }) => cell == null), pairs.smallest));
+    net.replaceChildren(replaced, ...summary(lines, all.filter(({ cell }) => cell == null), pairs.smallest));
   }
 
-  if (sheet && site.state().get("sheet")) sheet.value = site.state().get("sheet");
+  if (sheet) site.choose(sheet, site.state().get("sheet"));
   if (number() === undefined) {
     net.textContent = "Nothing has been measured yet.";
     return;
   }
   form.addEventListener("change", (event) => {
     if (event.target === sheet) from.replaceChildren();
+    replaced = "";
     show();
   });
   await show();
