@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cryoet_bench.changes.confirmation import confirmations
 from cryoet_bench.changes.finding import Screening
 from cryoet_bench.changes.scope import Scope
 from cryoet_bench.changes.screen import screen
@@ -51,3 +52,28 @@ def test_the_twenty_largest_changes_have_a_cause(screening: Screening) -> None:
     sure = [one for one in screening.findings if one.holds and one.ratio]
     largest = sorted(sure, key=lambda one: one.size, reverse=True)[:20]
     assert not [one.id for one in largest if one.cause is None]
+
+
+def test_the_documents_state_how_many_changes_hold_on_the_second_processor() -> None:
+    there, here = (
+        {one.pair: one for one in confirmations(RECORD, machine, DEFAULT_TOMOGRAM)}
+        for machine in ("epyc-2-cores", "epyc-2-cores-2")
+    )
+    changed = {pair: one for pair, one in there.items() if one.verdict == "changed"}
+    assert changed.keys() <= here.keys()
+    found = [(one.ratio > 1, here[pair]) for pair, one in changed.items()]
+    decided = [(slower, one) for slower, one in found if one.verdict != "undecided"]
+    hold = sum(one.verdict == "changed" and (one.ratio > 1) == slower for slower, one in decided)
+    method, readme = ((ROOT / name).read_text("utf-8") for name in ("docs/method.md", "README.md"))
+    assert f"All {len(found)} cases that are confirmed" in method
+    assert f"Of the {len(decided)} that were decided there, {hold} changed in the same" in method
+    assert f"All {len(found)} cases whose time" in readme
+    assert f"of {len(decided)} decided there, {hold} hold" in readme
+    contrary = [
+        pair for pair, one in changed.items() if not (
+            here[pair].verdict == "undecided"
+            or (here[pair].verdict == "changed" and (here[pair].ratio > 1) == (one.ratio > 1))
+        )
+    ]  # fmt: skip
+    assert all(pair.benchmark.startswith("codec.") for pair in contrary), "codecs alone"
+    assert all(0.949 < changed[pair].ratio < 1.05 for pair in contrary), "by 5 % at most"
