@@ -19,7 +19,7 @@ from cryoet_bench.harness import machine as conditions
 from cryoet_bench.record.record import Record
 
 _OF_ASV = ("os", "arch", "cpu", "num_cpu", "ram")
-"""What asv knows of a machine; which processor it is, we say better."""
+"""What asv knows of a machine, too; the processor has the name that visits state."""
 _UNUSABLE = (OSError, ValueError, TypeError, AttributeError, util.UserError)
 
 
