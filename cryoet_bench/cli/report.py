@@ -47,12 +47,6 @@ def report(
     from cryoet_bench.changes import report as reporting
     from cryoet_bench.record.record import Record
 
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"cannot make the folder {out}: {error.strerror}; name another one with --out"
-        ) from error
     found = known_finding(root, finding, tomogram, machine)
     revisions = checkout.known_revisions(root)
     made = reporting.report(
@@ -61,6 +55,12 @@ def report(
         revisions.find(found.previous),
         revisions.find(found.revision),
     )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make the folder {out}: {error.strerror}; name another one with --out"
+        ) from error
     script = output(out / f"{made.name}.py", reporting.SCRIPT)
     issue = output(out / f"{made.name}.md", reporting.ISSUE)
     script.write(made.script)

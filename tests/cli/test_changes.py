@@ -159,12 +159,13 @@ def test_to_look_at_the_record_changes_nothing(checkout: Path) -> None:
 def test_a_report_is_of_the_machine_that_is_shown(tmp_path: Path) -> None:
     groups = json.loads(run("--json").output)["groups"]
     (slower,) = [one for group in groups for one in group["findings"] if one["kind"] == "slower"]
-    folder = tmp_path / "my reports"
-    folder.mkdir()
+    folder = tmp_path / "my reports" / "of today"
     result = CliRunner().invoke(app, ["report", slower["id"], "--out", str(folder)])
     program, doing, script = shlex.split(result.output.splitlines()[0])
     assert (program, doing) == ("uv", "run")
     assert Path(script).read_text("utf-8").startswith("# /// script")
+    blocked = CliRunner().invoke(app, ["report", slower["id"], "--out", str(Path(script) / "x")])
+    assert "cannot make the folder" in str(blocked.exception)
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_what_stops_it_ends_the_program_with_one_sentence(
 ) -> None:
     for problem, code, words in (
         (bootstrap.SetupError("there is no room"), 2, "there is no room"),
-        (KeyboardInterrupt(), 130, "interrupted; run it again to go on"),
+        (KeyboardInterrupt(), 130, "interrupted; rerun to resume"),
     ):
 
         def stopped(problem: BaseException = problem, **_: bool) -> Path:
