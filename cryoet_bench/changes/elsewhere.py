@@ -1,4 +1,4 @@
-"""What a change of a time is on another machine that measured both releases side by side."""
+"""What a change of a time is by a measurement side by side, on this machine or on another one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cryoet_bench.changes.confirmation import Confirmation
 from cryoet_bench.record.benchmark import words
 
 Outcome = Literal["holds", "reversed", "undecided", "equivalent"]
-"""It changed there as well, changed the other way, is unclear, or is less than the margin."""
+"""It changed side by side as well, changed the other way, is unclear, or is within the margin."""
 
 _TELLING: tuple[Outcome, ...] = ("holds", "reversed", "undecided", "equivalent")
 """Of several cases the first of these is told: one case in its direction bears a change out."""
@@ -45,7 +45,7 @@ class Elsewhere:
 
 
 def outcome(verdict: Confirmation, *, is_slower: bool) -> Outcome:
-    """Return what a change that made a case slower, or faster, is by another machine's verdict."""
+    """Return what a change that made a case slower, or faster, is by a verdict on that case."""
     if verdict.verdict != "changed":
         return verdict.verdict
     return "holds" if (verdict.ratio > 1) == is_slower else "reversed"

@@ -16,7 +16,7 @@ from cryoet_bench.changes import history, moves, sentence
 from cryoet_bench.changes.causes import Causes
 from cryoet_bench.changes.companions import explain, layer
 from cryoet_bench.changes.confirmation import CASES, Confirmation, Key, confirmations
-from cryoet_bench.changes.elsewhere import elsewhere
+from cryoet_bench.changes.elsewhere import elsewhere, outcome
 from cryoet_bench.changes.finding import (
     OF_STATUS,
     OPPOSITE,
@@ -150,7 +150,7 @@ def _confirmed(finding: Finding, verdicts: Mapping[Key, Confirmation]) -> Findin
     found = _known(finding, verdicts)
     if finding.status != "proposed" or not found:
         return finding
-    if any(one.verdict == "changed" and (one.ratio > 1) == finding.is_worse for one in found):
+    if any(outcome(one, is_slower=finding.is_worse) == "holds" for one in found):
         return replace(finding, status="confirmed")
     most = replace(finding, cases=finding.cases[:CASES])
     decided = [one for one in _known(most, verdicts) if one.is_decided]

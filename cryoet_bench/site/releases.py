@@ -9,7 +9,7 @@ from typing import Any
 from cryoet_bench.changes.finding import Finding
 from cryoet_bench.record.overview import Overview, overviews
 from cryoet_bench.site.sheet import Sheet
-from cryoet_bench.site.verdict import ARRIVALS, known
+from cryoet_bench.site.verdict import ARRIVALS, known, undated
 from cryoet_bench.timeline.revisions import Revision, Revisions
 
 
@@ -72,11 +72,7 @@ class Part:
     @property
     def undated(self) -> list[Finding]:
         """What it changed, or any of many before it that were not measured."""
-        return [
-            one
-            for one in self.sheet.screening.of(self.revision.name)
-            if not one.is_dated and one.status != "overturned" and one.kind not in ARRIVALS
-        ]
+        return undated(self.sheet, self.revision)
 
     @property
     def overturned(self) -> list[Finding]:

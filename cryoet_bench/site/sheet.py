@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cryoet_bench.changes.aspect_changes import AspectChanges
 from cryoet_bench.changes.aspects import ASPECTS, Aspect, Facet, facets
 from cryoet_bench.changes.confirmation import Confirmation, confirmations
-from cryoet_bench.changes.elsewhere import Outcome
+from cryoet_bench.changes.elsewhere import Outcome, outcome
 from cryoet_bench.changes.finding import ChangedCase, Finding, Group, Screening
 from cryoet_bench.changes.scope import Scope
 from cryoet_bench.changes.screen import screen
@@ -35,6 +35,9 @@ _ORDER = ("changed", "undecided", "equivalent", None)
 """Of the cases of a finding, by what was measured of them side by side."""
 
 
+State = Literal["none", "alone", "undated", "compared"]
+
+
 @dataclass(frozen=True)
 class Cell:
     """What a release changed in one facet, for the overview.
@@ -49,7 +52,7 @@ class Cell:
     """
 
     findings: tuple[Finding, ...]
-    state: Literal["none", "alone", "undated", "compared"]
+    state: State
 
     @property
     def direction(self) -> str:
@@ -206,30 +209,25 @@ class Sheet:
 
     def _within(self, facet: Facet, finding: Finding) -> Finding | None:
         """Return a finding with its cases in a facet alone, None where it has none there."""
-        judged = [
-            (case, verdict)
+        outcomes = {
+            case: outcome(verdict, is_slower=finding.is_worse) if verdict else None
             for case, verdict in self.judged(finding)
             if facet.covers(case.benchmark, case.case)
-            and not (verdict and verdict.verdict == "equivalent")
-        ]
-        if not judged:
+        }
+        cases = tuple(case for case, one in outcomes.items() if one in {None, "holds", "undecided"})
+        if not cases:
             return None
-        cases = tuple(case for case, _ in judged)
         ratios = [case.ratio for case in cases if case.ratio]
-        shown = finding.status != "confirmed" or any(
-            verdict and verdict.verdict == "changed" for _, verdict in judged
-        )
+        is_open = finding.status == "confirmed" and "holds" not in outcomes.values()
         return replace(
             finding,
             cases=cases,
             ratio=geometric_mean(ratios) if ratios and finding.ratio is not None else None,
-            status=finding.status if shown else "proposed",
+            status="proposed" if is_open else finding.status,
             subject="",
         )
 
-    def _state(
-        self, facet: Facet, revision: Revision, undated: bool
-    ) -> Literal["none", "alone", "undated", "compared"]:
+    def _state(self, facet: Facet, revision: Revision, undated: bool) -> State:
         values = self._measured(facet)
         if not values[revision.name]:
             return "none"

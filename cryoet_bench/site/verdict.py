@@ -63,12 +63,8 @@ class Verdict:
 
     @property
     def undated(self) -> list[Finding]:
-        """What it changed, or any of many before it that were not measured."""
-        return [
-            one
-            for one in self.sheet.screening.of(self.newest.name)
-            if one.holds and not one.is_dated and one.kind not in ARRIVALS
-        ]
+        """What it is known to have changed, or any of many before it that were not measured."""
+        return [one for one in undated(self.sheet, self.newest) if one.holds]
 
     @property
     def _telling(self) -> list[Finding]:
@@ -97,6 +93,15 @@ def verdict(sheet: Sheet, package: str) -> Verdict | None:
 def known(findings: Sequence[Finding]) -> list[Finding]:
     """Return the exact and confirmed changes, without `ARRIVALS`."""
     return [one for one in findings if one.holds and one.kind not in ARRIVALS]
+
+
+def undated(sheet: Sheet, release: Revision) -> list[Finding]:
+    """Return what a release changed, or any of many before it that were not measured."""
+    return [
+        one
+        for one in sheet.screening.of(release.name)
+        if not one.is_dated and one.status != "overturned" and one.kind not in ARRIVALS
+    ]
 
 
 def is_small(finding: Finding) -> bool:

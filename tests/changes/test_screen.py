@@ -425,13 +425,8 @@ def test_a_confirmed_change_outlives_the_suite_that_measured_its_releases(
 def test_a_codec_alone_changes_where_numcodecs_moves(
     tmp_path: Path, name: str, step: str, found: set[str]
 ) -> None:
-    releases = [release(f"3.{number}", 10 * number) for number in range(6)]
-    releases += [release("2.0", 60, "numcodecs", other="3.5")]
-    releases += [release(f"3.{number}", 10 * number, other="2.0") for number in range(7, 12)]
-    timeline = Timeline(tuple(releases))
-    build(timeline, tmp_path / "timeline")
-    invented = Invented(tmp_path, Revisions(timeline, tmp_path / "timeline"))
-    tags = [one.tag for one in releases]
+    invented = moving_numcodecs(tmp_path, last=11)
+    tags = [one.name for one in invented.revisions.releases()]
     steady = times({}).values()
     factors = [2 if tags.index(tag) >= tags.index(step) else 1 for tag in tags]
     values = {
@@ -453,13 +448,9 @@ def test_a_codec_is_judged_where_the_release_of_numcodecs_was_not_measured(
     tmp_path: Path,
 ) -> None:
     """The first release of zarr with another numcodecs shows what that changed."""
-    releases = [release(f"3.{number}", 10 * number) for number in range(6)]
-    releases += [release("2.0", 60, "numcodecs", other="3.5")]
-    releases += [release(f"3.{number}", 10 * number, other="2.0") for number in range(7, 13)]
-    timeline = Timeline(tuple(releases))
-    build(timeline, tmp_path / "timeline")
-    invented = Invented(tmp_path, Revisions(timeline, tmp_path / "timeline"))
-    measured = [one.tag for one in releases if one.package == "zarr"]
+    invented = moving_numcodecs(tmp_path, last=12)
+    every = invented.revisions.releases()
+    measured = [one.name for one in every if one.package == "zarr"]
     steady = times({"zarr-3.6": ALL}).values()
     decode = benchmark("codec.Chunk.time_decode")
     invented.measure(decode, dict(zip(measured, steady, strict=True)))
@@ -467,6 +458,16 @@ def test_a_codec_is_judged_where_the_release_of_numcodecs_was_not_measured(
     assert (finding.revision, finding.kind) == ("zarr-3.7", "slower")
     assert finding.previous == "zarr-3.5"
     assert finding.unmeasured == ("numcodecs 2.0",)
+
+
+def moving_numcodecs(root: Path, last: int) -> Invented:
+    """Return an empty record of zarr 3.0 to 3.`last`, with numcodecs 2.0 in place of zarr 3.6."""
+    releases = [release(f"3.{number}", 10 * number) for number in range(6)]
+    releases += [release("2.0", 60, "numcodecs", other="3.5")]
+    releases += [release(f"3.{number}", 10 * number, other="2.0") for number in range(7, last + 1)]
+    timeline = Timeline(tuple(releases))
+    build(timeline, root / "timeline")
+    return Invented(root, Revisions(timeline, root / "timeline"))
 
 
 def _garbage(path: Path) -> None:

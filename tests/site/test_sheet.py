@@ -41,9 +41,9 @@ def finding(status: Status, ratios: dict[str, float], between: Sequence[str] = (
     )  # fmt: skip
 
 
-def verdict(case: str, found: Verdict) -> Confirmation:
+def verdict(case: str, found: Verdict, ratio: float = 1.2) -> Confirmation:
     return Confirmation(
-        BEFORE, AFTER, READ, "1", (case,), found, 1.2, 1.1, 1.3, 0.03, 0.01, 8, None, 1.0, "vm",
+        BEFORE, AFTER, READ, "1", (case,), found, ratio, None, None, 0.03, 0.01, 8, None, 1.0, "vm",
         "phantom-10A", "2026-01-01T00:00:00+00:00",
     )  # fmt: skip
 
@@ -90,6 +90,13 @@ def test_a_cell_holds_where_its_own_cases_were_confirmed(
     own = sheet([finding("confirmed", {SLICE_2: 1.2, SLICE_3: 4.0})], verdicts, {BEFORE, AFTER})
     cell = own.cell(facet("slice-v2"), own.revisions[1])
     assert (cell.holds, cell.direction) == (holds, direction)
+    assert own.cell(facet("slice-v3"), own.revisions[1]).holds
+
+
+def test_a_case_that_went_the_other_way_side_by_side_is_no_part_of_it() -> None:
+    verdicts = [verdict(SLICE_3, "changed"), verdict(SLICE_2, "changed", 0.9)]
+    own = sheet([finding("confirmed", {SLICE_2: 1.2, SLICE_3: 4.0})], verdicts, {BEFORE, AFTER})
+    assert own.cell(facet("slice-v2"), own.revisions[1]).direction == "same"
     assert own.cell(facet("slice-v3"), own.revisions[1]).holds
 
 
